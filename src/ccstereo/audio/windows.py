@@ -1,0 +1,60 @@
+"""Where the analysis windows of a signal stand, and how overlapping predictions become one signal."""
+
+import torch
+from torch import Tensor
+
+
+def window_count(length: int, window: int, hop: int) -> int:
+    """Number of windows that cover `length` samples; the last may reach past the end and is zero-padded there.
+
+    Args:
+        length: samples of the signal, >= 0.
+        window: samples of a window, > 0.
+        hop: samples between two window starts, 0 < hop <= window.
+
+    Raises:
+        ValueError: hop or window is out of range.
+
+    >>> window_count(160_000, 10_080, 1_008), window_count(1, 10_080, 1_600), window_count(0, 10_080, 1_600)
+    (150, 1, 0)
+    """
+    if window <= 0 or not 0 < hop <= window:
+        raise ValueError(f"need 0 < hop <= window, got hop {hop} and window {window} samples")
+    if length <= 0:
+        return 0
+    return max(0, -(-(length - window) // hop)) + 1
+
+
+def frame_index(start: int, window: int, sample_rate: int, frame_rate: float) -> int:
+    """Index of the frame nearest the centre of the window that starts at sample `start`.
+
+    Frame k is the picture shown at time k / frame_rate.
+
+    >>> [frame_index(1008 * i, 10_080, 16_000, 10.0) for i in range(5)]
+    [3, 4, 4, 5, 6]
+    """
+    centre = (start + window / 2) / sample_rate
+    return int(centre * frame_rate + 0.5)
+
+
+def overlap_average(windows: Tensor, hop: int, length: int) -> Tensor:
+    """Add overlapping windows and divide each sample by the number of windows over it.
+
+    Args:
+        windows: (N, ..., W), window i starting at sample i * hop.
+        hop: samples between two window starts.
+        length: samples of the result; what the last window holds past it is dropped.
+
+    Returns:
+        (..., length).
+
+    >>> overlap_average(torch.tensor([[1.0, 1.0], [3.0, 3.0]]), hop=1, length=3).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    count, *middle, width = windows.shape
+    total = torch.zeros(*middle, max(length, (count - 1) * hop + width), dtype=windows.dtype, device=windows.device)
+    cover = torch.zeros(total.shape[-1], dtype=windows.dtype, device=windows.device)
+    for i, piece in enumerate(windows):
+        total[..., i * hop : i * hop + width] += piece
+        cover[i * hop : i * hop + width] += 1
+    return total[..., :length] / cover[:length].clamp_min(1)
