@@ -1,0 +1,77 @@
+"""The contract of a model, and the initialisation that all of them share."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from ccstereo.models.config import ModelConfig
+from ccstereo.models.output import BinauralOutput
+
+
+class BinauralModel(nn.Module, ABC):
+    """A network that predicts, from a mixture spectrogram and a picture, the difference of the two ears.
+
+    The two halves are separate calls because one picture serves several windows: encode it once.
+
+    Attributes:
+        config: everything the weights depend on.
+        name: name under which `ccstereo.models.create_model` makes it again.
+        visual: the image encoder; trained with a smaller learning rate than the rest.
+    """
+
+    config: ModelConfig
+    name: str = ""
+    visual: nn.Module
+
+    @abstractmethod
+    def encode_frames(self, frames: Tensor) -> Tensor:
+        """Encode pictures.
+
+        Args:
+            frames: (B, 3, H, W) of `config.frame_size`, ImageNet-normalised.
+
+        Returns:
+            (B, C, h, w) features.
+        """
+
+    @abstractmethod
+    def forward(self, mix_spec: Tensor, features: Tensor) -> BinauralOutput:
+        """Predict the difference spectrogram of a batch of windows.
+
+        Args:
+            mix_spec: (B, 2, F, T) spectrogram of the mixture l + r, brought to `config.level`.
+            features: (B, C, h, w) of `encode_frames`.
+        """
+
+    def check_frames(self, frames: Tensor) -> None:
+        """Refuse frames that the visual positions do not fit.
+
+        Raises:
+            ValueError: frames are not (B, 3, *config.frame_size).
+        """
+        if frames.ndim != 4 or tuple(frames.shape[1:]) != (3, *self.config.frame_size):
+            height, width = self.config.frame_size
+            raise ValueError(f"expected frames (B, 3, {height}, {width}), got {tuple(frames.shape)}")
+
+    def check_spectrogram(self, mix_spec: Tensor) -> None:
+        """Refuse a spectrogram of other bins, or too short for five halvings.
+
+        Raises:
+            ValueError: mix_spec is not (B, 2, config bins, at least 32).
+        """
+        bins = self.config.stft.bins
+        if mix_spec.ndim != 4 or tuple(mix_spec.shape[1:3]) != (2, bins) or mix_spec.shape[3] < 32:
+            raise ValueError(f"expected a spectrogram (B, 2, {bins}, 32 or more), got {tuple(mix_spec.shape)}")
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw the initial weights: N(0, 0.02) for convolutions and linear layers, N(1, 0.02) for batch-norm scales.
+
+    Source: 2.5D Visual Sound's released code, which CCStereo's follows; it comes from DCGAN.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(part.weight, 0.0, 0.02)
+        elif isinstance(part, nn.BatchNorm2d) and part.affine:
+            nn.init.normal_(part.weight, 1.0, 0.02)
+            nn.init.zeros_(part.bias)

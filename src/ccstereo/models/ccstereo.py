@@ -1,0 +1,190 @@
+"""CCStereo: audio-visual contextual and contrastive learning for binaural audio generation (arXiv 2501.02786)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from ccstereo.audio import apply_mask
+from ccstereo.models.avad import AdaptiveDenorm
+from ccstereo.models.base import BinauralModel, initialise
+from ccstereo.models.config import ModelConfig
+from ccstereo.models.fusion import AudioVisualFusion
+from ccstereo.models.output import BinauralOutput
+from ccstereo.models.registry import register_model
+from ccstereo.models.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
+from ccstereo.models.visual import RESNET18_CHANNELS, AtrousPyramid, ResNet18Trunk, SlimTrunk, grid_size
+
+
+@dataclass(frozen=True)
+class CCStereoConfig(ModelConfig):
+    """Everything CCStereo's weights depend on; the defaults are the released configuration.
+
+    Attributes:
+        trunk: "resnet18", or "slim" with the two tuples below.
+        trunk_channels: width of each convolution of the slim trunk.
+        trunk_strides: stride of each convolution of the slim trunk.
+        visual_channels: channels of the visual features; the audio bottleneck must have as many.
+        aspp_channels: channels of each branch of the pyramid.
+        aspp_rates: dilation of each 3x3 branch of the pyramid.
+        audio_channels: width of each level of the audio encoder.
+        attention_heads: heads of both attention layers.
+        feedforward_channels: hidden width of the feed-forward layer.
+        avad_levels: decoder levels, 0 next to the bottleneck, whose norm the picture sets.
+    """
+
+    trunk: str = "resnet18"
+    trunk_channels: tuple[int, ...] = ()
+    trunk_strides: tuple[int, ...] = ()
+    visual_channels: int = 128
+    aspp_channels: int = 256
+    aspp_rates: tuple[int, ...] = (6, 12, 18)
+    audio_channels: tuple[int, ...] = (16, 32, 64, 128, 128)
+    attention_heads: int = 8
+    feedforward_channels: int = 128
+    avad_levels: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.trunk not in ("resnet18", "slim"):
+            raise ValueError(f"trunk must be 'resnet18' or 'slim', got {self.trunk!r}")
+        if len(self.trunk_channels) != len(self.trunk_strides):
+            raise ValueError(
+                f"trunk_channels {self.trunk_channels} and trunk_strides {self.trunk_strides} differ in length"
+            )
+        if (self.trunk == "slim") != bool(self.trunk_channels):
+            raise ValueError("trunk_channels and trunk_strides belong to trunk 'slim', which needs them")
+        for name in ("visual_channels", "aspp_channels", "attention_heads", "feedforward_channels"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in ("trunk_channels", "trunk_strides", "aspp_rates", "audio_channels"):
+            if any(value <= 0 for value in getattr(self, name)):
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if len(self.audio_channels) < 2:
+            raise ValueError(f"audio_channels needs two levels or more, got {self.audio_channels}")
+        if self.audio_channels[-1] != self.visual_channels:
+            raise ValueError(
+                f"the last of audio_channels {self.audio_channels} must equal visual_channels {self.visual_channels}"
+            )
+        if self.visual_channels % self.attention_heads:
+            raise ValueError(
+                f"visual_channels {self.visual_channels} is not a multiple of attention_heads {self.attention_heads}"
+            )
+        if len(set(self.avad_levels)) != len(self.avad_levels) or not set(self.avad_levels) <= set(
+            range(len(self.audio_channels) - 1)
+        ):
+            raise ValueError(
+                f"avad_levels must be different levels of 0..{len(self.audio_channels) - 2}, got {self.avad_levels}"
+            )
+        if min(self.audio_grid) < 1:
+            raise ValueError(
+                f"{len(self.audio_channels)} halvings leave nothing of a {self.spectrogram_size} spectrogram"
+            )
+
+    @property
+    def visual_grid(self) -> tuple[int, int]:
+        """(h, w) of the visual features."""
+        return grid_size(self.frame_size, (2,) * 5 if self.trunk == "resnet18" else self.trunk_strides)
+
+    @property
+    def audio_grid(self) -> tuple[int, int]:
+        """(H', W') of the audio bottleneck for one window."""
+        return bottleneck_size(self.spectrogram_size, len(self.audio_channels))
+
+
+class VisualEncoder(nn.Module):
+    """Trunk and pyramid: a picture to u_v."""
+
+    def __init__(self, config: CCStereoConfig) -> None:
+        super().__init__()
+        self.trunk: nn.Module
+        if config.trunk == "resnet18":
+            self.trunk, channels = ResNet18Trunk(), RESNET18_CHANNELS
+        else:
+            self.trunk = SlimTrunk(config.trunk_channels, config.trunk_strides)
+            channels = config.trunk_channels[-1]
+        self.head = AtrousPyramid(channels, config.aspp_channels, config.visual_channels, config.aspp_rates)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Map (B, 3, H, W) to (B, visual_channels, h, w)."""
+        features: Tensor = self.head(self.trunk(frames))
+        return features
+
+
+class CCStereo(BinauralModel):
+    """The network of CCStereo, figure 2: two encoders, attention between them, a decoder that looks at the picture."""
+
+    config: CCStereoConfig
+    name = "ccstereo"
+
+    def __init__(self, config: CCStereoConfig) -> None:
+        super().__init__()
+        self.config = config
+        *skips, bottleneck = config.audio_channels
+        self.visual = VisualEncoder(config)
+        self.audio_encoder = AudioEncoder(config.audio_channels)
+        self.fusion = AudioVisualFusion(
+            bottleneck, config.audio_grid, config.visual_grid, config.attention_heads, config.feedforward_channels
+        )
+        self.decoder = MaskDecoder(bottleneck, skips, bottleneck, [self._norm(i) for i in range(len(skips))])
+        initialise(self)
+
+    def _norm(self, level: int) -> nn.Module:
+        config = self.config
+        channels = decoder_channels(config.audio_channels[:-1], config.audio_channels[-1])[level]
+        if level not in config.avad_levels:
+            return nn.BatchNorm2d(channels)
+        height, width = config.audio_grid
+        grid = (height << (level + 1), width << (level + 1))
+        return AdaptiveDenorm(channels, config.visual_channels, grid, config.visual_grid)
+
+    def encode_frames(self, frames: Tensor) -> Tensor:
+        """Encode pictures (B, 3, *config.frame_size) to u_v (B, visual_channels, h, w)."""
+        self.check_frames(frames)
+        features: Tensor = self.visual(frames)
+        return features
+
+    def fuse(self, audio_features: Tensor, features: Tensor) -> Tensor:
+        """Fuse an audio bottleneck (B, C, H', W') with visual features (B, C, h, w) to (B, C, H', W').
+
+        The contrastive loss calls it again with another picture, or the same one shuffled, at no cost of the encoders.
+        """
+        fused: Tensor = self.fusion(audio_features, features)
+        return fused
+
+    def forward(self, mix_spec: Tensor, features: Tensor) -> BinauralOutput:
+        """Predict the difference spectrogram; see `BinauralModel.forward`.
+
+        Raises:
+            ValueError: a tensor's shape does not fit the configuration.
+        """
+        self.check_spectrogram(mix_spec)
+        if tuple(features.shape[1:]) != (self.config.visual_channels, *self.config.visual_grid):
+            want = (self.config.visual_channels, *self.config.visual_grid)
+            raise ValueError(f"expected features (B, {', '.join(map(str, want))}), got {tuple(features.shape)}")
+        *skips, audio_features = self.audio_encoder(mix_spec)
+        fused = self.fuse(audio_features, features)
+        mask, relevance = self.decoder(fused, skips, features)
+        mask = resize(mask, (mix_spec.shape[-2], mix_spec.shape[-1]))
+        return BinauralOutput(mask, apply_mask(mask, mix_spec), fused, audio_features, relevance)
+
+
+@register_model("ccstereo")
+def ccstereo(**config: Any) -> CCStereo:
+    """The released configuration: ResNet-18 on 448x224 pictures."""
+    return CCStereo(CCStereoConfig.from_dict(config))
+
+
+@register_model("ccstereo-lite")
+def ccstereo_lite(**config: Any) -> CCStereo:
+    """The same parts with a slim trunk on 224x112 pictures, trained from scratch and fast on one core."""
+    lite: dict[str, Any] = {
+        "resize": (120, 240),
+        "frame_size": (112, 224),
+        "trunk": "slim",
+        "trunk_channels": (24, 32, 48, 64, 96, 128, 160),
+        "trunk_strides": (2, 1, 2, 1, 2, 2, 1),
+        "aspp_channels": 64,
+        "aspp_rates": (1, 2, 4),
+    }
+    return CCStereo(CCStereoConfig.from_dict(lite | config))

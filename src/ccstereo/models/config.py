@@ -1,0 +1,80 @@
+"""What a model's weights depend on, besides the weights: sizes of the signals and of the pictures."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar
+
+from ccstereo.audio import STFTConfig
+
+Config = TypeVar("Config", bound="ModelConfig")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Signal and frame sizes shared by all models; a model adds its widths in a subclass.
+
+    Attributes:
+        sample_rate: samples a second.
+        window: samples the network hears at once; 10,080 are 0.63 s at 16 kHz.
+        n_fft: FFT size in samples.
+        win_length: length of the Hann window in samples.
+        hop_length: samples between spectrogram frames.
+        level: root mean square to which each window of the mixture is brought.
+        frame_rate: pictures a second among which the one nearest a window's centre is taken.
+        resize: (height, width) to which a picture is resized before it is cropped.
+        frame_size: (height, width) of the crop the network sees.
+    """
+
+    sample_rate: int = 16_000
+    window: int = 10_080
+    n_fft: int = 512
+    win_length: int = 400
+    hop_length: int = 160
+    level: float = 0.1
+    frame_rate: float = 10.0
+    resize: tuple[int, int] = (240, 480)
+    frame_size: tuple[int, int] = (224, 448)
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # JSON and command lines know lists only; a frozen config is hashable with tuples
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        for name in ("sample_rate", "window", "n_fft", "win_length", "hop_length", "level", "frame_rate"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.win_length > self.n_fft:
+            raise ValueError(f"win_length {self.win_length} is longer than n_fft {self.n_fft}")
+        for name in ("resize", "frame_size"):
+            size = getattr(self, name)
+            if len(size) != 2 or min(size) <= 0:
+                raise ValueError(f"{name} must be a positive (height, width), got {size}")
+        if self.frame_size[0] > self.resize[0] or self.frame_size[1] > self.resize[1]:
+            raise ValueError(f"frame_size {self.frame_size} cannot be cropped out of resize {self.resize}")
+
+    @property
+    def stft(self) -> STFTConfig:
+        """Sizes of the transform that makes the network's spectrograms."""
+        return STFTConfig(self.n_fft, self.win_length, self.hop_length)
+
+    @property
+    def spectrogram_size(self) -> tuple[int, int]:
+        """(F, T): bins and frames of one window, (257, 64) by default."""
+        return self.stft.bins, self.stft.frames(self.window)
+
+    @classmethod
+    def from_dict(cls: type[Config], values: Mapping[str, Any]) -> Config:
+        """Build a configuration from plain values, as `to_dict` or a JSON file gives them.
+
+        Raises:
+            ValueError: a key is unknown (the message lists the known ones) or a value is out of range.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ValueError(f"unknown configuration key(s) {', '.join(unknown)}; known are {', '.join(known)}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All values by name, ready for JSON."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

@@ -1,0 +1,24 @@
+"""What every model of this library returns."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class BinauralOutput(NamedTuple):
+    """Prediction for a batch of windows, with the inner features that training and figures need.
+
+    Attributes:
+        mask: (B, 2, F, T) complex ratio mask, real and imaginary part, each in [-1, 1].
+        diff_spec: (B, 2, F, T) predicted spectrogram of l - r: the complex product of mask and mixture.
+        fused: (B, C, H', W') audio-visual features at the bottleneck, which a contrastive loss compares.
+        audio_features: (B, C, H', W') what the audio encoder alone says, before the picture is heard of.
+        relevance: (B, h * w, H, W) cosine between each visual position and each audio position, from the first
+            decoder level with audio-visual adaptive de-normalisation; None where a model has no such level.
+    """
+
+    mask: Tensor
+    diff_spec: Tensor
+    fused: Tensor
+    audio_features: Tensor
+    relevance: Tensor | None = None

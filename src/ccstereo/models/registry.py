@@ -1,0 +1,53 @@
+"""Models by name."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ccstereo.models.base import BinauralModel
+
+Builder = TypeVar("Builder", bound=Callable[..., BinauralModel])
+_builders: dict[str, Callable[..., BinauralModel]] = {}
+
+
+def register_model(name: str) -> Callable[[Builder], Builder]:
+    """Enter a function that builds a model from configuration values under `name`.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def enter(builder: Builder) -> Builder:
+        if name in _builders:
+            raise ValueError(f"a model named {name!r} is registered already")
+        _builders[name] = builder
+        return builder
+
+    return enter
+
+
+def list_models() -> list[str]:
+    """Names that `create_model` knows, in alphabetical order."""
+    return sorted(_builders)
+
+
+def create_model(name: str, **config: Any) -> BinauralModel:
+    """Build a model with random weights.
+
+    Args:
+        name: one of `list_models()`.
+        config: values that depart from the named configuration.
+
+    Raises:
+        ValueError: the name, or a key or value of the configuration, is unknown; the message lists the known ones.
+
+    >>> create_model("ccstereo-lite", avad_levels=(0, 1)).config.avad_levels
+    (0, 1)
+    """
+    if name not in _builders:
+        raise ValueError(f"no model named {name!r}; there are {', '.join(list_models())}")
+    try:
+        model = _builders[name](**config)
+    except ValueError as error:
+        raise ValueError(f"model {name!r}: {error}") from error
+    model.name = name
+    return model

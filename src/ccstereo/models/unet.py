@@ -1,0 +1,122 @@
+"""The audio half that Mono2Binaural brought and CCStereo keeps: a U-Net over the mixture's spectrogram."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize (B, C, H, W) to (B, C, *size) bilinearly, corners on corners; the same tensor where it fits already."""
+    if tuple(x.shape[-2:]) == tuple(size):
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
+
+
+def bottleneck_size(size: tuple[int, int], levels: int) -> tuple[int, int]:
+    """Height and width after `levels` 4x4 convolutions of stride 2 and padding 1.
+
+    >>> bottleneck_size((257, 64), 5)
+    (8, 2)
+    """
+    return size[0] >> levels, size[1] >> levels
+
+
+class AudioEncoder(nn.Module):
+    """4x4 convolutions of stride 2, each with batch norm and LeakyReLU 0.2 (2.5D Visual Sound, section 3.2).
+
+    Args:
+        channels: width of each level, from the outermost to the bottleneck.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(0.2))
+            for before, after in zip((2, *channels[:-1]), channels, strict=True)
+        )
+
+    def forward(self, spec: Tensor) -> list[Tensor]:
+        """Map a spectrogram (B, 2, F, T) to the feature map of every level, the bottleneck last."""
+        maps = []
+        for level in self.levels:
+            spec = level(spec)
+            maps.append(spec)
+        return maps
+
+
+class UpBlock(nn.Module):
+    """A 4x4 transposed convolution of stride 2, a norm and ReLU.
+
+    Args:
+        in_channels: channels that come in, the skip connection's included.
+        channels: channels that go out.
+        norm: batch norm, or a norm that also looks at the picture (`takes_visual`).
+    """
+
+    def __init__(self, in_channels: int, channels: int, norm: nn.Module) -> None:
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(in_channels, channels, 4, 2, 1)
+        self.norm = norm
+        self.takes_visual = bool(getattr(norm, "takes_visual", False))
+
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Map (B, in_channels, H, W) to (B, channels, 2H, 2W), and give the norm's relevance map if it has one."""
+        x = self.conv(x)
+        if not self.takes_visual:
+            return F.relu(self.norm(x)), None
+        y, relevance = self.norm(x, visual)
+        return F.relu(y), relevance
+
+
+class MaskDecoder(nn.Module):
+    """Transposed convolutions back to the spectrogram's size, fed at each level by the encoder's map of that level.
+
+    Args:
+        in_channels: channels of the fused bottleneck.
+        skip_channels: the encoder's widths without the bottleneck, outermost first; the decoder's own mirror them.
+        top_channels: width of the first level.
+        norms: the norm of each level but the last, which has none.
+    """
+
+    def __init__(
+        self, in_channels: int, skip_channels: Sequence[int], top_channels: int, norms: Sequence[nn.Module]
+    ) -> None:
+        super().__init__()
+        inner = list(reversed(skip_channels))
+        widths = decoder_channels(skip_channels, top_channels)
+        entries = [in_channels, *(width + skip for width, skip in zip(widths, inner, strict=True))]
+        self.levels = nn.ModuleList(
+            UpBlock(entry, width, norm) for entry, width, norm in zip(entries, widths, norms, strict=False)
+        )
+        self.last = nn.ConvTranspose2d(entries[-1], 2, 4, 2, 1)
+
+    def forward(
+        self, fused: Tensor, skips: Sequence[Tensor], visual: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Decode a bottleneck.
+
+        Args:
+            fused: (B, in_channels, H', W').
+            skips: the encoder's maps without the bottleneck, outermost first.
+            visual: (B, C, h, w), for the norms that look at the picture.
+
+        Returns:
+            (B, 2, 32 H', 32 W') mask in [-1, 1], and the first relevance map there was, or None.
+        """
+        x, relevance = fused, None
+        for level, skip in zip(self.levels, reversed(skips), strict=True):
+            x, found = level(x, visual)
+            relevance = found if relevance is None else relevance
+            x = torch.cat([resize(x, (skip.shape[-2], skip.shape[-1])), skip], dim=1)
+        return torch.sigmoid(self.last(x)) * 2 - 1, relevance
+
+
+def decoder_channels(skip_channels: Sequence[int], top_channels: int) -> list[int]:
+    """Width of each decoder level but the last.
+
+    >>> decoder_channels((16, 32, 64, 128), 128)
+    [128, 64, 32, 16]
+    """
+    return [top_channels, *reversed(skip_channels[:-1])]
