@@ -5,7 +5,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def contrastive_loss(anchor: Tensor, positive: Tensor, negatives: Tensor, temperature: float = 0.1) -> Tensor:
+def contrastive_loss(
+    anchor: Tensor, positive: Tensor, negatives: Tensor, temperature: float = 0.1, *, as_released: bool = False
+) -> Tensor:
     """InfoNCE over cosine similarities (CCStereo, equations 6 and 7).
 
     Each item has one positive, the fused feature of the frame before it, and the whole batch's shuffled features as
@@ -16,6 +18,9 @@ def contrastive_loss(anchor: Tensor, positive: Tensor, negatives: Tensor, temper
         positive: (B, C) the same sound with the frame before.
         negatives: (N, C) the same sounds with shuffled places, of every item; all are negatives of every anchor.
         temperature: scale of the similarities, > 0.
+        as_released: the released code's variant. Anchor and positive change roles too, each has the other items'
+            anchors and positives as further negatives, and the sum over these 2B rows is divided by 3B, as the
+            negatives, which have no positive, are counted too. N = B there.
 
     Returns:
         Scalar >= 0, computed in float32, the mean over the batch.
@@ -39,10 +44,16 @@ def contrastive_loss(anchor: Tensor, positive: Tensor, negatives: Tensor, temper
         )
     with torch.autocast(anchor.device.type, enabled=False):  # the matrix product would otherwise run in half precision
         anchor, positive, negatives = (F.normalize(x.float(), dim=1) for x in (anchor, positive, negatives))
+        if as_released:
+            rows, columns = torch.cat([anchor, positive]), torch.cat([anchor, positive, negatives])
+            item = torch.arange(len(anchor), device=anchor.device)
+            own = torch.cat([item, item])[:, None] == torch.cat([item, item, torch.full_like(item, -1)])  # (2B, 3B)
+            attract = (anchor * positive).sum(1, keepdim=True).repeat(2, 1)  # (2B, 1)
+            repel = (rows @ columns.T).masked_fill(own, -torch.inf)  # (2B, 3B)
+            return _cross_entropy(attract, repel, temperature) * (2 / 3)
         attract = (anchor * positive).sum(1, keepdim=True)  # (B, 1)
         repel = anchor @ negatives.T  # (B, N)
-        logits = torch.cat([attract, repel], dim=1) / temperature
-        return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
+        return _cross_entropy(attract, repel, temperature)
 
 
 def shuffle_positions(features: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -66,3 +77,8 @@ def shuffle_positions(features: Tensor, generator: torch.Generator | None = None
     order = torch.rand(batch, height * width, generator=generator, device=device).argsort(1).to(features.device)
     flat = features.flatten(2)
     return flat.gather(2, order[:, None].expand_as(flat)).reshape(features.shape)
+
+
+def _cross_entropy(attract: Tensor, repel: Tensor, temperature: float) -> Tensor:
+    logits = torch.cat([attract, repel], dim=1) / temperature
+    return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))

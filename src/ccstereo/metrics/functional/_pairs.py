@@ -1,0 +1,52 @@
+"""What every score shares: checking a pair of clips, and a square root that has a gradient at zero."""
+
+import torch
+from torch import Tensor
+
+_QUIET = 1e-20  # smallest peak a clip is divided by, as in the released evaluation scripts
+
+
+def peak_normalize(binaural: Tensor) -> Tensor:
+    """Divide each clip by its own peak over both ears (the protocol of 2.5D Visual Sound and all papers after it).
+
+    Scores of normalised clips do not see an error of gain, and hang on one sample's value.
+
+    Args:
+        binaural: (..., 2, T).
+
+    Returns:
+        (..., 2, T) with peak 1; silence stays silence.
+
+    >>> peak_normalize(torch.tensor([[0.1, -0.5], [0.2, 0.0]])).tolist()
+    [[0.20000000298023224, -1.0], [0.4000000059604645, 0.0]]
+    """
+    return binaural / binaural.abs().amax((-2, -1), keepdim=True).clamp_min(_QUIET)
+
+
+def binaural_clips(binaural: Tensor) -> Tensor:
+    """Check the shape (..., 2, T) and leave half precision, in which energies overflow.
+
+    Raises:
+        ValueError: there is no axis of two ears, or no sample.
+    """
+    if binaural.ndim < 2 or binaural.shape[-2] != 2 or binaural.shape[-1] == 0:
+        raise ValueError(f"expected binaural clips (..., 2, T), got {tuple(binaural.shape)}")
+    return binaural if binaural.dtype == torch.float64 else binaural.float()
+
+
+def paired_clips(pred: Tensor, target: Tensor, normalize: bool = False) -> tuple[Tensor, Tensor]:
+    """Check two clips (..., 2, T) of one shape and normalise each by its own peak where asked.
+
+    Raises:
+        ValueError: the shapes differ or have no axis of two ears.
+    """
+    if pred.shape != target.shape:
+        raise ValueError(f"prediction and truth differ in shape: {tuple(pred.shape)} and {tuple(target.shape)}")
+    pred, target = binaural_clips(pred), binaural_clips(target)
+    return (peak_normalize(pred), peak_normalize(target)) if normalize else (pred, target)
+
+
+def safe_sqrt(x: Tensor) -> Tensor:
+    """Square root of x >= 0 with gradient 0, not infinity, at 0."""
+    positive = x > 0
+    return torch.where(positive, torch.where(positive, x, torch.ones_like(x)).sqrt(), torch.zeros_like(x))

@@ -1,0 +1,192 @@
+"""Errors of the two cues by which people hear direction: level and time differences between the ears, band by band.
+
+Both are taken over short Hann-windowed segments, half overlapping, so that moving sources count as they move. Papers on
+binaural generation agree on no way to print them; bands, segments and gate are this library's choice. Positive is to
+the left: the left ear is louder, or earlier.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ccstereo.metrics.functional._pairs import binaural_clips, paired_clips
+
+ILD_EDGES = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
+"""Octave bands, in Hz, up to the Nyquist frequency of 16 kHz."""
+ITD_EDGES = (125.0, 500.0, 1000.0, 1500.0)
+"""Bands in Hz below 1.5 kHz, above which the phase of a head's delay is ambiguous (Rayleigh's duplex theory)."""
+
+_FLOOR = 1e-10  # power added to each ear, -100 dB of full scale
+_LONGEST = 1e-3  # s; a head's largest delay is about 0.7 ms
+_STEP = 1e-5  # s between two trial delays; a parabola through three of them gives the fraction
+
+
+def interaural_level_difference(
+    binaural: Tensor, sample_rate: int, *, edges: Sequence[float] = ILD_EDGES, segment: float = 0.2
+) -> Tensor:
+    """Interaural level difference (ILD) of each band and segment.
+
+    Args:
+        binaural: (..., 2, T) clips.
+        sample_rate: in Hz.
+        edges: ascending band edges in Hz, one more than there are bands.
+        segment: seconds a value is taken over; a shorter clip is one segment.
+
+    Returns:
+        (..., bands, segments) dB, left minus right.
+
+    Raises:
+        ValueError: the shape is not (..., 2, T), or a band holds no frequency of the transform.
+
+    >>> x = torch.randn(16000)
+    >>> ild = interaural_level_difference(torch.stack([x, 0.1 * x]), 16000)
+    >>> ild.shape, ild.mean().round().item()
+    (torch.Size([6, 9]), 20.0)
+    """
+    left, right = _band_power(binaural_clips(binaural), sample_rate, edges, segment).unbind(-3)
+    return 10 * torch.log10((left + _FLOOR) / (right + _FLOOR))
+
+
+def interaural_time_difference(
+    binaural: Tensor, sample_rate: int, *, edges: Sequence[float] = ITD_EDGES, segment: float = 0.2
+) -> Tensor:
+    """Interaural time difference (ITD) of each band and segment: the delay up to 1 ms at which the ears correlate best.
+
+    Args:
+        binaural: (..., 2, T) clips.
+        sample_rate: in Hz.
+        edges: ascending band edges in Hz, one more than there are bands.
+        segment: seconds a value is taken over; a shorter clip is one segment.
+
+    Returns:
+        (..., bands, segments) microseconds, positive where the left ear is earlier; 0 where nothing correlates.
+
+    Raises:
+        ValueError: the shape is not (..., 2, T), or a band holds no frequency of the transform.
+
+    >>> x = torch.randn(16000)
+    >>> itd = interaural_time_difference(torch.stack([x, x.roll(4)]), 16000)  # 4 samples are 250 microseconds
+    >>> itd.shape, round(itd.median().item())
+    (torch.Size([3, 9]), 250)
+    """
+    spectra, frequency = _segment_spectra(binaural_clips(binaural), sample_rate, segment)
+    cross = spectra[..., 0, :, :] * spectra[..., 1, :, :].conj()  # (..., segments, frequencies)
+    delays = torch.linspace(-_LONGEST, _LONGEST, round(2 * _LONGEST / _STEP) + 1, dtype=torch.float64)
+    found = []
+    for inside in _bands(frequency, edges):
+        turn = 2 * torch.pi * frequency[inside, None] * delays  # (frequencies, delays)
+        cos, sin = turn.cos().to(cross.real), turn.sin().to(cross.real)
+        inside = inside.to(cross.device)
+        correlation = cross.real[..., inside] @ cos + cross.imag[..., inside] @ sin  # (..., segments, delays)
+        found.append(_peak(correlation, delays.to(cross.real)))
+    return 1e6 * torch.stack(found, dim=-2)
+
+
+def ild_error(
+    pred: Tensor,
+    target: Tensor,
+    sample_rate: int,
+    *,
+    edges: Sequence[float] = ILD_EDGES,
+    segment: float = 0.2,
+    gate: float = 40.0,
+) -> Tensor:
+    """Mean absolute error of the interaural level difference in each band, over the segments in which the truth sounds.
+
+    Gains that both ears share do not count, so there is nothing to normalise.
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        sample_rate: in Hz.
+        edges: ascending band edges in Hz, one more than there are bands.
+        segment: seconds a value is taken over.
+        gate: dB below the clip's loudest band and segment at which the truth counts as silent.
+
+    Returns:
+        (..., bands) dB; NaN for a band in which the truth never sounds.
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T), or a band holds no frequency of the transform.
+    """
+    pred, target = paired_clips(pred, target)
+    gap = interaural_level_difference(pred, sample_rate, edges=edges, segment=segment)
+    gap = gap - interaural_level_difference(target, sample_rate, edges=edges, segment=segment)
+    return _mean_where(gap.abs(), _sounds(target, sample_rate, edges, segment, gate))
+
+
+def itd_error(
+    pred: Tensor,
+    target: Tensor,
+    sample_rate: int,
+    *,
+    edges: Sequence[float] = ITD_EDGES,
+    segment: float = 0.2,
+    gate: float = 40.0,
+) -> Tensor:
+    """Mean absolute error of the interaural time difference in each band, over the segments in which the truth sounds.
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        sample_rate: in Hz.
+        edges: ascending band edges in Hz, one more than there are bands.
+        segment: seconds a value is taken over.
+        gate: dB below the clip's loudest band and segment at which the truth counts as silent.
+
+    Returns:
+        (..., bands) microseconds; NaN for a band in which the truth never sounds.
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T), or a band holds no frequency of the transform.
+    """
+    pred, target = paired_clips(pred, target)
+    gap = interaural_time_difference(pred, sample_rate, edges=edges, segment=segment)
+    gap = gap - interaural_time_difference(target, sample_rate, edges=edges, segment=segment)
+    return _mean_where(gap.abs(), _sounds(target, sample_rate, edges, segment, gate))
+
+
+def _segment_spectra(binaural: Tensor, sample_rate: int, segment: float) -> tuple[Tensor, Tensor]:
+    """Spectra (..., 2, segments, frequencies) of power |X|^2 = mean square, and the frequencies in Hz, on the CPU."""
+    length = min(max(2, round(segment * sample_rate)), binaural.shape[-1])
+    window = torch.hann_window(length, periodic=False, dtype=binaural.dtype, device=binaural.device)
+    window = window / window.square().sum().sqrt().clamp_min(1e-9)
+    pieces = binaural.unfold(-1, length, max(1, length // 2)) * window
+    # Padding by the longest delay keeps one end of a segment from correlating with the other.
+    size = 1 << (length + round(_LONGEST * sample_rate)).bit_length()
+    frequency = torch.arange(size // 2 + 1, dtype=torch.float64) * sample_rate / size
+    return torch.fft.rfft(pieces, n=size) * (2 / size) ** 0.5, frequency
+
+
+def _bands(frequency: Tensor, edges: Sequence[float]) -> list[Tensor]:
+    bands = [(frequency >= low) & (frequency < high) for low, high in pairwise(edges)]
+    if not bands or not all(band.any() for band in bands):
+        raise ValueError(f"each band of {tuple(edges)} Hz needs a frequency of the transform (0 to {frequency[-1]:g})")
+    return bands
+
+
+def _band_power(binaural: Tensor, sample_rate: int, edges: Sequence[float], segment: float) -> Tensor:
+    spectra, frequency = _segment_spectra(binaural, sample_rate, segment)
+    power = spectra.real.square() + spectra.imag.square()
+    return torch.stack([power[..., band.to(power.device)].sum(-1) for band in _bands(frequency, edges)], dim=-2)
+
+
+def _sounds(target: Tensor, sample_rate: int, edges: Sequence[float], segment: float, gate: float) -> Tensor:
+    power = _band_power(target, sample_rate, edges, segment).sum(-3)  # (..., bands, segments)
+    return (power > power.amax((-2, -1), keepdim=True) * 10 ** (-gate / 10)) & (power > _FLOOR)
+
+
+def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
+    return torch.where(mask, values, torch.zeros_like(values)).sum(-1) / mask.sum(-1)  # 0 / 0 is NaN, as promised
+
+
+def _peak(correlation: Tensor, delays: Tensor) -> Tensor:
+    best = correlation.argmax(-1, keepdim=True)
+    middle = best.clamp(1, len(delays) - 2)
+    before, here, after = (correlation.gather(-1, middle + step) for step in (-1, 0, 1))
+    bend = before - 2 * here + after  # < 0 at a peak
+    offset = torch.where(bend < 0, 0.5 * (before - after) / bend.clamp_max(-1e-30), torch.zeros_like(bend)).clamp(-1, 1)
+    delay = delays[middle] + offset * (delays[1] - delays[0])
+    return torch.where(correlation.gather(-1, best) > 0, delay, torch.zeros_like(delay)).squeeze(-1)

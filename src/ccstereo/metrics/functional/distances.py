@@ -1,0 +1,187 @@
+"""The scores that the papers' tables print, as their released code defines them.
+
+All take a predicted and a true clip (..., 2, T), left ear first, and return one number a clip (...). Papers print the
+mean over clips of clips normalised by their own peak, `normalize=True`; without it errors of level count as well.
+Magnitude distance is twice STFT distance by construction, and waveform distance follows it closely: the three columns
+of a table hold one number. Lower is better, except for the signal-to-noise ratio.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ccstereo.audio import STFTConfig, stft
+from ccstereo.metrics.functional._pairs import paired_clips, safe_sqrt
+
+PAPERS = STFTConfig()
+"""Transform sizes of the papers' scores: at 16 kHz, 25 ms windows every 10 ms."""
+
+
+def stft_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, config: STFTConfig = PAPERS) -> Tensor:
+    """Mean squared error over real and imaginary parts, summed over the ears: "STFT" (2.5D Visual Sound, section 5.2).
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        normalize: divide each side by its own peak first, as papers do.
+        config: transform sizes; the defaults are the papers', for 16 kHz. Clips are padded with zeros at both ends.
+
+    Returns:
+        (...) distances >= 0.
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T).
+
+    >>> x = torch.randn(3, 2, 16000)
+    >>> stft_distance(x, x)
+    tensor([0., 0., 0.])
+    """
+    pred, target = paired_clips(pred, target, normalize)
+    return stft(pred - target, config).square().mean((-3, -2, -1)).sum(-1)  # the transform is linear
+
+
+def magnitude_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, config: STFTConfig = PAPERS) -> Tensor:
+    """Squared modulus of the complex STFT error, summed over the ears: "Mag" (PseudoBinaural, section 4).
+
+    Despite its name it compares complex values, so it is exactly twice `stft_distance`; kept to fill papers' columns.
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        normalize: divide each side by its own peak first, as papers do.
+        config: transform sizes.
+
+    Returns:
+        (...) distances >= 0.
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T).
+    """
+    return 2 * stft_distance(pred, target, normalize=normalize, config=config)
+
+
+def envelope_distance(pred: Tensor, target: Tensor, *, normalize: bool = False) -> Tensor:
+    """Root mean squared error of the analytic envelope, summed over the ears: "ENV" (2.5D Visual Sound, section 5.2).
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        normalize: divide each side by its own peak first, as papers do.
+
+    Returns:
+        (...) distances >= 0.
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T).
+    """
+    pred, target = paired_clips(pred, target, normalize)
+    return safe_sqrt((envelope(pred) - envelope(target)).square().mean(-1)).sum(-1)
+
+
+def envelope(waveform: Tensor) -> Tensor:
+    """Magnitude of the analytic signal, by removing the negative frequencies (Marple 1999).
+
+    Args:
+        waveform: (..., T) real samples.
+
+    Returns:
+        (..., T) >= 0.
+
+    >>> t = torch.arange(100) / 100
+    >>> torch.allclose(envelope(0.5 * torch.sin(2 * math.pi * 7 * t)), torch.tensor(0.5))
+    True
+    """
+    samples = waveform.shape[-1]
+    spectrum = torch.fft.rfft(waveform)
+    gain = torch.full((spectrum.shape[-1],), 2.0, dtype=waveform.dtype, device=waveform.device)
+    gain[0] = 1
+    if samples % 2 == 0:
+        gain[-1] = 1  # the Nyquist bin of an even length has no negative twin
+    analytic: Tensor = torch.fft.ifft(spectrum * gain, n=samples)  # ifft appends the negative frequencies as zeros
+    return analytic.abs()
+
+
+def waveform_distance(
+    pred: Tensor, target: Tensor, *, normalize: bool = False, reduction: Literal["mean", "sum"] = "mean"
+) -> Tensor:
+    """Mean squared error of the samples, times 1000: "WAV".
+
+    Papers' tables hold the mean over the two ears; the released CCStereo code prints their sum, twice as much.
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        normalize: divide each side by its own peak first, as papers do.
+        reduction: over the ears.
+
+    Returns:
+        (...) distances >= 0, in thousandths.
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T), or the reduction is unknown.
+
+    >>> waveform_distance(torch.ones(2, 4), torch.zeros(2, 4)).item()
+    1000.0
+    """
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction is 'mean' or 'sum', got {reduction!r}")
+    pred, target = paired_clips(pred, target, normalize)
+    return (pred - target).square().mean((-2, -1)) * (1e3 if reduction == "mean" else 2e3)
+
+
+def phase_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, config: STFTConfig = PAPERS) -> Tensor:
+    """Mean wrapped phase error of the difference l - r over all bins: "Phs" (PseudoBinaural, section 4).
+
+    Loud and silent bins count alike. A prediction without difference has angle 0 everywhere and scores about pi/2.
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        normalize: divide each side by its own peak first; a phase does not change, but for rounding.
+        config: transform sizes.
+
+    Returns:
+        (...) radians in [0, pi].
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T).
+
+    >>> x = torch.randn(2, 1600)
+    >>> round(phase_distance(-x, x).item(), 4)
+    3.1416
+    """
+    pred, target = paired_clips(pred, target, normalize)
+    turn = (_difference_angle(pred, config) - _difference_angle(target, config)).abs()
+    return torch.minimum(turn, 2 * math.pi - turn).mean((-2, -1))
+
+
+def _difference_angle(binaural: Tensor, config: STFTConfig) -> Tensor:
+    re, im = stft(binaural[..., 0, :] - binaural[..., 1, :], config).unbind(-3)
+    return torch.atan2(im, re)
+
+
+def signal_to_noise_ratio(pred: Tensor, target: Tensor, *, normalize: bool = False, floor: float = 1e-4) -> Tensor:
+    """Power of the truth over power of the error, both ears together, in dB: "SNR" (PseudoBinaural, section 4).
+
+    The floor is the released code's: it caps the score of a perfect clip of power 0.01 at 20 dB.
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        normalize: divide each side by its own peak first, as papers do.
+        floor: added to both powers.
+
+    Returns:
+        (...) dB, higher is better.
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T).
+
+    >>> round(signal_to_noise_ratio(torch.zeros(2, 8), torch.ones(2, 8)).item(), 4)
+    0.0
+    """
+    pred, target = paired_clips(pred, target, normalize)
+    noise = (pred - target).square().mean((-2, -1))
+    return 10 * torch.log10((target.square().mean((-2, -1)) + floor) / (noise + floor))

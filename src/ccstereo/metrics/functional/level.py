@@ -1,0 +1,122 @@
+"""Which ear is louder, overall and over time.
+
+A level difference is left minus right in dB, so positive means that the left ear is louder.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ccstereo.metrics.functional._pairs import binaural_clips, paired_clips, safe_sqrt
+
+_TINY = 1e-20  # power under which a clip is silence
+
+
+@dataclass(frozen=True)
+class SPLConfig:
+    """Sizes of the level curve. SAGM's paper gives none; these are this library's choice.
+
+    Attributes:
+        window: seconds over which a level is taken; 100 ms, near the ear's integration time.
+        hop: seconds between two levels.
+        floor: power added to each ear, -60 dB of full scale, so that silence reads 0 dB and not noise over noise.
+    """
+
+    window: float = 0.1
+    hop: float = 0.05
+    floor: float = 1e-6
+
+
+def spl_curve(binaural: Tensor, sample_rate: int, config: SPLConfig = SPLConfig()) -> Tensor:
+    """Sound pressure level of the left ear minus the right ear's over time (SAGM).
+
+    Args:
+        binaural: (..., 2, T) clips; full scale is 1.
+        sample_rate: in Hz.
+        config: window, hop and floor.
+
+    Returns:
+        (..., N) dB; N windows lie wholly inside the clip, and a clip shorter than one window is one window.
+
+    Raises:
+        ValueError: the shape is not (..., 2, T).
+
+    >>> x = torch.randn(8000)
+    >>> spl_curve(torch.stack([2 * x, x]), 16000).mean().round().item()
+    6.0
+    """
+    binaural = binaural_clips(binaural)
+    window = min(max(1, round(config.window * sample_rate)), binaural.shape[-1])
+    hop = max(1, round(config.hop * sample_rate))
+    power = binaural.square().unfold(-1, window, hop).mean(-1) + config.floor  # (..., 2, N)
+    level = 10 * torch.log10(power)
+    return level[..., 0, :] - level[..., 1, :]
+
+
+def spl_distance(
+    pred: Tensor, target: Tensor, sample_rate: int, *, normalize: bool = False, config: SPLConfig = SPLConfig()
+) -> Tensor:
+    """Euclidean distance between the predicted and the true curve of level differences: "SPL" (SAGM).
+
+    It grows with the square root of a clip's length: compare clips of one length.
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        sample_rate: in Hz.
+        normalize: divide each side by its own peak first.
+        config: window, hop and floor of `spl_curve`.
+
+    Returns:
+        (...) dB, >= 0.
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T).
+    """
+    pred, target = paired_clips(pred, target, normalize)
+    gap = spl_curve(pred, sample_rate, config) - spl_curve(target, sample_rate, config)
+    return safe_sqrt(gap.square().sum(-1))
+
+
+def louder_ear(binaural: Tensor) -> Tensor:
+    """Level of the left ear minus the right ear's over the whole clip.
+
+    Args:
+        binaural: (..., 2, T).
+
+    Returns:
+        (...) dB; 0 for silence.
+
+    Raises:
+        ValueError: the shape is not (..., 2, T).
+
+    >>> round(louder_ear(torch.tensor([[0.1, -0.1], [1.0, -1.0]])).item(), 4)
+    -20.0
+    """
+    level = 10 * torch.log10(binaural_clips(binaural).square().mean(-1) + _TINY)
+    return level[..., 0] - level[..., 1]
+
+
+def louder_ear_correct(pred: Tensor, target: Tensor, *, dead_zone: float = 2.0) -> Tensor:
+    """Whether the louder ear is the right one, where the truth has one.
+
+    Args:
+        pred: (..., 2, T) predicted clips.
+        target: (..., 2, T) true clips.
+        dead_zone: dB; a true level difference no greater than this names no ear.
+
+    Returns:
+        (...) 1 where both name the same ear, 0 where they do not, NaN where the truth names none.
+
+    Raises:
+        ValueError: the shapes differ or are not (..., 2, T).
+
+    >>> left, right = torch.tensor([[1.0], [0.5]]), torch.tensor([[0.5], [1.0]])
+    >>> louder_ear_correct(torch.stack([left, right]), torch.stack([left, left])).tolist()
+    [1.0, 0.0]
+    """
+    pred, target = paired_clips(pred, target)
+    truth = louder_ear(target)
+    correct = (louder_ear(pred).sign() == truth.sign()).to(truth.dtype)
+    return torch.where(truth.abs() > dead_zone, correct, torch.nan)
