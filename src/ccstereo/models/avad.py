@@ -11,8 +11,8 @@ class AdaptiveDenorm(nn.Module):
     """A batch norm whose affine part comes from how well each audio position fits each visual position.
 
     out = (1 + alpha) * h + beta, with h the normalised input and alpha, beta convolved from the relevance map c:
-    the cosine between visual and audio positions, learned positions added to both (CCStereo, section 3.3; where the
-    paper multiplies, this follows the released code).
+    the cosine between visual and audio positions, learned positions added to both. Source: CCStereo; where its
+    paper and its released code differ on the map, this follows the code.
 
     Args:
         channels: channels C of the decoder level.
@@ -50,8 +50,8 @@ class AdaptiveDenorm(nn.Module):
         size = (x.shape[2], x.shape[3])
         seen = to_sequence(self.visual_conv(visual)) + self.visual_positions  # (B, hw, C)
         heard = to_sequence(x) + fit_positions(self.audio_positions, self.audio_grid, size)  # (B, HW, C)
-        cosine = F.normalize(seen, dim=-1) @ F.normalize(heard, dim=-1).transpose(1, 2)
-        return cosine.unflatten(2, size)
+        cosine: Tensor = F.normalize(seen, dim=-1) @ F.normalize(heard, dim=-1).transpose(1, 2)
+        return cosine.reshape(*cosine.shape[:2], *size)
 
     def forward(self, x: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
         """Normalise x (B, C, H, W) as the picture asks; also give the relevance map (B, h * w, H, W)."""

@@ -17,11 +17,13 @@ class BinauralModel(nn.Module, ABC):
         config: everything the weights depend on.
         name: name under which `ccstereo.models.create_model` makes it again.
         visual: the image encoder; trained with a smaller learning rate than the rest.
+        feature_shape: (C, h, w) of `encode_frames`.
     """
 
     config: ModelConfig
     name: str = ""
     visual: nn.Module
+    feature_shape: tuple[int, int, int]
 
     @abstractmethod
     def encode_frames(self, frames: Tensor) -> Tensor:
@@ -53,15 +55,25 @@ class BinauralModel(nn.Module, ABC):
             height, width = self.config.frame_size
             raise ValueError(f"expected frames (B, 3, {height}, {width}), got {tuple(frames.shape)}")
 
-    def check_spectrogram(self, mix_spec: Tensor) -> None:
-        """Refuse a spectrogram of other bins, or too short for five halvings.
+    def check_spectrogram(self, mix_spec: Tensor, levels: int) -> None:
+        """Refuse a spectrogram of other bins, or too short to be halved `levels` times.
 
         Raises:
-            ValueError: mix_spec is not (B, 2, config bins, at least 32).
+            ValueError: mix_spec is not (B, 2, config bins, at least 2 ** levels).
         """
-        bins = self.config.stft.bins
-        if mix_spec.ndim != 4 or tuple(mix_spec.shape[1:3]) != (2, bins) or mix_spec.shape[3] < 32:
-            raise ValueError(f"expected a spectrogram (B, 2, {bins}, 32 or more), got {tuple(mix_spec.shape)}")
+        bins, shortest = self.config.stft.bins, 2**levels
+        if mix_spec.ndim != 4 or tuple(mix_spec.shape[1:3]) != (2, bins) or mix_spec.shape[3] < shortest:
+            raise ValueError(f"expected a spectrogram (B, 2, {bins}, {shortest} or more), got {tuple(mix_spec.shape)}")
+
+    def check_features(self, features: Tensor) -> None:
+        """Refuse features of other pictures or another model.
+
+        Raises:
+            ValueError: features are not (B, *feature_shape).
+        """
+        if tuple(features.shape[1:]) != self.feature_shape:
+            want = ", ".join(map(str, self.feature_shape))
+            raise ValueError(f"expected features (B, {want}), got {tuple(features.shape)}")
 
 
 def initialise(module: nn.Module) -> None:

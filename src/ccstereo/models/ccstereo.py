@@ -112,7 +112,7 @@ class VisualEncoder(nn.Module):
 
 
 class CCStereo(BinauralModel):
-    """The network of CCStereo, figure 2: two encoders, attention between them, a decoder that looks at the picture."""
+    """The network of CCStereo: two encoders, attention between them, a decoder that looks at the picture."""
 
     config: CCStereoConfig
     name = "ccstereo"
@@ -120,6 +120,7 @@ class CCStereo(BinauralModel):
     def __init__(self, config: CCStereoConfig) -> None:
         super().__init__()
         self.config = config
+        self.feature_shape = (config.visual_channels, *config.visual_grid)
         *skips, bottleneck = config.audio_channels
         self.visual = VisualEncoder(config)
         self.audio_encoder = AudioEncoder(config.audio_channels)
@@ -158,10 +159,8 @@ class CCStereo(BinauralModel):
         Raises:
             ValueError: a tensor's shape does not fit the configuration.
         """
-        self.check_spectrogram(mix_spec)
-        if tuple(features.shape[1:]) != (self.config.visual_channels, *self.config.visual_grid):
-            want = (self.config.visual_channels, *self.config.visual_grid)
-            raise ValueError(f"expected features (B, {', '.join(map(str, want))}), got {tuple(features.shape)}")
+        self.check_spectrogram(mix_spec, len(self.config.audio_channels))
+        self.check_features(features)
         *skips, audio_features = self.audio_encoder(mix_spec)
         fused = self.fuse(audio_features, features)
         mask, relevance = self.decoder(fused, skips, features)

@@ -1,4 +1,4 @@
-"""How the picture enters the sound: cross-attention, self-attention and a feed-forward layer (CCStereo, section 3.2)."""
+"""How the picture enters the sound: cross-attention, self-attention and a feed-forward layer."""
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,8 @@ def to_sequence(x: Tensor) -> Tensor:
 
 class AudioVisualFusion(nn.Module):
     """Audio positions ask the visual positions, then one another; every step is residual with the norm after it.
+
+    Source: CCStereo, the released code.
 
     Args:
         channels: width of both feature maps.
@@ -67,4 +69,5 @@ class AudioVisualFusion(nn.Module):
         asked = x + where
         x = self.self_norm(x + self.self_attention(asked, asked, x, need_weights=False)[0])
         x = self.feedforward_norm(x + self.contract(F.relu(self.expand(x))))
-        return x.transpose(1, 2).reshape(audio.shape)
+        fused: Tensor = x.transpose(1, 2).reshape(audio.shape)
+        return fused

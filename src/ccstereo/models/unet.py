@@ -24,7 +24,7 @@ def bottleneck_size(size: tuple[int, int], levels: int) -> tuple[int, int]:
 
 
 class AudioEncoder(nn.Module):
-    """4x4 convolutions of stride 2, each with batch norm and LeakyReLU 0.2 (2.5D Visual Sound, section 3.2).
+    """4x4 convolutions of stride 2, each with batch norm and LeakyReLU 0.2 (2.5D Visual Sound).
 
     Args:
         channels: width of each level, from the outermost to the bottleneck.

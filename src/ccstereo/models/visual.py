@@ -10,7 +10,7 @@ RESNET18_CHANNELS = 512
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions with a shortcut (He et al. 2016, figure 2); attributes are named as torchvision names them."""
+    """Two 3x3 convolutions with a shortcut (He et al. 2016); attributes carry torchvision's names."""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()

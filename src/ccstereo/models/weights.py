@@ -1,0 +1,218 @@
+"""Weights on disk: a folder with `config.json` and `model.safetensors`, the hub's convention. No pickle."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ccstereo.errors import WeightsError
+from ccstereo.models.base import BinauralModel
+from ccstereo.models.registry import create_model
+
+EMBEDDED = Path(__file__).parents[1] / "weights"
+CONFIG_NAME = "config.json"
+MODEL_NAME = "model.safetensors"
+HUB_PREFIX = "hf-hub:"
+
+
+def list_weights() -> list[str]:
+    """Names of the weights that come with the package."""
+    if not EMBEDDED.is_dir():
+        return []
+    return sorted(folder.name for folder in EMBEDDED.iterdir() if (folder / MODEL_NAME).is_file())
+
+
+def load_model(weights: str | Path, device: str | torch.device = "cpu") -> BinauralModel:
+    """Build a model and fill it with weights, ready to predict (evaluation mode, float32).
+
+    Args:
+        weights: a name of `list_weights()`; a folder with config.json and model.safetensors; a .safetensors file
+            with its configuration inside (as `save_model` writes it) or in a config.json beside it; or
+            "hf-hub:owner/name" for a repository of the Hugging Face hub ("@revision" may follow).
+        device: where the model goes.
+
+    Raises:
+        WeightsError: the weights are not found, damaged, or do not fit the model their configuration names.
+    """
+    model_file = _locate(weights)
+    config = _read_config(model_file, prefer_inside=Path(weights) == model_file)
+    state = _read_tensors(model_file)
+    with torch.device("meta"):  # no memory, no time and no random numbers spent on weights about to be replaced
+        model = _build(config, model_file)
+    check_fit(model, state, str(model_file))
+    model.load_state_dict(state, assign=True)
+    return model.to(device).eval()
+
+
+def save_model(model: BinauralModel, folder: str | Path, *, half: bool = False) -> Path:
+    """Write a model as a folder that `load_model` reads.
+
+    Each file is written under a temporary name and renamed when whole. The configuration also goes into the
+    safetensors file's metadata, so that this file alone is enough.
+
+    Args:
+        model: any model made by `create_model` or by its class.
+        folder: made if missing; other files in it stay.
+        half: store matrices and kernels in half precision, at half the size; vectors (biases, norms and their running
+            statistics) stay in float32.
+
+    Returns:
+        The folder.
+
+    Raises:
+        WeightsError: a weight is not finite (half precision ends at 65,504), or the folder cannot be written.
+    """
+    folder = Path(folder)
+    state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
+    if half:
+        state = {key: tensor.half() if _is_wide(tensor) else tensor for key, tensor in state.items()}
+    broken = [key for key, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise WeightsError(f"not saved to {folder}: no finite number in {name_some(broken)}; has training diverged?")
+    config = {"model": model.name, "config": model.config.to_dict()}
+    metadata = {"format": "pt", "config": json.dumps(config)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / MODEL_NAME, lambda path: save_file(state, path, metadata))
+        _replace(folder / CONFIG_NAME, lambda path: path.write_text(json.dumps(config, indent=2) + "\n"))
+    except OSError as error:
+        raise WeightsError(f"cannot write {folder}: {error}") from error
+    return folder
+
+
+def check_fit(model: BinauralModel, state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse weights that are not exactly those of the model.
+
+    Args:
+        model: the model to be filled.
+        state: weights by the model's names.
+        source: the file, for the message.
+
+    Raises:
+        WeightsError: keys are missing, unknown or of another shape; the message names the first few of each.
+    """
+    wanted = model.state_dict()
+    problems = []
+    missing = [key for key in wanted if key not in state]
+    unknown = [key for key in state if key not in wanted]
+    reshaped = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(tensor.shape)}"
+        for key, tensor in wanted.items()
+        if key in state and state[key].shape != tensor.shape
+    ]
+    for kind, keys in (("missing", missing), ("unknown", unknown), ("of another shape", reshaped)):
+        if keys:
+            problems.append(f"{len(keys)} {kind} ({name_some(keys)})")
+    if problems:
+        raise WeightsError(
+            f"{source} does not fit model {model.name!r}: {'; '.join(problems)}. Use it with the configuration it was "
+            "saved with; a checkpoint of the authors' code goes through import-checkpoint first"
+        )
+
+
+def name_some(keys: list[str], count: int = 3) -> str:
+    """The first few of many names.
+
+    >>> name_some(["a", "b", "c", "d"])
+    'a, b, c and 1 more'
+    """
+    rest = f" and {len(keys) - count} more" if len(keys) > count else ""
+    return ", ".join(keys[:count]) + rest
+
+
+def _is_wide(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and tensor.ndim >= 2
+
+
+def _replace(target: Path, write: Callable[[Path], object]) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o644)  # mkstemp makes a file for its owner only
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _locate(weights: str | Path) -> Path:
+    text = str(weights)
+    if text.startswith(HUB_PREFIX):
+        return _download(text.removeprefix(HUB_PREFIX))
+    if text in list_weights():
+        return EMBEDDED / text / MODEL_NAME
+    path = Path(weights)
+    if path.is_dir():
+        if (path / MODEL_NAME).is_file():
+            return path / MODEL_NAME
+        raise WeightsError(f"{path} holds no {MODEL_NAME}; give a folder that save_model or import-checkpoint wrote")
+    if path.is_file():
+        if path.suffix == ".safetensors":
+            return path
+        raise WeightsError(f"{path} is no .safetensors file; a checkpoint of other code goes through import-checkpoint")
+    raise WeightsError(
+        f"no weights {text!r}: neither a folder, nor a .safetensors file, nor '{HUB_PREFIX}owner/name', nor one of "
+        f"those that come with the package ({', '.join(list_weights()) or 'none'})"
+    )
+
+
+def _download(repository: str) -> Path:
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise WeightsError(
+            f"{HUB_PREFIX}{repository} needs the huggingface_hub package: pip install 'ccstereo[hub]'"
+        ) from error
+    name, _, revision = repository.partition("@")
+    try:
+        hf_hub_download(name, CONFIG_NAME, revision=revision or None)
+        return Path(hf_hub_download(name, MODEL_NAME, revision=revision or None))
+    except Exception as error:  # the hub's errors share no base: HTTP, validation, offline, disk
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"cannot fetch {HUB_PREFIX}{repository}: {reason}") from error
+
+
+def _read_config(model_file: Path, prefer_inside: bool) -> dict[str, Any]:
+    """Configuration beside the file or inside it; a single file's inner one counts first, a folder's config.json."""
+    beside = model_file.with_name(CONFIG_NAME)
+    inside = None
+    if prefer_inside or not beside.is_file():
+        try:
+            with safe_open(model_file, framework="pt") as file:
+                inside = (file.metadata() or {}).get("config")
+        except (SafetensorError, OSError) as error:
+            raise WeightsError(f"cannot read {model_file}: {error}; the file is damaged, fetch it again") from error
+    source = model_file if inside is not None else beside
+    try:
+        config = json.loads(inside if inside is not None else beside.read_text())
+    except OSError as error:
+        raise WeightsError(f"{model_file} has no configuration inside and no {CONFIG_NAME} beside it") from error
+    except ValueError as error:
+        raise WeightsError(f"the configuration in {source} is not JSON: {error}") from error
+    if not isinstance(config, dict) or not isinstance(config.get("model"), str):
+        raise WeightsError(f'the configuration in {source} is not of the form {{"model": name, "config": {{...}}}}')
+    return config
+
+
+def _build(config: Mapping[str, Any], source: Path) -> BinauralModel:
+    try:
+        return create_model(config["model"], **config.get("config", {}))
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"the configuration of {source} is not usable: {error}") from error
+
+
+def _read_tensors(model_file: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(model_file, framework="pt") as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (no mapping, has no iterator)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"cannot read {model_file}: {error}; the file is damaged, fetch it again") from error
+    return {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
