@@ -80,6 +80,7 @@ def initialise(module: nn.Module) -> None:
     """Draw the initial weights: N(0, 0.02) for convolutions and linear layers, N(1, 0.02) for batch-norm scales.
 
     Source: 2.5D Visual Sound's released code, which CCStereo's follows; it comes from DCGAN.
+    Biases, attention projections and learned positions keep what their own layers draw.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

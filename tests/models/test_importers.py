@@ -1,0 +1,125 @@
+"""Importers: other wrappings of the released checkpoints, and files that are something else."""
+
+import json
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+
+from ccstereo.errors import WeightsError
+from ccstereo.models import (
+    create_model,
+    fetch_imagenet_resnet18,
+    import_checkpoint,
+    load_imagenet_trunk,
+    load_model,
+)
+from ccstereo.models.importers import read_checkpoint
+from ccstereo.models.visual import ResNet18Trunk
+
+HERE = Path(__file__).parent
+
+
+def zeros(model: str) -> dict[str, torch.Tensor]:
+    entries = json.loads((HERE / f"{model}_state_dict.json").read_text())
+    return {key: torch.zeros(shape, dtype=torch.int64 if key.endswith("tracked") else None) for key, shape in entries}
+
+
+def test_parallel_wrapper_and_old_norms(tmp_path: Path) -> None:
+    state = {f"module.{key}": tensor for key, tensor in zeros("ccstereo").items() if not key.endswith("tracked")}
+    torch.save(state, tmp_path / "best.pth")
+    folder = import_checkpoint(tmp_path / "best.pth", "ccstereo", tmp_path / "weights", half=True)
+    assert not load_model(folder).decoder.last.weight.any()
+
+
+def test_pair_without_prefixes(tmp_path: Path) -> None:
+    state = {key.split(".", 1)[1]: tensor for key, tensor in zeros("mono2binaural").items()}
+    visual = {key: tensor for key, tensor in state.items() if key.startswith("feature_extraction")}
+    torch.save(visual, tmp_path / "visual.pth")
+    torch.save({key: state[key] for key in state if key not in visual}, tmp_path / "audio.pth")
+    files = [tmp_path / "visual.pth", tmp_path / "audio.pth"]
+    folder = import_checkpoint(files, "mono2binaural", tmp_path / "weights", half=True)
+    assert not load_model(folder).config.legacy_bins
+    with pytest.raises(WeightsError, match=r"missing.*audionet_convlayer1"):
+        import_checkpoint(files[0], "mono2binaural", tmp_path / "half")
+    assert not (tmp_path / "half").exists()
+    with pytest.raises(WeightsError, match="a second time"):
+        import_checkpoint([*files, files[0]], "mono2binaural", tmp_path / "half")
+
+
+def test_missing_unknown_and_misshapen_weights_are_named(tmp_path: Path) -> None:
+    state = zeros("ccstereo")
+    del state["net_audio.img_pos_embed.weight"]
+    state["net_audio.surprise"] = torch.zeros(1)
+    torch.save({"state_dict": state}, tmp_path / "best.pth")
+    with pytest.raises(WeightsError, match=r"missing \(net_audio.img_pos_embed.weight\).*unknown \(net_audio.surprise"):
+        import_checkpoint(tmp_path / "best.pth", "ccstereo", tmp_path / "weights")
+    state = zeros("ccstereo") | {"net_audio.img_pos_embed.weight": torch.zeros(50, 128)}
+    torch.save({"state_dict": state}, tmp_path / "best.pth")
+    with pytest.raises(WeightsError, match=r"fusion.visual_positions \(50, 128\) instead of \(98, 128\)"):
+        import_checkpoint(tmp_path / "best.pth", "ccstereo", tmp_path / "weights")
+
+
+def test_model_without_released_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="known are ccstereo, mono2binaural"):
+        import_checkpoint(tmp_path / "best.pth", "ccstereo-lite", tmp_path)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return print, ("this code must not run",)
+
+
+def test_files_that_are_no_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(WeightsError, match="missing"):
+        read_checkpoint(tmp_path / "nothing.pth")
+    (tmp_path / "text.pth").write_text("hello")
+    with pytest.raises(WeightsError, match="cannot read"):
+        read_checkpoint(tmp_path / "text.pth")
+    (tmp_path / "empty.pth").touch()
+    with pytest.raises(WeightsError, match="cannot read"):
+        read_checkpoint(tmp_path / "empty.pth")
+    torch.save({"state_dict": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(WeightsError, match="cannot read"):
+        read_checkpoint(tmp_path / "evil.pth")
+    assert capsys.readouterr().out == ""
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(WeightsError, match="no state dict"):
+        read_checkpoint(tmp_path / "list.pth")
+
+
+def test_imagenet_trunk(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    state = {key: tensor for key, tensor in ResNet18Trunk().state_dict().items() if not key.endswith("tracked")}
+    torch.save(state | {"fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}, tmp_path / "resnet.pth")
+    for name in ("ccstereo", "mono2binaural"):
+        model = create_model(name)
+        load_imagenet_trunk(model, tmp_path / "resnet.pth")
+        trunk = model.visual.trunk if name == "ccstereo" else model.visual
+        assert torch.equal(trunk.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
+    with pytest.raises(WeightsError, match="no ResNet-18 trunk"):
+        load_imagenet_trunk(create_model("ccstereo-lite"), tmp_path / "resnet.pth")
+    torch.save({"conv1.weight": state["conv1.weight"]}, tmp_path / "part.pth")
+    with pytest.raises(WeightsError, match="no ResNet-18 of torchvision"):
+        load_imagenet_trunk(model, tmp_path / "part.pth")
+
+
+def test_fetch_is_checked_and_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def download(url: str, target: str, hash_prefix: str, progress: bool) -> None:
+        calls.append((url, hash_prefix))
+        Path(target).touch()
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    path = fetch_imagenet_resnet18(tmp_path / "cache")
+    assert fetch_imagenet_resnet18(tmp_path / "cache") == path
+    assert calls == [("https://download.pytorch.org/models/resnet18-f37072fd.pth", "f37072fd")]
+
+    def offline(*arguments: object, **options: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    with pytest.raises(WeightsError, match=r"no network.*yourself"):
+        fetch_imagenet_resnet18(tmp_path / "other")

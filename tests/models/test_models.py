@@ -1,0 +1,190 @@
+"""What every registered model keeps, and what is particular to one."""
+
+import json
+
+import pytest
+import torch
+
+from ccstereo.models import BinauralModel, CCStereoConfig, Mono2BinauralConfig, create_model, list_models
+from ccstereo.models.config import ModelConfig
+from ccstereo.models.registry import register_model
+from ccstereo.models.visual import ResNet18Trunk
+
+PARAMETERS = {"ccstereo": 17_555_426, "ccstereo-lite": 3_150_330, "mono2binaural": 34_262_746}
+
+
+@pytest.fixture(scope="module", params=list_models())
+def model(request: pytest.FixtureRequest) -> BinauralModel:
+    torch.manual_seed(0)
+    return create_model(request.param).eval()
+
+
+def inputs(model: BinauralModel, batch: int = 2, frames: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    bins, length = model.config.spectrogram_size
+    return torch.randn(batch, 2, bins, frames or length), torch.randn(batch, 3, *model.config.frame_size)
+
+
+def test_contract(model: BinauralModel) -> None:
+    mix_spec, frames = inputs(model)
+    with torch.inference_mode():
+        features = model.encode_frames(frames)
+        output = model(mix_spec, features)
+    assert tuple(features.shape) == (2, *model.feature_shape)
+    assert output.mask.shape == output.diff_spec.shape == mix_spec.shape
+    assert output.mask.abs().max() <= 1
+    assert output.fused.shape[-2:] == output.audio_features.shape[-2:] == (8, 2)
+    mask, mix = torch.complex(*output.mask.unbind(1)), torch.complex(*mix_spec.unbind(1))
+    torch.testing.assert_close(output.diff_spec, torch.view_as_real(mask * mix).movedim(-1, 1), atol=1e-5, rtol=1e-5)
+
+
+def test_items_of_a_batch_do_not_touch(model: BinauralModel) -> None:
+    mix_spec, frames = inputs(model)
+    with torch.inference_mode():
+        together = model(mix_spec, model.encode_frames(frames)).mask
+        alone = torch.cat(
+            [model(m[None], model.encode_frames(f[None])).mask for m, f in zip(mix_spec, frames, strict=True)]
+        )
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_another_window_length(model: BinauralModel) -> None:
+    mix_spec, frames = inputs(model, batch=1, frames=101)
+    with torch.inference_mode():
+        assert model(mix_spec, model.encode_frames(frames)).mask.shape == mix_spec.shape
+
+
+def test_every_weight_is_used(model: BinauralModel) -> None:
+    mix_spec, frames = inputs(model)
+    model.zero_grad()
+    model(mix_spec, model.encode_frames(frames)).diff_spec.square().mean().backward()
+    assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
+    model.zero_grad()
+
+
+def test_the_picture_matters(model: BinauralModel) -> None:
+    mix_spec, frames = inputs(model)
+    with torch.inference_mode():
+        first = model(mix_spec, model.encode_frames(frames)).mask
+        second = model(mix_spec, model.encode_frames(frames.flip(-1))).mask
+    assert not torch.equal(first, second)
+
+
+def test_config_round_trip(model: BinauralModel) -> None:
+    values = json.loads(json.dumps(model.config.to_dict()))
+    again = type(model.config).from_dict(values)
+    assert again == model.config
+    assert hash(again) == hash(model.config)
+    assert create_model(model.name, **values).config == model.config
+
+
+def test_wrong_shapes_are_named(model: BinauralModel) -> None:
+    mix_spec, frames = inputs(model, batch=1)
+    with pytest.raises(ValueError, match="expected frames"):
+        model.encode_frames(frames[..., :-1])
+    features = torch.zeros(1, *model.feature_shape)
+    with pytest.raises(ValueError, match="expected a spectrogram"):
+        model(mix_spec[..., :31], features)
+    with pytest.raises(ValueError, match="expected a spectrogram"):
+        model(mix_spec[:, :, :-1], features)
+    with pytest.raises(ValueError, match="expected features"):
+        model(mix_spec, features[..., :-1])
+
+
+def test_unknown_key_lists_the_known_ones(model: BinauralModel) -> None:
+    with pytest.raises(ValueError, match=r"widht.*known are sample_rate, window"):
+        create_model(model.name, widht=3)
+
+
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+def test_parameter_count(name: str) -> None:
+    with torch.device("meta"):
+        assert sum(p.numel() for p in create_model(name).parameters()) == PARAMETERS[name]
+
+
+def test_unknown_model_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="ccstereo-lite, mono2binaural"):
+        create_model("ccstero")
+
+
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="registered already"):
+        register_model("ccstereo")(create_model)
+
+
+@pytest.mark.parametrize("levels", [(), (0,), (1, 3)])
+def test_avad_levels(levels: tuple[int, ...]) -> None:
+    model = create_model("ccstereo-lite", avad_levels=levels).eval()
+    mix_spec, frames = inputs(model, batch=1)
+    with torch.inference_mode():
+        relevance = model(mix_spec, model.encode_frames(frames)).relevance
+    if not levels:
+        assert relevance is None
+        return
+    assert tuple(relevance.shape) == (1, 98, 16 << levels[0], 4 << levels[0])
+    assert relevance.abs().max() <= 1 + 1e-5
+
+
+def test_fusing_again_equals_the_forward_pass() -> None:
+    model = create_model("ccstereo-lite").eval()
+    mix_spec, frames = inputs(model)
+    with torch.inference_mode():
+        features = model.encode_frames(frames)
+        output = model(mix_spec, features)
+        torch.testing.assert_close(model.fuse(output.audio_features, features), output.fused)
+
+
+def test_mono2binaural_keeps_all_bins() -> None:
+    model = create_model("mono2binaural").eval()
+    legacy = create_model("mono2binaural", legacy_bins=True).eval()
+    legacy.load_state_dict(model.state_dict())
+    mix_spec, _ = inputs(model, batch=1)
+    features = torch.rand(1, *model.feature_shape)
+    with torch.inference_mode():
+        full, published = model(mix_spec, features), legacy(mix_spec, features)
+    assert published.diff_spec.shape == (1, 2, 256, 64)
+    assert torch.equal(full.mask[:, :, :256], published.mask)
+    assert not full.mask[:, :, 256].any()
+
+
+def test_trunk_has_torchvisions_names() -> None:
+    keys = list(ResNet18Trunk().state_dict())
+    assert len(keys) == 120
+    assert keys[:2] == ["conv1.weight", "bn1.weight"]
+    assert {"layer1.0.conv1.weight", "layer2.0.downsample.1.running_var", "layer4.1.bn2.bias"} <= set(keys)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"trunk": "vgg"}, "resnet18"),
+        ({"trunk": "slim"}, "trunk_channels"),
+        ({"trunk_channels": (8,), "trunk_strides": (2,)}, "belong to trunk 'slim'"),
+        ({"trunk": "slim", "trunk_channels": (8, 8), "trunk_strides": (2,)}, "differ in length"),
+        ({"trunk": "slim", "trunk_channels": (8, -8), "trunk_strides": (2, 2)}, "trunk_channels must be positive"),
+        ({"visual_channels": 64}, "visual_channels"),
+        ({"attention_heads": 7}, "attention_heads"),
+        ({"attention_heads": 0}, "attention_heads must be positive"),
+        ({"avad_levels": (4,)}, r"0\.\.3"),
+        ({"avad_levels": (0, 0)}, "avad_levels"),
+        ({"audio_channels": (128,)}, "two levels"),
+        ({"window": 1600}, "halvings"),
+        ({"frame_size": (256, 448)}, "cropped"),
+        ({"frame_size": (224,)}, "height, width"),
+        ({"win_length": 1024}, "n_fft"),
+        ({"level": 0.0}, "level must be positive"),
+    ],
+)
+def test_bad_values_are_named(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CCStereoConfig.from_dict(values)
+
+
+@pytest.mark.parametrize("values", [{"squeezed_channels": 0}, {"audio_channels": (8,)}, {"window": 1600}])
+def test_bad_values_of_mono2binaural(values: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"widths|levels|halvings"):
+        Mono2BinauralConfig.from_dict(values)
+
+
+def test_lists_become_tuples() -> None:
+    assert ModelConfig(resize=[240, 480]).resize == (240, 480)
