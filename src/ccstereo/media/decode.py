@@ -1,0 +1,109 @@
+"""Reading a video as a stream of mono sound and pictures on one clock, in bounded memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ccstereo.media.picture import PictureTrack
+from ccstereo.media.probe import MediaInfo, probe
+from ccstereo.media.sound import SoundTrack
+
+
+@dataclass(frozen=True)
+class AudioChunk:
+    """The next stretch of sound: `samples` (T,) mono, full scale +-1, T > 0, at the file's sample rate."""
+
+    samples: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FrameChunk:
+    """The `picture` (H, W, 3) RGB shown at time `index` / frame_rate. Arrays are shared while it stays: read only."""
+
+    index: int
+    picture: NDArray[np.uint8]
+
+
+class MediaReader:
+    """Reads a video's default tracks, interleaved in the order of time.
+
+    Time zero is the first sample of the sound, and the sound's length is the video's: frame k is the picture shown at
+    k / frame_rate, for every k from 0 on with k / frame_rate < duration of the sound. A picture comes before the sound
+    that starts with or after it. The file is opened once for each track, so that memory stays small however far apart
+    the tracks lie in it.
+
+    Attributes:
+        info: what `probe` tells.
+        sample_rate: Hz, the sound's own.
+        audio_start: presentation time in seconds of the first sample on the file's own clock, as `StereoWriter` takes.
+    """
+
+    def __init__(self, path: str | Path, *, frame_rate: float = 10.0, frame_size: tuple[int, int] = (240, 480)) -> None:
+        """Open a video.
+
+        Args:
+            path: any video with sound that FFmpeg reads.
+            frame_rate: pictures a second, > 0.
+            frame_size: (height, width) of the pictures; their shape is not kept.
+
+        Raises:
+            MediaError: the file cannot be read, or lacks picture or sound.
+            ValueError: frame_rate or frame_size is not positive.
+        """
+        if frame_rate <= 0 or min(frame_size) <= 0:
+            raise ValueError(f"need a positive frame rate and size, got {frame_rate} and {frame_size}")
+        self.info: MediaInfo = probe(path, require_video=True, require_audio=True)
+        # A float rate such as 29.97 stays itself; one such as 0.1 becomes the decimal that was meant.
+        self._frame_rate = Fraction(frame_rate).limit_denominator(1_000_000)
+        self._sound = SoundTrack(self.info.path)
+        try:
+            self._picture = PictureTrack(self.info.path, frame_size)
+        except BaseException:
+            self._sound.close()
+            raise
+        self.sample_rate: int = self._sound.sample_rate
+        self.audio_start: float = float(self._sound.start)
+
+    @property
+    def notes(self) -> list[str]:
+        """Damage met so far that was passed over, one line each."""
+        return self._sound.notes + self._picture.notes
+
+    def __iter__(self) -> Iterator[AudioChunk | FrameChunk]:
+        """Yield all chunks; may be called once.
+
+        Raises:
+            MediaError: the file breaks off before its declared end, or too much of it is damaged.
+        """
+        samples = 0
+        index = 0
+        for block in self._sound.blocks():
+            while index * self.sample_rate <= samples * self._frame_rate:
+                yield self._frame(index)
+                index += 1
+            yield AudioChunk(block)
+            samples += len(block)
+        while index * self.sample_rate < samples * self._frame_rate:
+            yield self._frame(index)
+            index += 1
+
+    def _frame(self, index: int) -> FrameChunk:
+        return FrameChunk(index, self._picture.at(self._sound.start + index / self._frame_rate))
+
+    def close(self) -> None:
+        """Release the file."""
+        self._sound.close()
+        self._picture.close()
+
+    def __enter__(self) -> "MediaReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

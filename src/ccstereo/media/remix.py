@@ -1,0 +1,77 @@
+"""Sound of any layout and sample format as one channel of floats."""
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
+from numpy.typing import NDArray
+
+# What a channel weighs in left + right of the stereo downmix of ITU-R BS.775: the centre and each surround enter a
+# side at -3 dB, the centre enters both. The low-frequency channels (LFE, LFE2) are left out there, too.
+_HALF = 0.5**0.5
+_WEIGHTS = {
+    **dict.fromkeys(("FL", "FR", "DL", "DR", "FLC", "FRC", "WL", "WR"), 1.0),
+    "FC": 2 * _HALF,
+    **dict.fromkeys(("BL", "BR", "SL", "SR", "SDL", "SDR", "SSL", "SSR"), _HALF),
+    "BC": 1.0,
+    **dict.fromkeys(("TFL", "TFR", "TBL", "TBR", "TSL", "TSR", "TTL", "TTR"), 0.5),
+    **dict.fromkeys(("TFC", "TBC", "TC", "BFC"), 2 * 0.5 * _HALF),
+    **dict.fromkeys(("BFL", "BFR"), 0.5),
+    **dict.fromkeys(("LFE", "LFE2"), 0.0),
+}
+_USUAL = {6: "5.1", 8: "7.1"}  # what that many channels nearly always are where the file does not say
+
+
+def mono_weights(names: tuple[str, ...]) -> NDArray[np.float32]:
+    """Weight of each channel in the mono downmix; they sum to 1, so that the mix never exceeds full scale.
+
+    Args:
+        names: FFmpeg's channel names, such as ("FL", "FR", "FC", "LFE", "BL", "BR"). Names that say nothing of the
+            place weigh the same; of an ambisonic sound only W, the sound from everywhere, is taken.
+
+    Returns:
+        (C,).
+
+    >>> mono_weights(("FL", "FR")).tolist()
+    [0.5, 0.5]
+    >>> mono_weights(("FL", "FR", "FC", "LFE", "BL", "BR")).round(3).tolist()
+    [0.207, 0.207, 0.293, 0.0, 0.146, 0.146]
+    """
+    if "AMBI0" in names:
+        weights = np.array([float(name == "AMBI0") for name in names])
+    elif any(name not in _WEIGHTS for name in names):
+        known = AudioLayout(_USUAL[len(names)]) if len(names) in _USUAL else None
+        return mono_weights(channel_names(known)) if known else np.full(len(names), 1 / len(names), np.float32)
+    else:
+        weights = np.array([_WEIGHTS[name] for name in names])
+    if weights.sum() == 0:  # low-frequency channels alone
+        weights = np.ones(len(names))
+    return (weights / weights.sum()).astype(np.float32)
+
+
+def channel_names(layout: AudioLayout) -> tuple[str, ...]:
+    """FFmpeg's names of the channels of a layout, in order."""
+    return tuple(channel.name for channel in layout.channels)
+
+
+def to_float(frame: AudioFrame) -> NDArray[np.float32]:
+    """Samples of a decoded frame.
+
+    Returns:
+        (C, T), full scale +-1.
+    """
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype.kind == "i":
+        return (samples / float(2 ** (8 * samples.dtype.itemsize - 1))).astype(np.float32)
+    return samples.astype(np.float32)
+
+
+def to_mono(frame: AudioFrame) -> NDArray[np.float32]:
+    """Mono downmix of a decoded frame: (T,), full scale +-1."""
+    samples = to_float(frame)
+    if len(samples) == 1:
+        return samples[0]
+    return mono_weights(channel_names(frame.layout)) @ samples
