@@ -19,8 +19,8 @@ def contrastive_loss(
         negatives: (N, C) the same sounds with shuffled places, of every item; all are negatives of every anchor.
         temperature: scale of the similarities, > 0.
         as_released: the released code's variant. Anchor and positive change roles too, each has the other items'
-            anchors and positives as further negatives, and the sum over these 2B rows is divided by 3B, as the
-            negatives, which have no positive, are counted too. N = B there.
+            anchors and positives as further negatives, and the sum over these 2B rows is divided by 2B + N, as the
+            negatives, which have no positive, are counted too.
 
     Returns:
         Scalar >= 0, computed in float32, the mean over the batch.
@@ -47,10 +47,10 @@ def contrastive_loss(
         if as_released:
             rows, columns = torch.cat([anchor, positive]), torch.cat([anchor, positive, negatives])
             item = torch.arange(len(anchor), device=anchor.device)
-            own = torch.cat([item, item])[:, None] == torch.cat([item, item, torch.full_like(item, -1)])  # (2B, 3B)
+            own = torch.cat([item, item])[:, None] == torch.cat([item, item, item.new_full((len(negatives),), -1)])
             attract = (anchor * positive).sum(1, keepdim=True).repeat(2, 1)  # (2B, 1)
-            repel = (rows @ columns.T).masked_fill(own, -torch.inf)  # (2B, 3B)
-            return _cross_entropy(attract, repel, temperature) * (2 / 3)
+            repel = (rows @ columns.T).masked_fill(own, -torch.inf)  # (2B, 2B + N)
+            return _cross_entropy(attract, repel, temperature) * (len(rows) / len(columns))
         attract = (anchor * positive).sum(1, keepdim=True)  # (B, 1)
         repel = anchor @ negatives.T  # (B, N)
         return _cross_entropy(attract, repel, temperature)

@@ -1,0 +1,223 @@
+"""Torchmetrics classes: the functions of `functional`, averaged over clips, batches and processes."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from ccstereo.audio import STFTConfig
+from ccstereo.metrics import functional
+from ccstereo.metrics.functional.cues import ILD_EDGES, ITD_EDGES
+from ccstereo.metrics.functional.distances import PAPERS
+from ccstereo.metrics.functional.level import SPLConfig
+
+
+class ClipMean(Metric):
+    """Mean of a score over clips; what every class here is.
+
+    NaN, which a score returns where the truth leaves it undefined, is left out. The state is a sum and a count, so any
+    split of the clips over batches and processes gives the same mean; the mean of no clip is NaN.
+    """
+
+    is_differentiable = True
+    higher_is_better = False
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, values: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        zero = torch.zeros(() if values is None else values)
+        self.add_state("total", zero, dist_reduce_fx="sum")
+        self.add_state("count", zero.clone(), dist_reduce_fx="sum")
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Score clips (..., 2, T): (...), or (..., values) of a class with several values a clip."""
+        raise NotImplementedError
+
+    def update(self, pred: Tensor, target: Tensor) -> None:
+        """Add clips.
+
+        Args:
+            pred: (..., 2, T) predicted clips.
+            target: (..., 2, T) true clips.
+
+        Raises:
+            ValueError: the shapes differ or are not (..., 2, T).
+        """
+        values = self.score(pred, target).to(self.total.dtype).reshape(-1, *self.total.shape)
+        known = ~values.isnan()
+        self.total = self.total + values.where(known, values.new_zeros(())).sum(0)
+        self.count = self.count + known.sum(0)
+
+    def compute(self) -> Tensor:
+        """Mean over all clips so far, a scalar or one value a band."""
+        return self.total / self.count
+
+
+class _PaperScore(ClipMean):
+    def __init__(self, *, normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.normalize = normalize
+
+
+class _SpectralScore(_PaperScore):
+    def __init__(self, *, normalize: bool = False, config: STFTConfig = PAPERS, **kwargs: Any) -> None:
+        super().__init__(normalize=normalize, **kwargs)
+        self.config = config
+
+
+class STFTDistance(_SpectralScore):
+    """Mean of `stft_distance`.
+
+    >>> metric = STFTDistance(normalize=True)
+    >>> metric.update(torch.ones(4, 2, 1600), torch.full((4, 2, 1600), 0.5))  # gain does not count
+    >>> metric.compute().item()
+    0.0
+    """
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.stft_distance(pred, target, normalize=self.normalize, config=self.config)
+
+
+class MagnitudeDistance(_SpectralScore):
+    """Mean of `magnitude_distance`."""
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.magnitude_distance(pred, target, normalize=self.normalize, config=self.config)
+
+
+class PhaseDistance(_SpectralScore):
+    """Mean of `phase_distance`, in radians."""
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.phase_distance(pred, target, normalize=self.normalize, config=self.config)
+
+
+class EnvelopeDistance(_PaperScore):
+    """Mean of `envelope_distance`."""
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.envelope_distance(pred, target, normalize=self.normalize)
+
+
+class WaveformDistance(_PaperScore):
+    """Mean of `waveform_distance`, in thousandths."""
+
+    def __init__(self, *, normalize: bool = False, reduction: Literal["mean", "sum"] = "mean", **kwargs: Any) -> None:
+        super().__init__(normalize=normalize, **kwargs)
+        self.reduction = reduction
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.waveform_distance(pred, target, normalize=self.normalize, reduction=self.reduction)
+
+
+class SignalToNoiseRatio(_PaperScore):
+    """Mean of `signal_to_noise_ratio`, in dB: clips are averaged after the logarithm, as papers do."""
+
+    higher_is_better = True
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.signal_to_noise_ratio(pred, target, normalize=self.normalize)
+
+
+class MultiResolutionSTFT(_PaperScore):
+    """Mean of `multi_resolution_stft`; `sizes` are arguments of auraloss."""
+
+    def __init__(self, *, normalize: bool = False, sizes: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(normalize=normalize, **kwargs)
+        self.sizes = sizes or {}
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.multi_resolution_stft(pred, target, normalize=self.normalize, **self.sizes)
+
+
+class SPLDistance(_PaperScore):
+    """Mean of `spl_distance`, in dB."""
+
+    def __init__(
+        self, sample_rate: int, *, normalize: bool = False, config: SPLConfig | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(normalize=normalize, **kwargs)
+        self.sample_rate = sample_rate
+        self.config = config or SPLConfig()
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.spl_distance(pred, target, self.sample_rate, normalize=self.normalize, config=self.config)
+
+
+class ILDError(ClipMean):
+    """Mean of `ild_error`: (bands,) dB."""
+
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        edges: Sequence[float] = ILD_EDGES,
+        segment: float = 0.2,
+        gate: float = 40.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(values=len(edges) - 1, **kwargs)
+        self.sample_rate = sample_rate
+        self.edges, self.segment, self.gate = tuple(edges), segment, gate
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.ild_error(
+            pred, target, self.sample_rate, edges=self.edges, segment=self.segment, gate=self.gate
+        )
+
+
+class ITDError(ClipMean):
+    """Mean of `itd_error`: (bands,) microseconds."""
+
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        edges: Sequence[float] = ITD_EDGES,
+        segment: float = 0.2,
+        gate: float = 40.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(values=len(edges) - 1, **kwargs)
+        self.sample_rate = sample_rate
+        self.edges, self.segment, self.gate = tuple(edges), segment, gate
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.itd_error(
+            pred, target, self.sample_rate, edges=self.edges, segment=self.segment, gate=self.gate
+        )
+
+
+class LouderEarAccuracy(ClipMean):
+    """Share of clips whose louder ear is right, of those in which the truth has one beyond `dead_zone` dB."""
+
+    is_differentiable = False
+    higher_is_better = True
+
+    def __init__(self, *, dead_zone: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dead_zone = dead_zone
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.louder_ear_correct(pred, target, dead_zone=self.dead_zone)
+
+
+class AzimuthError(ClipMean):
+    """Mean of `azimuth_error`, in degrees; `update` takes the true azimuths (...) in place of true clips."""
+
+    is_differentiable = False
+    hrir_bank: Tensor
+    azimuths: Tensor
+
+    def __init__(self, sample_rate: int, hrir_bank: Tensor, azimuths: Tensor, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sample_rate = sample_rate
+        self.register_buffer("hrir_bank", hrir_bank, persistent=False)
+        self.register_buffer("azimuths", azimuths, persistent=False)
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
+        return functional.azimuth_error(pred, target, self.sample_rate, self.hrir_bank, self.azimuths)
