@@ -1,8 +1,11 @@
 """Files: what a video holds, its sound and pictures as a stream, and the video again with new sound."""
 
+from ccstereo.media.containers import check_output
 from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
+from ccstereo.media.mux import StereoWriter, open_writer
 from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
 from ccstereo.media.sound import read_mono
+from ccstereo.media.soundfiles import SoundWriter
 
 __all__ = [
     "AudioChunk",
@@ -10,7 +13,11 @@ __all__ = [
     "FrameChunk",
     "MediaInfo",
     "MediaReader",
+    "SoundWriter",
+    "StereoWriter",
     "VideoInfo",
+    "check_output",
+    "open_writer",
     "probe",
     "read_mono",
 ]

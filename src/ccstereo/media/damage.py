@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ccstereo.errors import MediaError
 
-_MISSING = 1  # seconds short of the declared end: less is a rounded or sloppy header
+_MISSING = Fraction(1)  # seconds short of the declared end: less is a rounded or sloppy header
 _LOSS = Fraction(1, 20)  # share of a track that may fail to decode
-_SPELL = 1  # seconds that may fail whatever the share: a short clip with one bad packet is still of use
+_SPELL = Fraction(1)  # seconds that may fail whatever the share: a short clip with one bad packet is still of use
 
 
 def clock(time: Fraction | float) -> str:

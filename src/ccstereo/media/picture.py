@@ -1,11 +1,13 @@
 """The default picture track of a file, asked for the picture shown at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -83,7 +85,7 @@ class PictureTrack:
             self._scaled = self._scale(self._frame)
         return self._scaled
 
-    def _timed(self) -> Iterator[tuple[Fraction, VideoFrame]]:
+    def _timed(self) -> Generator[tuple[Fraction, VideoFrame], None, None]:
         step = 1 / self._stream.average_rate if self._stream.average_rate else Fraction(1, 25)
         due: Fraction | None = None
         for frame in self._decode():
@@ -144,11 +146,11 @@ def orientation(frame: VideoFrame) -> tuple[bool, int, int]:
         Whether rows and columns change places, then -1 where the rows (top to bottom) or the columns (left to right)
         of the result are to be reversed, 1 where not.
     """
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data = cast("Mapping[str, SideData]", frame.side_data).get("DISPLAYMATRIX")
     if data is None:
         return False, 1, 1
     # ISO/IEC 14496-12, 6.2.2: x' = a x + c y, y' = b x + d y, stored as a b u c d v x y w in fixed point.
-    a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).astype(np.float64)
+    a, b, _, c, d, *_ = np.frombuffer(memoryview(cast(bytes, data)), np.int32).astype(np.float64)
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return False, -1 if d < 0 else 1, -1 if a < 0 else 1
     return True, -1 if b < 0 else 1, -1 if c < 0 else 1

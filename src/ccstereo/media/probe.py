@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import av
 from av.audio.stream import AudioStream
@@ -157,7 +156,7 @@ def _audio_info(stream: AudioStream) -> AudioInfo:
     duration = None if stream.duration is None else float(seconds(stream.duration, stream.time_base))
     return AudioInfo(
         index=stream.index,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         sample_rate=stream.codec_context.sample_rate,
         channels=stream.codec_context.layout.nb_channels,
         layout=stream.codec_context.layout.name,
@@ -173,7 +172,8 @@ def _video_info(container: InputContainer, stream: VideoStream) -> VideoInfo:
     rotation = 0 if frame is None else -frame.rotation % 360  # FFmpeg counts counterclockwise
     if rotation in (90, 270):
         width, height = height, width
-    return VideoInfo(stream.index, stream.codec_context.name, width, height, rotation, stream.average_rate, start)
+    codec = stream.codec_context.codec.canonical_name
+    return VideoInfo(stream.index, codec, width, height, rotation, stream.average_rate, start)
 
 
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
@@ -241,8 +241,9 @@ def _require_whole(path: Path, container: InputContainer) -> None:
         entries = stream.index_entries
         if any(e.pos + e.size > size for e in entries[max(0, len(entries) - 64) :]):
             broken = next(e for e in entries if e.pos + e.size > size)
+            reached = max(0.0, float(broken.timestamp * stream.time_base))
             declared = (container.duration or 0) / av.time_base
             raise MediaError(
-                f"{path}: is cut off: its {stream.type} ends after {max(0.0, float(broken.timestamp * stream.time_base)):.1f} s "
-                f"of the {declared:.1f} s it declares; get the whole file"
+                f"{path}: is cut off: its {stream.type} ends after {reached:.2f} s of the {declared:.2f} s "
+                f"it declares; get the whole file"
             )

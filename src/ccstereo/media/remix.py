@@ -1,5 +1,7 @@
 """Sound of any layout and sample format as one channel of floats."""
 
+from typing import Any
+
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
@@ -13,9 +15,8 @@ _WEIGHTS = {
     "FC": 2 * _HALF,
     **dict.fromkeys(("BL", "BR", "SL", "SR", "SDL", "SDR", "SSL", "SSR"), _HALF),
     "BC": 1.0,
-    **dict.fromkeys(("TFL", "TFR", "TBL", "TBR", "TSL", "TSR", "TTL", "TTR"), 0.5),
-    **dict.fromkeys(("TFC", "TBC", "TC", "BFC"), 2 * 0.5 * _HALF),
-    **dict.fromkeys(("BFL", "BFR"), 0.5),
+    **dict.fromkeys(("TFL", "TFR", "TBL", "TBR", "TSL", "TSR", "BFL", "BFR"), 0.5),
+    **dict.fromkeys(("TFC", "TBC", "TC", "BFC"), _HALF),
     **dict.fromkeys(("LFE", "LFE2"), 0.0),
 }
 _USUAL = {6: "5.1", 8: "7.1"}  # what that many channels nearly always are where the file does not say
@@ -33,7 +34,7 @@ def mono_weights(names: tuple[str, ...]) -> NDArray[np.float32]:
 
     >>> mono_weights(("FL", "FR")).tolist()
     [0.5, 0.5]
-    >>> mono_weights(("FL", "FR", "FC", "LFE", "BL", "BR")).round(3).tolist()
+    >>> [round(float(weight), 3) for weight in mono_weights(("FL", "FR", "FC", "LFE", "BL", "BR"))]
     [0.207, 0.207, 0.293, 0.0, 0.146, 0.146]
     """
     if "AMBI0" in names:
@@ -45,7 +46,7 @@ def mono_weights(names: tuple[str, ...]) -> NDArray[np.float32]:
         weights = np.array([_WEIGHTS[name] for name in names])
     if weights.sum() == 0:  # low-frequency channels alone
         weights = np.ones(len(names))
-    return (weights / weights.sum()).astype(np.float32)
+    return np.asarray(weights / weights.sum(), np.float32)
 
 
 def channel_names(layout: AudioLayout) -> tuple[str, ...]:
@@ -59,19 +60,19 @@ def to_float(frame: AudioFrame) -> NDArray[np.float32]:
     Returns:
         (C, T), full scale +-1.
     """
-    samples = frame.to_ndarray()
+    samples: NDArray[Any] = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
+        return np.asarray((samples.astype(np.float32) - 128) / 128, np.float32)
     if samples.dtype.kind == "i":
-        return (samples / float(2 ** (8 * samples.dtype.itemsize - 1))).astype(np.float32)
-    return samples.astype(np.float32)
+        return np.asarray(samples / float(2 ** (8 * samples.dtype.itemsize - 1)), np.float32)
+    return np.asarray(samples, np.float32)
 
 
 def to_mono(frame: AudioFrame) -> NDArray[np.float32]:
     """Mono downmix of a decoded frame: (T,), full scale +-1."""
     samples = to_float(frame)
     if len(samples) == 1:
-        return samples[0]
-    return mono_weights(channel_names(frame.layout)) @ samples
+        return np.asarray(samples[0])
+    return np.asarray(mono_weights(channel_names(frame.layout)) @ samples, np.float32)

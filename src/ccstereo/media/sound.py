@@ -1,13 +1,15 @@
 """The default sound track of a file as one unbroken mono signal, in blocks."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.packet import Packet
+from av.stream import Stream
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
@@ -114,7 +116,7 @@ class SoundTrack:
         if end is not None and 0 < done + len(last) - end < len(last):
             last = last[: end - done]
         yield last
-        self._check_end(done + len(last), end)
+        self._check_end(done + len(last))
 
     def _silence(self, samples: int) -> Iterator[NDArray[np.float32]]:
         while samples > 0:  # a second at a time: a gap may be long
@@ -147,7 +149,7 @@ class SoundTrack:
         yield self._first
         yield from self._frames
 
-    def _decode(self) -> Iterator[AudioFrame]:
+    def _decode(self) -> Generator[AudioFrame, None, None]:
         for packet in self._packets():
             try:
                 frames = packet.decode()
@@ -155,11 +157,9 @@ class SoundTrack:
                 self._damage.lost(seconds(packet.pts, packet.time_base), seconds(packet.duration, packet.time_base))
                 continue
             self._damage.kept(seconds(packet.duration, packet.time_base))
-            for frame in frames:
-                if isinstance(frame, AudioFrame) and frame.samples:
-                    yield frame
+            yield from (cast(AudioFrame, frame) for frame in frames if cast(AudioFrame, frame).samples)
 
-    def _packets(self) -> Iterator[Packet]:
+    def _packets(self) -> Iterator["Packet[Stream]"]:
         # The ends of all tracks tell whether a Matroska file is whole; in MP4 each track declares its own.
         if self._format.startswith("mov"):
             only(self._container, self._stream)
@@ -168,7 +168,7 @@ class SoundTrack:
                 if packet.pts is not None and packet.time_base is not None:
                     end = seconds(packet.pts + (packet.duration or 0), packet.time_base)
                     self._latest = max(self._latest, end)
-                if packet.stream_index == self._stream.index:
+                if packet.stream.index == self._stream.index:  # PyAV leaves stream_index 0 in its mark of the end
                     yield packet
         except av.FFmpegError as error:
             raise MediaError(
@@ -194,7 +194,7 @@ class SoundTrack:
                 f"{clock(self._declared)}; its timestamps are broken, remux the file first"
             )
 
-    def _check_end(self, samples: int, end: int | None) -> None:
+    def _check_end(self, samples: int) -> None:
         reached = Fraction(samples, self.sample_rate)
         if self._format.startswith("mov"):
             declared = seconds(self._stream.duration, self._stream.time_base)

@@ -1,0 +1,94 @@
+"""Which files can be written: suffixes, the sound they hold, and the checks made before any work starts."""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from ccstereo.errors import MediaError
+from ccstereo.media.probe import default_video, open_input
+
+
+@dataclass(frozen=True)
+class Container:
+    """A kind of video file: FFmpeg's name of its writer, and the sound codecs it holds, the default first."""
+
+    muxer: str
+    codecs: tuple[str, ...]
+
+
+CONTAINERS = {
+    ".mp4": Container("mp4", ("aac", "alac", "flac", "opus")),
+    ".m4v": Container("mp4", ("aac", "alac", "flac", "opus")),
+    ".mov": Container("mov", ("aac", "alac")),
+    ".mkv": Container("matroska", ("aac", "opus", "flac", "alac")),
+    ".webm": Container("webm", ("opus",)),
+}
+SOUND_FILES = (".wav", ".flac")
+CODECS = tuple(dict.fromkeys(codec for container in CONTAINERS.values() for codec in container.codecs))
+
+
+def choose_codec(path: Path, codec: str | None) -> str:
+    """The sound codec for a video file: the one asked for, or the default of its container.
+
+    Raises:
+        MediaError: the suffix is unknown, or its container cannot hold the codec.
+    """
+    container = CONTAINERS.get(path.suffix.lower())
+    if container is None:
+        known = ", ".join((*CONTAINERS, *SOUND_FILES))
+        raise MediaError(f"{path}: cannot write {path.suffix or 'a file without suffix'}; name it one of {known}")
+    if codec is None:
+        return container.codecs[0]
+    if codec not in CODECS:
+        raise MediaError(f"{path}: unknown sound codec {codec!r}; use one of {', '.join(CODECS)}")
+    if codec not in container.codecs:
+        raise MediaError(f"{path}: {path.suffix} cannot hold {codec} sound; use {' or '.join(container.codecs)}")
+    return codec
+
+
+def check_output(input_path: str | Path, output_path: str | Path, *, codec: str | None = None) -> None:
+    """Find out before any work whether the output can be written.
+
+    Args:
+        input_path: the video whose picture is to be copied.
+        output_path: the file to be written: .mp4, .m4v, .mov, .mkv, .webm, or .wav or .flac for the sound alone.
+        codec: the sound codec asked for, None for the default.
+
+    Raises:
+        MediaError: the output is the input itself (be it through a link) or a folder; its folder is missing or not
+            writable; its suffix is unknown; it cannot hold the codec or the input's picture; the input is unreadable.
+    """
+    source, target = Path(input_path), Path(output_path)
+    if target.is_dir():
+        raise MediaError(f"{target}: is a folder; name a file in it")
+    if target.suffix.lower() in SOUND_FILES:
+        if codec is not None and codec != target.suffix.lower().lstrip("."):
+            raise MediaError(f"{target}: {target.suffix} cannot hold {codec} sound; leave the codec out")
+    else:
+        choose_codec(target, codec)
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise MediaError(f"{target}: its folder {folder} does not exist; create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MediaError(f"{target}: its folder {folder} cannot be written to; choose another")
+    if source.exists() and target.exists() and source.samefile(target):
+        raise MediaError(f"{target}: is the input itself; write to another file")
+    if target.suffix.lower() in CONTAINERS:
+        _check_picture(source, target)
+
+
+def _check_picture(source: Path, target: Path) -> None:
+    with open_input(source) as container:
+        video = default_video(container)
+        if video is None:
+            raise MediaError(f"{source}: has no video track; write to .wav or .flac for the sound alone")
+        try:  # the writer itself knows best: start a file in memory
+            with av.open(io.BytesIO(), "w", format=CONTAINERS[target.suffix.lower()].muxer) as writer:
+                writer.add_stream_from_template(video, opaque=True)
+                writer.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            name = video.codec_context.codec.canonical_name
+            raise MediaError(f"{target}: {target.suffix} cannot hold {name} video; use .mkv") from error

@@ -1,0 +1,64 @@
+"""Writing the sound alone, as .wav or .flac."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ccstereo.errors import MediaError
+from ccstereo.media.containers import SOUND_FILES
+from ccstereo.media.writer import Writer
+
+# A full-scale mono sound can come out above full scale in one ear. A .wav of floats keeps that, where integers would
+# cut it without a word; .flac has integers only, hence 24 bits and the count in `clipped`.
+_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
+_WAV_BYTES = 2**32 - 4096  # RIFF counts bytes in 32 bits
+
+
+class SoundWriter(Writer):
+    """Writes stereo sound as a .wav (32-bit float) or .flac (24-bit) file; see `Writer`."""
+
+    def __init__(self, path: str | Path, *, sample_rate: int) -> None:
+        """Open the file.
+
+        Args:
+            path: name ending in .wav or .flac, in a folder that exists.
+            sample_rate: Hz.
+
+        Raises:
+            MediaError: the file cannot be written.
+        """
+        super().__init__(Path(path))
+        self._samples = 0
+        suffix = self.path.suffix.lower()
+        if suffix not in SOUND_FILES:
+            raise MediaError(f"{self.path}: cannot write sound as {suffix or 'that'}; use {' or '.join(SOUND_FILES)}")
+        self._limit = _WAV_BYTES // 8 if suffix == ".wav" else None
+        try:
+            self._file = soundfile.SoundFile(
+                self._temporary.path, "w", sample_rate, 2, _SUBTYPES[suffix], format=suffix[1:].upper()
+            )
+        except (soundfile.SoundFileError, OSError, ValueError) as error:
+            self._temporary.discard()
+            raise MediaError(f"{self.path}: cannot be written ({error}); choose another place") from error
+
+    def _write(self, stereo: NDArray[np.float32]) -> None:
+        self._samples += stereo.shape[1]
+        if self._limit is not None and self._samples > self._limit:
+            raise MediaError(f"{self.path}: grows past the 4 GiB that a .wav can hold; write .flac")
+        try:
+            self._file.write(stereo.T)
+        except (soundfile.SoundFileError, OSError) as error:
+            raise MediaError(f"{self.path}: cannot be written on ({error}); is the disk full?") from error
+
+    def _finish(self) -> None:
+        try:
+            self._file.close()
+        except (soundfile.SoundFileError, OSError) as error:
+            raise MediaError(f"{self.path}: cannot be finished ({error}); is the disk full?") from error
+
+    def _release(self) -> None:
+        with contextlib.suppress(soundfile.SoundFileError, OSError):
+            self._file.close()

@@ -1,0 +1,107 @@
+"""What every writer of sound has in common: checks, levels, and a file that appears only when it is whole."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ccstereo.media.temporary import Temporary
+
+_Self = TypeVar("_Self", bound="Writer")
+
+
+class Writer(ABC):
+    """A context manager that takes stereo sound piece by piece.
+
+    Leaving the context as usual finishes the file and gives it its name; leaving it through any exception, an interrupt
+    too, removes what was written and leaves an earlier file of that name as it was.
+
+    Attributes:
+        path: the file to be.
+        notes: what of the input could not be kept, one line each.
+        peak: largest magnitude written so far, full scale 1.
+        clipped: samples beyond full scale, both ears counted; FLAC and ALAC cut them, a player cuts those of AAC and
+            Opus, a .wav keeps them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self.peak = 0.0
+        self.clipped = 0
+        self._temporary = Temporary(path)
+        self._open = True
+
+    def write(self, stereo: NDArray[np.float32]) -> None:
+        """Append sound.
+
+        Args:
+            stereo: (2, T) float, left first, full scale +-1, T >= 0.
+
+        Raises:
+            ValueError: the shape is another, samples are not finite, or the writer is closed.
+            MediaError: the file cannot be written, or the input's picture cannot be read on.
+        """
+        if not self._open:
+            raise ValueError(f"{self.path}: is closed already")
+        if stereo.ndim != 2 or len(stereo) != 2:
+            raise ValueError(f"expected sound of shape (2, T), got {stereo.shape}")
+        if stereo.shape[1] == 0:
+            return
+        magnitude = np.abs(stereo)
+        peak = float(magnitude.max())
+        if not np.isfinite(peak):
+            raise ValueError("sound has samples that are not finite")
+        self.peak = max(self.peak, peak)
+        if peak > 1:
+            self.clipped += int(np.count_nonzero(magnitude > 1))
+        self._write(stereo.astype(np.float32, copy=False))
+
+    def close(self) -> None:
+        """Finish the file and give it its name.
+
+        Raises:
+            MediaError: it cannot be written; nothing is left of it then.
+        """
+        if not self._open:
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self.abort()
+            raise
+        self._open = False
+        self._temporary.commit()
+
+    def abort(self) -> None:
+        """Give up: remove what was written."""
+        if self._open:
+            self._open = False
+            self._temporary.discard()  # before the release: a writer that finishes up need not write then
+            self._release()
+            self._temporary.discard()  # where an open file cannot be removed, or has been written anew
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    @abstractmethod
+    def _write(self, stereo: NDArray[np.float32]) -> None: ...
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Write what is held back and close the temporary file."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Close the temporary file in whatever state, without raising."""
