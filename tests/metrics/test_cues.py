@@ -65,7 +65,7 @@ class TestLevel:
 
 class TestLevelDifference:
     @given(gain=st.floats(-30, 30))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=10, deadline=None)
     def test_is_the_gain(self, gain):
         x = noise()
         ild = F.interaural_level_difference(torch.stack([10 ** (gain / 20) * x, x]), 16000)
@@ -102,7 +102,7 @@ class TestLevelDifference:
 
 class TestTimeDifference:
     @given(delay=st.floats(-800, 800))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=10, deadline=None)
     def test_is_the_delay(self, delay):
         x = noise()
         clip = torch.stack([x, delayed(x, 1e-6 * delay)])

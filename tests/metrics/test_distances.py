@@ -186,10 +186,10 @@ def test_unknown_reduction():
 
 def test_multi_resolution_is_per_clip():
     pytest.importorskip("auraloss")
-    pred, target = torch.randn(2, 2, 3, 2, 6000)
+    pred, target = torch.randn(2, 2, 1, 2, 3000)
     batch = F.multi_resolution_stft(pred, target)
-    assert batch.shape == (2, 3)
-    assert torch.allclose(batch[1, 2], F.multi_resolution_stft(pred[1, 2], target[1, 2]))
+    assert batch.shape == (2, 1)
+    assert torch.allclose(batch[1, 0], F.multi_resolution_stft(pred[1, 0], target[1, 0]))
     assert F.multi_resolution_stft(target, target).abs().max() < 1e-5
     small = F.multi_resolution_stft(pred, target, fft_sizes=[64], hop_sizes=[16], win_lengths=[64])
     assert not torch.allclose(small, batch)
