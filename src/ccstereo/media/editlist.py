@@ -1,6 +1,7 @@
 """Cutting the encoder's priming from an MP4 whose sound starts late."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -8,81 +9,90 @@ _CONTAINERS = (b"moov", b"trak", b"edts", b"mdia")
 
 
 def cut_priming(path: Path, priming: int, sample_rate: int) -> None:
-    """Have the sound track of an MP4 start `priming` samples into its data, at the time where the sound was due.
+    """Have the sound track of an MP4 play from `priming` samples into its data, at the time at which it starts.
 
     An MP4's edit list says when a track starts and from which sample on it is played (ISO/IEC 14496-12, 8.6.6). Where
-    sound starts at time 0, FFmpeg's writer has it skip the priming of AAC; where sound starts late, the writer starts
-    the track early by the priming, and a player sounds that too. Both say when the first true sample is heard, but
-    only the first gives as many samples as were written. The numbers are changed in place: no box changes its size.
+    sound starts at time 0, FFmpeg's writer has it skip the priming; where sound starts late, it has the priming played
+    too. Here the second entry gets the first one's way. Numbers are changed in place: no box changes its size.
 
     Args:
-        path: a file whose movie time scale is `sample_rate`.
+        path: a file whose movie time scale is `sample_rate`, its sound written as if the priming were heard.
         priming: samples the encoder puts before the first true one.
         sample_rate: Hz.
     """
     with path.open("r+b") as file:
-        size = path.stat().st_size
-        for name, start, end in _boxes(file, 0, size):
-            if name != b"moov" or _time_scale(file, start, end) != sample_rate:
-                continue
-            for trak, trak_start, trak_end in _boxes(file, start, end):
-                if trak == b"trak":
-                    inside = {box: (at, stop) for box, at, stop in _walk(file, trak_start, trak_end)}
-                    if b"elst" in inside and _is_sound(file, inside[b"hdlr"][0]):
-                        _shift(file, inside[b"elst"][0], priming)
+        boxes = list(_walk(file, 0, path.stat().st_size))
+        header = next(box for box in boxes if box.name == b"mvhd")
+        if _Field(header, 12, 20, 4, 4).read(file) != sample_rate:
+            return
+        longest = 0
+        for trak in (box for box in boxes if box.name == b"trak"):
+            inside = {box.name: box for box in boxes if trak.start < box.start < trak.end}
+            length = _Field(inside[b"tkhd"], 20, 28, 4, 8)
+            if b"elst" in inside and _is_sound(file, inside[b"hdlr"]) and _skip(file, inside[b"elst"], priming):
+                length.write(file, length.read(file) - priming)
+            longest = max(longest, length.read(file))
+        _Field(header, 16, 24, 4, 8).write(file, longest)
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of the content of each box between two positions."""
+@dataclass(frozen=True)
+class _Box:
+    """A box's name, the position of its content, and its end."""
+
+    name: bytes
+    start: int
+    end: int
+
+
+class _Field:
+    """A number in a box, whose place and width depend on the box's version (its first byte), 0 or 1."""
+
+    def __init__(self, box: _Box, at_0: int, at_1: int, width_0: int, width_1: int) -> None:
+        self._box, self._at, self._width = box, (at_0, at_1), (width_0, width_1)
+
+    def _seek(self, file: BinaryIO) -> int:
+        file.seek(self._box.start)
+        version = file.read(1)[0]
+        file.seek(self._box.start + self._at[version])
+        return self._width[version]
+
+    def read(self, file: BinaryIO) -> int:
+        width = self._seek(file)
+        return int.from_bytes(file.read(width), "big", signed=True)
+
+    def write(self, file: BinaryIO, value: int) -> None:
+        width = self._seek(file)
+        file.write(value.to_bytes(width, "big", signed=True))
+
+
+def _walk(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
+    """Every box between two positions, and what is in the containers among them."""
     while start + 8 <= end:
         file.seek(start)
         header = file.read(16)
         length, skip = int.from_bytes(header[:4], "big"), 8
         if length == 1:
             length, skip = int.from_bytes(header[8:], "big"), 16
-        if length == 0:
+        if length < skip:  # 0: to the end of the file
             length = end - start
-        if length < skip:
-            return
-        yield header[4:8], start + skip, start + length
+        yield _Box(header[4:8], start + skip, start + length)
+        if header[4:8] in _CONTAINERS:
+            yield from _walk(file, start + skip, start + length)
         start += length
 
 
-def _walk(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    for name, inner, stop in _boxes(file, start, end):
-        yield name, inner, stop
-        if name in _CONTAINERS:
-            yield from _walk(file, inner, stop)
-
-
-def _time_scale(file: BinaryIO, start: int, end: int) -> int:
-    at = next(at for name, at, _ in _boxes(file, start, end) if name == b"mvhd")
-    file.seek(at)
-    content = file.read(24)
-    return int.from_bytes(content[20:24] if content[0] == 1 else content[12:16], "big")
-
-
-def _is_sound(file: BinaryIO, hdlr: int) -> bool:
-    file.seek(hdlr + 8)
+def _is_sound(file: BinaryIO, hdlr: _Box) -> bool:
+    file.seek(hdlr.start + 8)
     return file.read(4) == b"soun"
 
 
-def _shift(file: BinaryIO, elst: int, priming: int) -> None:
-    file.seek(elst)
-    version = file.read(8)[0]  # version, flags, entry count
-    width = 8 if version == 1 else 4
-    entry = 2 * width + 4  # duration, media time, rate
-    content = file.read(2 * entry)
-    count = int.from_bytes(_at(file, elst + 4, 4), "big")
-    values = [int.from_bytes(content[i : i + width], "big", signed=True) for i in (0, width, entry, entry + width)]
-    wait, nothing, duration, media_time = values
-    if count != 2 or nothing != -1 or media_time != 0:
-        return  # not an empty edit and the track behind it
-    for value, position in ((wait + priming, 0), (duration - priming, entry), (priming, entry + width)):
-        file.seek(elst + 8 + position)
-        file.write(value.to_bytes(width, "big"))
-
-
-def _at(file: BinaryIO, position: int, length: int) -> bytes:
-    file.seek(position)
-    return file.read(length)
+def _skip(file: BinaryIO, elst: _Box, priming: int) -> bool:
+    # Version and flags, number of entries; then per entry a duration and a media time (-1: nothing is played) of 4 or 8
+    # bytes, and a rate of 4.
+    count = _Field(elst, 4, 4, 4, 4).read(file)
+    nothing, duration, media_time = _Field(elst, 12, 16, 4, 8), _Field(elst, 20, 28, 4, 8), _Field(elst, 24, 36, 4, 8)
+    if count != 2 or nothing.read(file) != -1 or media_time.read(file) != 0:
+        return False  # not a wait and the whole track behind it
+    duration.write(file, duration.read(file) - priming)
+    media_time.write(file, priming)
+    return True

@@ -38,6 +38,7 @@ class StereoEncoder:
     Attributes:
         stream: the track.
         priming: samples that the encoder puts before the first true one, known from the first packet on.
+        late: whether `editlist.cut_priming` must be called on the finished MP4.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class StereoEncoder:
             None if self._rate == sample_rate else av.AudioResampler(format="fltp", layout="stereo", rate=self._rate)
         )
         self._matroska = output.format.name in ("matroska", "webm")
+        self.late = not self._matroska and self._start > 0
         self.priming: int | None = None
         stream = output.add_stream(name, rate=self._rate)
         assert isinstance(stream, AudioStream)
@@ -131,7 +133,12 @@ class StereoEncoder:
 
     def _timed(self, packet: "Packet[AudioStream]") -> "Packet[AudioStream]":
         """Make Matroska's millisecond clock tell the time of the first true sample, and the end to the sample."""
-        if not self._matroska or packet.pts is None:
+        if packet.pts is None:
+            return packet
+        if self.late:  # the edit list is to cut the priming; until it does, it stands between the start and the sound
+            packet.pts += self.priming or 0
+            packet.dts = packet.pts
+        if not self._matroska:
             return packet
         if self._codec == "aac" and packet.duration and packet.duration < self.stream.codec_context.frame_size:
             _discard_end(packet, self.stream.codec_context.frame_size - packet.duration)

@@ -137,7 +137,7 @@ class StereoWriter(Writer):
             self._target.mux(packets)
             self._copier.copy_until(None)
             self._target.close()
-            if self._encoder.priming and self._start > 0 and self.path.suffix.lower() in (".mp4", ".m4v", ".mov"):
+            if self._encoder.late and self._encoder.priming:
                 cut_priming(self._temporary.path, self._encoder.priming, self._rate)
         except (av.FFmpegError, OSError) as error:
             raise MediaError(f"{self.path}: cannot be finished ({_text(error)}); is the disk full?") from error
