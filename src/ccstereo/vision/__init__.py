@@ -1,1 +1,1 @@
-"""vision"""
+"""Pictures on their way into a network."""

@@ -1,0 +1,1 @@
+"""Data sets: what networks are trained and scored on."""

@@ -1,0 +1,175 @@
+"""Windows of simulated scenes, made on the fly, with the truth that only a simulation knows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+
+from ccstereo.audio import level_gain, stft
+from ccstereo.models.config import ModelConfig
+from ccstereo.scenes.hrir import HRIRSet
+from ccstereo.scenes.material import Material
+from ccstereo.scenes.scene import Scene, render_frame, render_sources, sample_scene
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One material heard by one head, and how often it is drawn from."""
+
+    material: Material
+    hrirs: HRIRSet
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class SceneMix:
+    """What kinds of scenes are drawn, as probabilities.
+
+    Attributes:
+        sources: of one, two and three pictured sources.
+        silent: that all pictured sources but one are silent.
+        moving: that the sources move.
+        min_azimuth: degrees that sounding sources keep from the middle.
+    """
+
+    sources: tuple[float, float, float] = (0.45, 0.45, 0.1)
+    silent: float = 0.2
+    moving: float = 0.15
+    min_azimuth: float = 0.0
+
+
+class StageWindows(Dataset[dict[str, Tensor]]):
+    """Windows as long as a model hears at once. Item i is the same on every machine.
+
+    Each item is a dictionary:
+        frame, previous: (3, h, w) uint8, a crop of the picture in the middle of the window, and of the one before.
+        binaural: (2, window) float32 at the rate of the model, scaled so that the mixture has the model's level.
+        columns: (grid width, H, W) shares of the sources' level, all adding up to one, by the picture's columns and
+            by the frequencies and times of a coarse spectrogram.
+        classes: (labels,) shares of the sources' energy by class.
+        cells: (grid height, grid width) int64 class pictured in each cell; the number of labels means background.
+
+    Args:
+        stages: materials and heads.
+        config: sizes of the model to be trained.
+        size: number of items.
+        seed: of item 0.
+        mix: kinds of scenes.
+        grid: (height, width) of the model's visual features, for `columns` and `cells`.
+        sound_grid: (H, W) of the coarse spectrogram, for `columns`.
+        vary: whether crops are random, pictures cut and stretched, scenes mirrored: training's augmentation.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        config: ModelConfig,
+        size: int,
+        seed: int,
+        mix: SceneMix = SceneMix(),
+        grid: tuple[int, int] = (7, 14),
+        sound_grid: tuple[int, int] = (16, 4),
+        vary: bool = True,
+    ) -> None:
+        self.stages = list(stages)
+        self.config = config
+        self.size = size
+        self.seed = seed
+        self.mix = mix
+        self.grid = grid
+        self.sound_grid = sound_grid
+        self.vary = vary
+        self.labels = sorted({label for stage in stages for label in stage.material.labels})
+        weights = np.array([stage.weight for stage in stages])
+        self.shares = weights / weights.sum()
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Make item `index`; indices past the size go on with new scenes."""
+        rng = np.random.default_rng([self.seed, index])
+        stage = self.stages[int(rng.choice(len(self.stages), p=self.shares))]
+        duration = self.config.window / self.config.sample_rate
+        scene = self._scene(stage.material, duration, rng)
+        sources = render_sources(scene, stage.material, stage.hrirs)  # (S, 2, T)
+        energy = np.square(sources).sum((1, 2))
+        share = energy / max(float(energy.sum()), 1e-12)
+
+        binaural = torch.from_numpy(sources.sum(0))
+        binaural = binaural * level_gain(binaural.sum(0), self.config.level)
+        corner = self._corner(rng)
+        picture = render_frame(scene, stage.material, 0.5, self.config.resize)
+        before = 0.5 - 1 / (self.config.frame_rate * duration)
+        earlier = picture if scene.still else render_frame(scene, stage.material, before, self.config.resize)
+        item = {
+            "frame": self._crop(picture, corner),
+            "previous": self._crop(earlier, self._corner(rng)),
+            "binaural": binaural,
+            "columns": self._columns(scene, sources, corner[1]),
+            "classes": self._classes(scene, share),
+            "cells": self._cells(scene, corner),
+        }
+        if self.vary and rng.random() < 0.5:
+            for name in ("frame", "previous", "cells"):
+                item[name] = item[name].flip(-1)
+            for name in ("binaural", "columns"):
+                item[name] = item[name].flip(0)
+        return item
+
+    def _scene(self, material: Material, duration: float, rng: np.random.Generator) -> Scene:
+        count = int(rng.choice(3, p=self.mix.sources)) + 1
+        return sample_scene(
+            material,
+            int(rng.integers(2**63)),
+            duration=duration,
+            sources=count,
+            silent=count - 1 if rng.random() < self.mix.silent else 0,
+            moving=bool(rng.random() < self.mix.moving),
+            min_azimuth=self.mix.min_azimuth,
+            vary=self.vary,
+        )
+
+    def _corner(self, rng: np.random.Generator) -> tuple[int, int]:
+        spare = [outer - inner for outer, inner in zip(self.config.resize, self.config.frame_size, strict=True)]
+        top, left = (int(rng.integers(extra + 1)) if self.vary else extra // 2 for extra in spare)
+        return top, left
+
+    def _crop(self, picture: np.ndarray, corner: tuple[int, int]) -> Tensor:
+        (top, left), (height, width) = corner, self.config.frame_size
+        return torch.from_numpy(picture[top : top + height, left : left + width].transpose(2, 0, 1).copy())
+
+    def _columns(self, scene: Scene, sources: np.ndarray, left: int) -> Tensor:
+        """Each source's level, divided between the two columns whose centres its own centre lies between."""
+        spec = stft(torch.from_numpy(sources.sum(1)), self.config.stft)  # (S, 2, F, T)
+        power = F.adaptive_avg_pool2d(spec.square().sum(1), self.sound_grid)  # (S, H, W)
+        total = power.sum(0)
+        level = power / total.clamp_min(1e-12).sqrt()  # a source's share of the energy, of the magnitude
+        columns = torch.zeros(self.grid[1], *self.sound_grid)
+        for source, part in zip(scene.sources, level, strict=True):
+            x = (source.x(0.5) * self.config.resize[1] - left) / self.config.frame_size[1] * self.grid[1] - 0.5
+            x = float(np.clip(x, 0, self.grid[1] - 1))
+            low = min(int(x), self.grid[1] - 2)
+            columns[low] += part * (1 - (x - low))
+            columns[low + 1] += part * (x - low)
+        return columns / columns.sum().clamp_min(1e-12)
+
+    def _classes(self, scene: Scene, share: np.ndarray) -> Tensor:
+        classes = np.zeros(len(self.labels), dtype=np.float32)
+        for source, part in zip(scene.sources, share, strict=True):
+            classes[self.labels.index(source.label)] += part
+        return torch.from_numpy(classes)
+
+    def _cells(self, scene: Scene, corner: tuple[int, int]) -> Tensor:
+        (rows, columns), (height, width) = self.grid, self.config.frame_size
+        y = ((np.arange(rows) + 0.5) / rows * height + corner[0]) / self.config.resize[0]
+        x = ((np.arange(columns) + 0.5) / columns * width + corner[1]) / self.config.resize[1]
+        cells = np.full(self.grid, len(self.labels), dtype=np.int64)
+        for source in scene.sources:
+            inside = (abs(y - source.y) < source.height / 2)[:, None] & (abs(x - source.x(0.5)) < source.width / 2)
+            cells[inside] = self.labels.index(source.label)
+        return torch.from_numpy(cells)

@@ -1,0 +1,139 @@
+"""What scenes are made of: pictures and sounds by class, and backgrounds, split by file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+from zlib import crc32
+
+import numpy as np
+import soundfile
+import soxr
+from PIL import Image
+
+from ccstereo.errors import DatasetError
+
+Split = Literal["train", "val", "test"]
+SPLITS: dict[str, tuple[float, float]] = {"train": (0.0, 0.75), "val": (0.75, 0.85), "test": (0.85, 1.0)}
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3"}
+LARGEST_SIDE = 256  # pixels kept of a picture: no patch of a 480x240 frame is larger
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Material:
+    """Pictures and sounds of one split.
+
+    Attributes:
+        name: where it comes from, for reports.
+        pictures: class -> pictures, each (H, W, 3) uint8.
+        sounds: class -> mono sounds, each (T,) float32 at `sample_rate`.
+        backgrounds: pictures, each (H, W, 3) uint8.
+        sample_rate: Hz.
+    """
+
+    name: str
+    pictures: dict[str, tuple[np.ndarray, ...]]
+    sounds: dict[str, tuple[np.ndarray, ...]]
+    backgrounds: tuple[np.ndarray, ...]
+    sample_rate: int = 16_000
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in alphabetical order."""
+        return tuple(sorted(self.pictures))
+
+
+def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -> Material:
+    """Read `photos/<class>/*`, `sounds/<class>/*` and `backgrounds/*` of a folder.
+
+    Files go to a split by a checksum of their names, class by class, so nothing of a file stands on two sides
+    and a file keeps its side on every machine.
+
+    Args:
+        folder: the stage's folder.
+        split: "train" (75 % of the files), "val" (10 %) or "test" (15 %).
+        sample_rate: Hz to which sounds are resampled.
+
+    Raises:
+        DatasetError: the folder is missing, or a class has too few pictures or sounds to be split.
+    """
+    folder = Path(folder)
+    if not (folder / "photos").is_dir() or not (folder / "sounds").is_dir():
+        raise DatasetError(f"{folder}: needs folders photos/<class> and sounds/<class>")
+    labels = sorted(path.name for path in (folder / "photos").iterdir() if path.is_dir())
+    labels = [label for label in labels if (folder / "sounds" / label).is_dir()]
+    if not labels:
+        raise DatasetError(f"{folder}: no class has both photos and sounds")
+    pictures = {
+        label: tuple(map(_read_picture, _files(folder / "photos" / label, PICTURE_SUFFIXES, split)))
+        for label in labels
+    }
+    sounds = {
+        label: tuple(_read_sound(f, sample_rate) for f in _files(folder / "sounds" / label, SOUND_SUFFIXES, split))
+        for label in labels
+    }
+    backgrounds = tuple(map(_read_picture, _files(folder / "backgrounds", PICTURE_SUFFIXES, split)))
+    return Material(folder.name, pictures, sounds, backgrounds, sample_rate)
+
+
+def split_of(names: Sequence[str], split: Split) -> list[str]:
+    """Names of a split: ordered by checksum, then cut by share.
+
+    >>> names = [f"{i:03d}.jpg" for i in range(20)]
+    >>> [len(split_of(names, split)) for split in ("train", "val", "test")]
+    [15, 2, 3]
+    """
+    ordered = sorted(names, key=lambda name: (crc32(name.encode()), name))
+    low, high = SPLITS[split]
+    return ordered[round(low * len(ordered)) : round(high * len(ordered))]
+
+
+def merge(name: str, *materials: Material) -> Material:
+    """Join materials with different classes into one."""
+    rates = {material.sample_rate for material in materials}
+    if len(rates) != 1:
+        raise DatasetError(f"cannot join materials of different sample rates: {sorted(rates)}")
+    return Material(
+        name,
+        {label: pictures for material in materials for label, pictures in material.pictures.items()},
+        {label: sounds for material in materials for label, sounds in material.sounds.items()},
+        tuple(background for material in materials for background in material.backgrounds),
+        rates.pop(),
+    )
+
+
+def _files(folder: Path, suffixes: set[str], split: Split) -> list[Path]:
+    names = [path.name for path in folder.iterdir() if path.suffix.lower() in suffixes] if folder.is_dir() else []
+    chosen = split_of(names, split)
+    if not chosen:
+        raise DatasetError(f"{folder}: {len(names)} files are too few for a {split} split")
+    return [folder / name for name in chosen]
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    def read() -> np.ndarray:
+        with Image.open(path) as image:
+            picture = image.convert("RGB")
+            picture.thumbnail((LARGEST_SIDE * 2, LARGEST_SIDE), Image.Resampling.BICUBIC)
+            return np.asarray(picture)
+
+    return _read(path, read)
+
+
+def _read_sound(path: Path, sample_rate: int) -> np.ndarray:
+    def read() -> np.ndarray:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        mono = samples.mean(1)
+        return mono if rate == sample_rate else np.asarray(soxr.resample(mono, rate, sample_rate), dtype=np.float32)
+
+    return _read(path, read)
+
+
+def _read(path: Path, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (OSError, RuntimeError) as error:  # soundfile's errors are RuntimeErrors
+        raise DatasetError(f"{path}: cannot be read ({error})") from error

@@ -1,0 +1,281 @@
+"""A simulated scene: pictured sources on a background, with the truth of where each one is heard.
+
+"Only what is pictured sounds" (the stage of DESIGN): every sound has its picture, but a picture may be silent.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from ccstereo.errors import DatasetError
+from ccstereo.scenes.geometry import azimuth_of, position_of
+from ccstereo.scenes.hrir import HRIRSet
+from ccstereo.scenes.material import Material
+from ccstereo.scenes.spatialize import spatialize
+
+SOURCE_RMS = 0.1
+HEIGHTS = (0.35, 0.75)  # of a patch, in frame heights
+FRAME_ASPECT = 2.0
+Box = tuple[float, float, float, float]
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One pictured source.
+
+    Attributes:
+        label: class.
+        picture: index of its picture in the material's class.
+        sound: index of its sound, or None when it is silent.
+        height: of the patch, in frame heights.
+        width: of the patch, in frame widths.
+        path: horizontal positions of the patch's centre in frame widths, evenly spaced over the scene;
+            one value stands still.
+        y: vertical position of the centre in frame heights.
+        view: left, top, right, bottom of the picture shown, in its widths and heights.
+        mirrored: whether the picture is flipped left to right.
+        offset: seconds into the sound at which the scene begins.
+        gain: linear factor on `SOURCE_RMS`.
+    """
+
+    label: str
+    picture: int
+    sound: int | None
+    height: float
+    width: float
+    path: tuple[float, ...]
+    y: float
+    view: Box
+    mirrored: bool
+    offset: float
+    gain: float
+
+    def x(self, phase: float) -> float:
+        """Centre in frame widths at a moment, `phase` going from 0 to 1 over the scene."""
+        return float(np.interp(phase, np.linspace(0.0, 1.0, len(self.path)), self.path))
+
+    @property
+    def azimuths(self) -> np.ndarray:
+        """(M,) azimuth in degrees along the path, positive to the left."""
+        return np.array([azimuth_of(x) for x in self.path])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene that its seed makes again from the same material.
+
+    Attributes:
+        seed: of `sample_scene`.
+        duration: seconds.
+        background: index in the material.
+        view: left, top, right, bottom of the background shown, in its widths and heights.
+        sources: from left to right at the start.
+    """
+
+    seed: int
+    duration: float
+    background: int
+    view: Box
+    sources: tuple[Source, ...]
+
+    @property
+    def sounding(self) -> tuple[Source, ...]:
+        """The sources that are not silent."""
+        return tuple(source for source in self.sources if source.sound is not None)
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing moves."""
+        return all(len(source.path) == 1 for source in self.sources)
+
+
+def sample_scene(
+    material: Material,
+    seed: int,
+    *,
+    duration: float = 10.0,
+    sources: int = 1,
+    silent: int = 0,
+    moving: bool = False,
+    distinct: bool = True,
+    min_azimuth: float = 0.0,
+    vary: bool = False,
+) -> Scene:
+    """Draw a scene.
+
+    Args:
+        material: pictures, sounds and backgrounds.
+        seed: the same seed and material give the same scene.
+        duration: seconds.
+        sources: number of pictured sources, 1 to 3.
+        silent: how many of them make no sound.
+        moving: whether they wander within their part of the picture.
+        distinct: whether their classes all differ.
+        min_azimuth: degrees that every sounding source keeps from the middle.
+        vary: whether pictures are cut and stretched at random, for more variety in training.
+
+    Raises:
+        DatasetError: so many sources do not fit, or there are not enough classes.
+    """
+    labels = material.labels
+    if not 1 <= sources <= 3 or not 0 <= silent <= sources or (distinct and sources > len(labels)):
+        raise DatasetError(f"a scene of {sources} sources, {silent} of them silent, from {len(labels)} classes")
+    rng = np.random.default_rng(seed)
+    background = int(rng.integers(len(material.backgrounds)))
+    view = _random_view(material.backgrounds[background], rng)
+    chosen = [str(label) for label in rng.choice(labels, sources, replace=not distinct)]
+    for _ in range(100):
+        drawn = [_sample_source(material, label, i >= silent, moving, vary, rng) for i, label in enumerate(chosen)]
+        placed = _place(_narrowed(drawn), min_azimuth, rng)
+        if placed is not None:
+            break
+    else:
+        raise DatasetError(f"no room for {sources} sources beyond {min_azimuth} degrees")
+    return Scene(seed, duration, background, view, tuple(sorted(placed, key=lambda source: source.path[0])))
+
+
+def render_frame(scene: Scene, material: Material, phase: float = 0.0, size: tuple[int, int] = (240, 480)) -> np.ndarray:
+    """Draw the scene at one moment.
+
+    Args:
+        scene: the scene.
+        material: what it was sampled from.
+        phase: moment, 0 at the start and 1 at the end.
+        size: (height, width) in pixels.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    height, width = size
+    picture = Image.fromarray(material.backgrounds[scene.background])
+    canvas = _show(picture, scene.view, (width, height))
+    for source in scene.sources:
+        patch = Image.fromarray(material.pictures[source.label][source.picture])
+        shape = (max(1, round(source.width * width)), max(1, round(source.height * height)))
+        patch = _show(patch, source.view, shape)
+        if source.mirrored:
+            patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        canvas.paste(patch, (round(source.x(phase) * width - shape[0] / 2), round(source.y * height - shape[1] / 2)))
+    return np.asarray(canvas)
+
+
+def render_frames(
+    scene: Scene, material: Material, size: tuple[int, int] = (240, 480), frame_rate: float = 10.0
+) -> np.ndarray:
+    """Draw the whole scene: (N, H, W, 3) uint8, frame k showing time k / frame_rate."""
+    count = max(1, round(scene.duration * frame_rate))
+    if scene.still:
+        return np.repeat(render_frame(scene, material, 0.0, size)[None], count, axis=0)
+    phases = np.arange(count) / (scene.duration * frame_rate)
+    return np.stack([render_frame(scene, material, float(phase), size) for phase in phases])
+
+
+def dry_sound(source: Source, material: Material, duration: float) -> np.ndarray:
+    """Return the mono sound of a source over the scene, (T,) float32: its recording, repeated as long as needed."""
+    samples = round(duration * material.sample_rate)
+    if source.sound is None:
+        return np.zeros(samples, dtype=np.float32)
+    recording = material.sounds[source.label][source.sound]
+    track = np.resize(np.roll(recording, -round(source.offset * material.sample_rate)), samples)
+    level = max(float(np.sqrt(np.mean(np.square(track)))), 1e-4)
+    return (track * (SOURCE_RMS * source.gain / level)).astype(np.float32)
+
+
+def render_sources(scene: Scene, material: Material, hrirs: HRIRSet) -> np.ndarray:
+    """Render each source alone at both ears, dry (no room): (S, 2, T) float32; their sum is the scene's sound."""
+    return np.stack(
+        [spatialize(dry_sound(source, material, scene.duration), source.azimuths, hrirs) for source in scene.sources]
+    )
+
+
+def _sample_source(
+    material: Material, label: str, sounds: bool, moving: bool, vary: bool, rng: np.random.Generator
+) -> Source:
+    pictures, recordings = material.pictures[label], material.sounds[label]
+    index = int(rng.integers(len(pictures)))
+    sound = int(rng.integers(len(recordings)))
+    offset = _loud_offset(recordings[sound], material.sample_rate, rng)
+    view, stretch = (_random_box(rng), float(rng.uniform(0.8, 1.25))) if vary else (WHOLE, 1.0)
+    aspect = pictures[index].shape[1] / pictures[index].shape[0] * (view[2] - view[0]) / (view[3] - view[1]) * stretch
+    height = float(rng.uniform(*HEIGHTS))
+    height = max(HEIGHTS[0], min(height, 0.8 * FRAME_ASPECT / aspect))
+    return Source(
+        label=label,
+        picture=index,
+        sound=sound if sounds else None,
+        height=height,
+        width=height * aspect / FRAME_ASPECT,
+        path=(0.5,) * (6 if moving else 1),
+        y=float(rng.uniform(height / 2, 1 - height / 2)),
+        view=view,
+        mirrored=bool(rng.integers(2)),
+        offset=offset,
+        gain=float(10 ** (rng.uniform(-3, 3) / 20)),
+    )
+
+
+def _loud_offset(recording: np.ndarray, sample_rate: int, rng: np.random.Generator) -> float:
+    """Seconds into a recording from where half a second is not quiet, so that short scenes are rarely silent."""
+    block = sample_rate // 50
+    count = len(recording) // block
+    if count <= 25:
+        return 0.0
+    power = np.square(recording[: count * block]).reshape(count, block).mean(1)
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    loud = np.flatnonzero(total[25:] - total[:-25] >= 0.25 * 25 * power.mean())
+    return float(rng.choice(loud)) / 50
+
+
+def _place(sources: list[Source], min_azimuth: float, rng: np.random.Generator) -> list[Source] | None:
+    """Give each source a lane of its own and a path within it; None where they do not fit."""
+    free = 1.0 - sum(source.width for source in sources)
+    if free < 0:
+        return None
+    margin = 0.5 - position_of(min_azimuth)
+    placed = []
+    edge = 0.0
+    for index, share in zip(rng.permutation(len(sources)), rng.dirichlet(np.ones(len(sources))), strict=True):
+        source = sources[index]
+        low = edge + source.width / 2
+        path = tuple(float(x) for x in rng.uniform(low, low + share * free, len(source.path)))
+        if source.sound is not None and any(abs(x - 0.5) < margin for x in path):
+            return None
+        placed.append(replace(source, path=path))
+        edge += source.width + share * free
+    return placed
+
+
+def _narrowed(sources: list[Source]) -> list[Source]:
+    """Shrink sources that together are wider than the frame, none below the least height."""
+    factor = min(1.0, 0.95 / sum(source.width for source in sources))
+    heights = [max(HEIGHTS[0], source.height * factor) for source in sources]
+    return [
+        replace(source, height=height, width=source.width * height / source.height)
+        for source, height in zip(sources, heights, strict=True)
+    ]
+
+
+def _show(picture: Image.Image, view: Box, size: tuple[int, int]) -> Image.Image:
+    """Resize a part of a picture to (width, height)."""
+    left, top, right, bottom = view
+    box = (left * picture.width, top * picture.height, right * picture.width, bottom * picture.height)
+    return picture.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+
+
+def _random_box(rng: np.random.Generator) -> Box:
+    """At least 70 % of a picture's width and height."""
+    left, top = rng.uniform(0, 0.15, 2)
+    right, bottom = rng.uniform(0.85, 1, 2)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _random_view(background: np.ndarray, rng: np.random.Generator) -> Box:
+    """Part of a background shown: the frame's shape, as large as fits times a random zoom, anywhere."""
+    aspect = background.shape[1] / background.shape[0]
+    zoom = float(rng.uniform(0.7, 1.0))
+    width, height = (1.0, aspect / FRAME_ASPECT) if aspect < FRAME_ASPECT else (FRAME_ASPECT / aspect, 1.0)
+    width, height = width * zoom, height * zoom
+    left, top = float(rng.uniform(0, 1 - width)), float(rng.uniform(0, 1 - height))
+    return left, top, left + width, top + height

@@ -1,0 +1,132 @@
+"""Windows of the stage for training and validation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+
+from ccstereo.datasets.stage import SceneMix, Stage, StageWindows
+from ccstereo.models import create_model
+from ccstereo.scenes.drawn import drawn_material
+from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head
+from ccstereo.scenes.material import Material, Split, load_material
+
+VALIDATION: dict[str, SceneMix] = {
+    "one": SceneMix(sources=(1.0, 0.0, 0.0), silent=0.0, moving=0.0, min_azimuth=15.0),
+    "two": SceneMix(sources=(0.0, 1.0, 0.0), silent=0.0, moving=0.0),
+}
+
+
+@dataclass(frozen=True)
+class FreshSampler(Sampler[int]):
+    """New item numbers every epoch, so that no scene is ever seen twice; a resumed run goes on where it was."""
+
+    size: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epoch", 0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        object.__setattr__(self, "epoch", epoch)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.epoch * self.size  # type: ignore[attr-defined]
+        return iter(range(first, first + self.size))
+
+
+class StageData(LightningDataModule):
+    """Simulated scenes, made while training.
+
+    Args:
+        folder: of photos, sounds and backgrounds; None takes drawn scenes alone.
+        sofa: head for the folder's scenes; None takes the spherical head.
+        drawn_share: part of the scenes that is drawn, heard through the spherical head, where there is a folder.
+        batch_size: windows a step.
+        epoch_size: windows between two validations.
+        validation_size: windows of each kind of validation scene.
+        workers: processes that make windows.
+        seed: of the first window.
+        mix: kinds of training scenes.
+    """
+
+    def __init__(
+        self,
+        folder: str | None = None,
+        sofa: str | None = None,
+        drawn_share: float = 0.15,
+        batch_size: int = 32,
+        epoch_size: int = 16_000,
+        validation_size: int = 400,
+        workers: int = 1,
+        seed: int = 0,
+        mix: SceneMix = SceneMix(),
+        model: str = "ccstereo",
+        model_config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.folder = folder
+        self.sofa = sofa
+        self.drawn_share = drawn_share
+        self.batch_size = batch_size
+        self.epoch_size = epoch_size
+        self.validation_size = validation_size
+        self.workers = workers
+        self.seed = seed
+        self.mix = mix
+        self.config = create_model(model, **(model_config or {})).config
+        self.validation_names = list(VALIDATION)
+        self.labels: list[str] = []
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the material. Validation hears the material of its own split only."""
+        if self.labels:
+            return
+        head = load_sofa(self.sofa).resampled(self.config.sample_rate) if self.sofa else None
+        training = self._stages("train", head)
+        self.training = self._windows(training, self.epoch_size, self.seed, self.mix, vary=True)
+        self.labels = self.training.labels
+        validation = self._stages("val", head)[:1]  # the folder where there is one
+        self.validation = [
+            self._windows(validation, self.validation_size, 1_000_003 + i, mix, vary=False)
+            for i, mix in enumerate(VALIDATION.values())
+        ]
+
+    def _stages(self, split: Split, head: HRIRSet | None) -> list[Stage]:
+        rate = self.config.sample_rate
+        drawn: Material = drawn_material(split, rate)
+        if self.folder is None:
+            return [Stage(drawn, head or spherical_head(rate))]
+        stages = [Stage(load_material(Path(self.folder), split, rate), head or spherical_head(rate), 1 - self.drawn_share)]
+        if self.drawn_share > 0:
+            stages.append(Stage(drawn, spherical_head(rate), self.drawn_share))
+        return stages
+
+    def _windows(self, stages: list[Stage], size: int, seed: int, mix: SceneMix, vary: bool) -> StageWindows:
+        rows, columns = self.config.audio_grid
+        return StageWindows(
+            stages, self.config, size, seed, mix, self.config.visual_grid, (2 * rows, 2 * columns), vary
+        )
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Fresh scenes every epoch."""
+        return DataLoader(
+            self.training,
+            self.batch_size,
+            sampler=FreshSampler(self.epoch_size),
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            prefetch_factor=8 if self.workers else None,
+            drop_last=True,
+        )
+
+    def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
+        """The same scenes at every validation, one loader a kind."""
+        return [DataLoader(windows, 50) for windows in self.validation]

@@ -1,0 +1,185 @@
+"""What one training step is: the objective of CCStereo, and what a simulation's truth adds to it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from ccstereo.audio import istft, mix_and_difference, stft, to_binaural
+from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
+from ccstereo.metrics import functional as metrics
+from ccstereo.models import create_model
+from ccstereo.training.truth import TruthHeads
+from ccstereo.vision.transforms import jitter, normalize
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class ObjectiveWeights:
+    """Weights of the objective's terms; the first four are the paper's (CCStereo, section 3.5).
+
+    Attributes:
+        difference: mean squared error of the difference spectrogram.
+        magnitude: zeta, of equation 2.
+        phase: eta, of equation 3.
+        contrastive: lambda, of equations 6 and 7.
+        columns: cross-entropy of where the sound comes from.
+        classes: cross-entropy of what is heard.
+        cells: cross-entropy of what is seen in each cell.
+    """
+
+    difference: float = 1.0
+    magnitude: float = 0.005
+    phase: float = 1.0
+    contrastive: float = 0.1
+    columns: float = 0.0
+    classes: float = 0.0
+    cells: float = 0.0
+
+
+class BinauralTask(LightningModule):
+    """Trains any registered model on windows with a frame each.
+
+    Args:
+        model: registered name.
+        model_config: what differs from the model's defaults.
+        weights: of the objective's terms.
+        learning_rate: of everything but the image encoder.
+        visual_learning_rate: of the image encoder.
+        weight_decay: of Adam.
+        decay_power: of the polynomial decay to zero over all steps.
+        warmup_steps: over which the rate rises from zero.
+        contrastive_share: part of each batch on which the contrastive term is computed; it costs a second picture.
+        jitter_range: brightness and colour are multiplied by factors uniform in 1 +- this.
+    """
+
+    def __init__(
+        self,
+        model: str = "ccstereo",
+        model_config: dict[str, Any] | None = None,
+        weights: ObjectiveWeights = ObjectiveWeights(),
+        learning_rate: float = 5e-4,
+        visual_learning_rate: float = 5e-5,
+        weight_decay: float = 5e-4,
+        decay_power: float = 0.9,
+        warmup_steps: int = 0,
+        contrastive_share: float = 1.0,
+        jitter_range: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.model_name = model
+        self.model = create_model(model, **(model_config or {})).to(memory_format=torch.channels_last)
+        self.weights = weights
+        self.learning_rate = learning_rate
+        self.visual_learning_rate = visual_learning_rate
+        self.weight_decay = weight_decay
+        self.decay_power = decay_power
+        self.warmup_steps = warmup_steps
+        self.contrastive_share = contrastive_share
+        self.jitter_range = jitter_range
+        self.truth: TruthHeads | None = None
+
+    @property
+    def uses_truth(self) -> bool:
+        """Whether a term of the objective needs a simulation's truth."""
+        return any((self.weights.columns, self.weights.classes, self.weights.cells))
+
+    def configure_model(self) -> None:
+        """Add the heads for the truth, whose size the data decides."""
+        if self.truth is None and self.uses_truth:
+            labels = len(self.trainer.datamodule.labels)  # type: ignore[attr-defined]
+            self.truth = TruthHeads(self.model.config.visual_channels, labels)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the objective of one batch."""
+        config = self.model.config.stft
+        mix, difference = mix_and_difference(batch["binaural"])
+        mix_spec, target = stft(mix, config), stft(difference, config)
+        features = self.model.encode_frames(self._pictures(batch["frame"]))
+        output = self.model(mix_spec, features)
+        predicted = output.diff_spec.float()
+        terms = {
+            "difference": difference_mse(predicted, target),
+            "magnitude": magnitude_loss(predicted, target),
+            "phase": phase_loss(_binaural_spec(mix_spec, predicted), _binaural_spec(mix_spec, target)),
+        }
+        if self.weights.contrastive:
+            count = max(2, round(self.contrastive_share * len(mix)))
+            previous = self.model.encode_frames(self._pictures(batch["previous"][:count]))
+            heard, seen = output.audio_features[:count], features[:count]
+            terms["contrastive"] = contrastive_loss(
+                output.fused[:count].mean((2, 3)),
+                self.model.fuse(heard, previous).mean((2, 3)),
+                self.model.fuse(heard, shuffle_positions(seen)).mean((2, 3)),
+            )
+        if self.truth is not None:
+            truth = self.truth(output, features, batch["columns"], batch["classes"], batch["cells"])
+            terms |= {"columns": truth.columns, "classes": truth.classes, "cells": truth.cells}
+        loss = torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum()
+        self.log_dict({f"train/{name}": value for name, value in terms.items()})
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Score windows against doing nothing, and how often the louder ear is right."""
+        target = batch["binaural"]
+        mix = target.sum(1)
+        mono = to_binaural(mix, torch.zeros_like(mix))
+        predicted = to_binaural(mix, self.predict_difference(mix, batch["frame"]))
+        ours, theirs = metrics.stft_distance(predicted, target).sum(), metrics.stft_distance(mono, target).sum()
+        right = metrics.louder_ear_correct(predicted, target)  # NaN where neither ear is louder by 2 dB
+        sided = ~right.isnan()
+        sums = torch.stack([ours, theirs, right.nan_to_num().sum(), sided.sum()]).cpu()
+        name = self.trainer.datamodule.validation_names[dataloader_idx]  # type: ignore[attr-defined]
+        self._validated[name] = self._validated.get(name, torch.zeros(4)) + sums
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation's sums."""
+        self._validated: dict[str, Tensor] = {}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the ratio of the STFT distance to mono's, and the share of right sides, for every kind of scene."""
+        ratios = []
+        for name, (ours, theirs, right, sided) in self._validated.items():
+            ratios.append(ours / theirs.clamp_min(1e-12))
+            self.log(f"val/{name}/stft_to_mono", ratios[-1], prog_bar=True)
+            self.log(f"val/{name}/louder_ear", right / sided.clamp_min(1), prog_bar=True)
+        if ratios:
+            self.log("val/stft_to_mono", torch.stack(ratios).mean())
+
+    def predict_difference(self, mix: Tensor, frames: Tensor) -> Tensor:
+        """Predict l - r of windows (B, T) whose level is the model's, each with a (3, h, w) uint8 frame."""
+        config = self.model.config.stft
+        pictures = normalize(frames).contiguous(memory_format=torch.channels_last)
+        output = self.model(stft(mix, config), self.model.encode_frames(pictures))
+        return istft(output.diff_spec.float(), mix.shape[-1], config)
+
+    def configure_optimizers(self) -> Any:
+        """Adam with a rate of its own for the image encoder, decaying polynomially over all steps."""
+        visual = set(self.model.visual.parameters())
+        groups = [
+            {"params": [p for p in self.parameters() if p not in visual], "lr": self.learning_rate},
+            {"params": list(visual), "lr": self.visual_learning_rate},
+        ]
+        optimizer = torch.optim.Adam(groups, betas=(0.9, 0.999), weight_decay=self.weight_decay)
+        total = max(1, int(self.trainer.estimated_stepping_batches))
+
+        def rate(step: int) -> float:
+            rise = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+            return rise * (1 - min(step, total) / total) ** self.decay_power
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _pictures(self, frames: Tensor) -> Tensor:
+        factors = 1 + self.jitter_range * (2 * torch.rand(2, len(frames), device=frames.device) - 1)
+        return normalize(jitter(frames, factors[0], factors[1])).contiguous(memory_format=torch.channels_last)
+
+
+def _binaural_spec(mix_spec: Tensor, difference_spec: Tensor) -> Tensor:
+    """Spectrograms of both ears, (B, ears, 2, F, T), by the transform's linearity."""
+    return torch.stack([(mix_spec + difference_spec) / 2, (mix_spec - difference_spec) / 2], dim=1)

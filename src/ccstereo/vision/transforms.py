@@ -1,0 +1,106 @@
+"""Frames on their way into a network: resize, crop, jitter, normalise."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CROPS = ("top-left", "top-right", "bottom-left", "bottom-right", "centre")
+
+
+def resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize pictures, their aspect not kept, with an anti-aliasing filter.
+
+    Args:
+        frames: (N, 3, H, W) uint8.
+        size: (height, width) of the result.
+
+    Returns:
+        (N, 3, height, width) uint8; the same tensor where the size is right already.
+    """
+    if tuple(frames.shape[-2:]) == size:
+        return frames
+    smooth = F.interpolate(frames.float(), size, mode="bilinear", align_corners=False, antialias=True)
+    return smooth.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def crop_corner(crop: str, outer: tuple[int, int], inner: tuple[int, int]) -> tuple[int, int]:
+    """Top-left corner of one of the five crops of test-time dynamic scene simulation (CCStereo, section 3.4).
+
+    Args:
+        crop: one of `CROPS`.
+        outer: (height, width) of the frame.
+        inner: (height, width) of the crop.
+
+    Returns:
+        (top, left) in pixels.
+
+    Raises:
+        ValueError: the crop has another name or does not fit in the frame.
+
+    >>> crop_corner("bottom-right", (240, 480), (224, 448)), crop_corner("centre", (240, 480), (224, 448))
+    ((16, 32), (8, 16))
+    """
+    height, width = outer[0] - inner[0], outer[1] - inner[1]
+    if height < 0 or width < 0:
+        raise ValueError(f"a crop of {inner} does not fit in a frame of {outer}")
+    if crop == "centre":
+        return height // 2, width // 2
+    if crop not in CROPS:
+        raise ValueError(f"no crop named {crop!r}; there are {', '.join(CROPS)}")
+    vertical, horizontal = crop.split("-")
+    return (height if vertical == "bottom" else 0), (width if horizontal == "right" else 0)
+
+
+def crop(frames: Tensor, corner: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Cut a window of (height, width) `size` out of (..., H, W) pictures at (top, left) `corner`."""
+    (top, left), (height, width) = corner, size
+    return frames[..., top : top + height, left : left + width]
+
+
+def normalize(frames: Tensor) -> Tensor:
+    """Turn uint8 pictures into the floats that networks trained on ImageNet expect.
+
+    Args:
+        frames: (..., 3, H, W) uint8.
+
+    Returns:
+        Same shape, float32: (x / 255 - mean) / deviation per channel.
+
+    >>> normalize(torch.zeros(1, 3, 1, 1, dtype=torch.uint8)).flatten()[0].item()
+    -2.1179039478302
+    """
+    mean = torch.tensor(IMAGENET_MEAN, device=frames.device).view(3, 1, 1)
+    std = torch.tensor(IMAGENET_STD, device=frames.device).view(3, 1, 1)
+    return (frames.float() / 255 - mean) / std
+
+
+def jitter(frames: Tensor, brightness: Tensor, saturation: Tensor) -> Tensor:
+    """Change brightness and colour, item by item (2.5D Visual Sound: both factors uniform in [0.7, 1.3]).
+
+    Args:
+        frames: (N, 3, H, W) uint8.
+        brightness: (N,) factors.
+        saturation: (N,) factors; 0 leaves the grey picture.
+
+    Returns:
+        (N, 3, H, W) uint8.
+    """
+    pictures = frames.float() * brightness.view(-1, 1, 1, 1)
+    weights = torch.tensor([0.299, 0.587, 0.114], device=frames.device).view(1, 3, 1, 1)
+    grey = (pictures * weights).sum(1, keepdim=True)
+    return torch.lerp(grey, pictures, saturation.view(-1, 1, 1, 1)).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def mirror(frames: Tensor, binaural: Tensor) -> tuple[Tensor, Tensor]:
+    """Mirror a scene: pictures flipped left to right, ears swapped.
+
+    Args:
+        frames: (..., H, W).
+        binaural: (..., 2, T), left ear first.
+
+    Returns:
+        Both, mirrored. Twice is once too many: the scene is as it was.
+    """
+    return frames.flip(-1), binaural.flip(-2)
