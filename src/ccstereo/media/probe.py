@@ -231,8 +231,8 @@ def _boxes(path: Path) -> list[str]:
 
 
 def _require_whole(path: Path, container: InputContainer) -> None:
-    """Tell from the index alone whether the data of an MP4 or AVI file were cut off: better now than an hour in."""
-    if not container.format.name.startswith(("mov", "avi")):
+    """Tell from the index of an MP4 alone whether its data were cut off: better now than an hour in."""
+    if not container.format.name.startswith("mov"):
         return
     size = path.stat().st_size
     for stream in (default_video(container), default_audio(container)):

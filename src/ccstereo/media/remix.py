@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
@@ -19,6 +20,7 @@ _WEIGHTS = {
     **dict.fromkeys(("TFC", "TBC", "TC", "BFC"), _HALF),
     **dict.fromkeys(("LFE", "LFE2"), 0.0),
 }
+_PLANES = 8  # pointers to planes that a frame itself holds
 _USUAL = {6: "5.1", 8: "7.1"}  # what that many channels nearly always are where the file does not say
 
 
@@ -54,25 +56,37 @@ def channel_names(layout: AudioLayout) -> tuple[str, ...]:
     return tuple(channel.name for channel in layout.channels)
 
 
-def to_float(frame: AudioFrame) -> NDArray[np.float32]:
-    """Samples of a decoded frame.
+class Downmix:
+    """Turns decoded frames of any layout and sample format into mono floats."""
 
-    Returns:
-        (C, T), full scale +-1.
-    """
+    def __init__(self) -> None:
+        self._packer = av.AudioResampler(format="flt")
+        self._kind: tuple[str, str, int] | None = None
+
+    def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
+        """Mono downmix of a frame: (T,), full scale +-1."""
+        names = channel_names(frame.layout)
+        samples = _to_float(frame if len(names) < _PLANES or not frame.format.is_planar else self._pack(frame))
+        if len(samples) == 1:
+            return np.asarray(samples[0])
+        return np.asarray(mono_weights(names) @ samples, np.float32)
+
+    def _pack(self, frame: AudioFrame) -> AudioFrame:
+        """The frame with its channels in one plane: PyAV reads past the list of planes where they are many."""
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._kind:
+            self._packer, self._kind = av.AudioResampler(format="flt"), kind
+        (packed,) = self._packer.resample(frame)
+        return packed
+
+
+def _to_float(frame: AudioFrame) -> NDArray[np.float32]:
+    """Samples of a decoded frame: (C, T), full scale +-1."""
     samples: NDArray[Any] = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype == np.uint8:
         return np.asarray((samples.astype(np.float32) - 128) / 128, np.float32)
     if samples.dtype.kind == "i":
-        return np.asarray(samples / float(2 ** (8 * samples.dtype.itemsize - 1)), np.float32)
-    return np.asarray(samples, np.float32)
-
-
-def to_mono(frame: AudioFrame) -> NDArray[np.float32]:
-    """Mono downmix of a decoded frame: (T,), full scale +-1."""
-    samples = to_float(frame)
-    if len(samples) == 1:
-        return np.asarray(samples[0])
-    return np.asarray(mono_weights(channel_names(frame.layout)) @ samples, np.float32)
+        return (samples / float(2 ** (8 * samples.dtype.itemsize - 1))).astype(np.float32)
+    return samples.astype(np.float32, copy=False)

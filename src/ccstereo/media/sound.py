@@ -8,18 +8,19 @@ from typing import cast
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
 from ccstereo.media.damage import Damage, clock
-from ccstereo.media.probe import default_audio, only, open_input, seconds
-from ccstereo.media.remix import to_mono
+from ccstereo.media.probe import default_audio, default_video, only, open_input, seconds
+from ccstereo.media.remix import Downmix
 
-# Timestamps in milliseconds, as Matroska keeps them, wander by 1 ms around the truth; a lost packet is 2.5 ms of Opus
-# at least, 10 ms in any other codec in use. Between the two, a jump is a gap or an overlap.
-_TOLERANCE = Fraction(1, 100)
+# Timestamps in milliseconds, as Matroska keeps them, wander by 1 ms around the truth, those of telephones by several. A
+# lost packet is 20 ms or more in nearly all recordings. Between the two a jump becomes a gap or an overlap.
+_TOLERANCE = Fraction(15, 1000)
 _BLOCK = Fraction(1, 10)  # seconds a block holds at least, but the last
 _LOOSE_END = 60  # seconds past the declared end at which a timestamp is taken for nonsense
 
@@ -50,10 +51,10 @@ class SoundTrack:
                 raise MediaError(f"{path}: has no audio track; give a video with sound")
             self._stream = stream
             self._format = self._container.format.name
-            self._declared = Fraction(self._container.duration or 0, av.time_base)
+            self._declared = _declared(self._container)
             self._damage = Damage(path, "sound")
+            self._downmix = Downmix()
             self._latest = Fraction(0)  # end of the last packet of any track
-            stream.codec_context.thread_type = "AUTO"
             self._frames = self._decode()
             first = next(self._frames, None)
             if first is None:
@@ -131,19 +132,19 @@ class SoundTrack:
             kind = (frame.sample_rate, frame.layout.name, frame.format.name)
             if kind != source and resampler is not None:
                 for rest in resampler.resample(None):
-                    yield rest, to_mono(rest)
+                    yield rest, self._downmix(rest)
                 resampler = None
             if frame.sample_rate == self.sample_rate:
-                yield frame, to_mono(frame)
+                yield frame, self._downmix(frame)
             else:
                 if resampler is None:
-                    resampler = av.AudioResampler(format="fltp", rate=self.sample_rate)
+                    resampler = av.AudioResampler(format="flt", rate=self.sample_rate)
                 for converted in resampler.resample(frame):
-                    yield converted, to_mono(converted)
+                    yield converted, self._downmix(converted)
             source = kind
         if resampler is not None:
             for rest in resampler.resample(None):
-                yield rest, to_mono(rest)
+                yield rest, self._downmix(rest)
 
     def _frames_again(self) -> Iterator[AudioFrame]:
         yield self._first
@@ -202,6 +203,14 @@ class SoundTrack:
         elif self._format.startswith(("matroska", "avi", "flv", "asf")):
             self._damage.check_end(self._latest, self._declared)
         self._damage.check_whole()
+
+
+def _declared(container: InputContainer) -> Fraction:
+    """Where a file says it ends, in seconds; 0 where it does not."""
+    video = default_video(container)
+    if container.format.name == "avi" and video is not None and video.average_rate:
+        return video.frames / video.average_rate  # FFmpeg shortens the duration to what is there
+    return Fraction(container.duration or 0, av.time_base)
 
 
 def read_mono(path: str | Path) -> tuple[NDArray[np.float32], int]:
