@@ -1,6 +1,5 @@
 """The level at which a network hears a window, and the way back."""
 
-import torch
 from torch import Tensor
 
 

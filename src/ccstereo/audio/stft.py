@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class STFTConfig:
-    """Sizes of the transform, in samples. The defaults are 25 ms windows every 10 ms at 16 kHz (CCStereo, section 4)."""
+    """Sizes of the transform in samples; by default 25 ms windows every 10 ms at 16 kHz (CCStereo, section 4)."""
 
     n_fft: int = 512
     win_length: int = 400
@@ -27,7 +27,8 @@ class STFTConfig:
 
 @lru_cache(maxsize=16)
 def _hann(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    return torch.hann_window(length, device=device, dtype=dtype)
+    with torch.inference_mode(False):  # a window first made while predicting must serve training, too
+        return torch.hann_window(length, device=device, dtype=dtype)
 
 
 def stft(waveform: Tensor, config: STFTConfig = STFTConfig()) -> Tensor:

@@ -40,7 +40,7 @@ class HRIRSet:
         Returns:
             (2, K) float32, left ear first.
         """
-        return self.responses[self.nearest_index(azimuth, elevation)]  # type: ignore[no-any-return]
+        return np.asarray(self.responses[self.nearest_index(azimuth, elevation)])
 
     def nearest_index(self, azimuth: float, elevation: float = 0.0) -> int:
         """Index of the measured direction with the smallest angle to the given one."""
@@ -64,6 +64,18 @@ class HRIRSet:
         # The filter's gain goes with the sampling interval: keep the response's frequency gain, not its samples.
         out = out.T.reshape(count, ears, -1) * (self.sample_rate / sample_rate)
         return HRIRSet(self.name, self.directions, out.astype(np.float32), sample_rate)
+
+
+def _delayed(responses: np.ndarray, delays: np.ndarray) -> np.ndarray:
+    """Put the delays in samples that a SOFA file keeps apart back before the (N, 2, K) responses."""
+    delays = delays - delays.min()
+    if not delays.any():
+        return responses
+    taps = responses.shape[-1]
+    size = 2 * taps + int(np.ceil(delays.max()))
+    turn = np.exp(-2j * np.pi * np.fft.rfftfreq(size) * delays[..., None])
+    shifted = np.fft.irfft(np.fft.rfft(responses, size) * turn, size)
+    return np.asarray(shifted[..., : size - taps], dtype=np.float32)
 
 
 def _unit(directions: np.ndarray) -> np.ndarray:
@@ -153,10 +165,14 @@ def load_sofa(path: str | Path) -> HRIRSet:
         positions = np.atleast_2d(np.asarray(sofa.SourcePosition, dtype=np.float64))
         rate = round(float(np.ravel(sofa.Data_SamplingRate)[0]))
         kind = str(sofa.SourcePosition_Type)
+        delays = np.atleast_2d(np.asarray(sofa.Data_Delay, dtype=np.float64))
     except Exception as error:  # sofar raises whatever its netCDF reader does
-        raise DatasetError(f"{path}: not a SOFA file with head-related impulse responses ({error})") from error
-    if responses.ndim != 3 or responses.shape[1] != 2:
-        raise DatasetError(f"{path}: needs responses of two ears, found an array of shape {responses.shape}")
+        reason = " ".join(str(error).split())
+        raise DatasetError(f"{path}: not a SOFA file with head-related impulse responses ({reason})") from error
+    if responses.ndim != 3 or responses.shape[1] != 2 or len(responses) != len(positions):
+        found = f"an array of shape {responses.shape} for {len(positions)} positions of the source"
+        raise DatasetError(f"{path}: needs a pair of responses for each position of the source, found {found}")
+    responses = _delayed(responses, delays)
     if kind == "cartesian":
         x, y, z = positions.T
         directions = np.degrees(np.stack([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))], axis=-1))

@@ -68,8 +68,7 @@ def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -
     if not labels:
         raise DatasetError(f"{folder}: no class has both photos and sounds")
     pictures = {
-        label: tuple(map(_read_picture, _files(folder / "photos" / label, PICTURE_SUFFIXES, split)))
-        for label in labels
+        label: tuple(map(_read_picture, _files(folder / "photos" / label, PICTURE_SUFFIXES, split))) for label in labels
     }
     sounds = {
         label: tuple(_read_sound(f, sample_rate) for f in _files(folder / "sounds" / label, SOUND_SUFFIXES, split))

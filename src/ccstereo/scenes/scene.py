@@ -136,7 +136,9 @@ def sample_scene(
     return Scene(seed, duration, background, view, tuple(sorted(placed, key=lambda source: source.path[0])))
 
 
-def render_frame(scene: Scene, material: Material, phase: float = 0.0, size: tuple[int, int] = (240, 480)) -> np.ndarray:
+def render_frame(
+    scene: Scene, material: Material, phase: float = 0.0, size: tuple[int, int] = (240, 480)
+) -> np.ndarray:
     """Draw the scene at one moment.
 
     Args:
@@ -240,7 +242,8 @@ def _place(sources: list[Source], min_azimuth: float, rng: np.random.Generator) 
         source = sources[index]
         low = edge + source.width / 2
         path = tuple(float(x) for x in rng.uniform(low, low + share * free, len(source.path)))
-        if source.sound is not None and any(abs(x - 0.5) < margin for x in path):
+        # The whole way counts, not its corners alone: a path from one side to the other crosses the middle.
+        if source.sound is not None and min(path) < 0.5 + margin and max(path) > 0.5 - margin and margin > 0:
             return None
         placed.append(replace(source, path=path))
         edge += source.width + share * free

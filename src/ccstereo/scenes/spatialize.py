@@ -1,5 +1,7 @@
 """Dry mono sound, a direction at every moment, and a head: the sound at both ears."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from ccstereo.scenes.hrir import HRIRSet
@@ -18,7 +20,7 @@ def convolve_pair(dry: np.ndarray, response: np.ndarray) -> np.ndarray:
     length = dry.shape[-1] + response.shape[-1] - 1
     size = _fast_size(length)
     spectrum = np.fft.rfft(dry, size) * np.fft.rfft(response, size)
-    return np.fft.irfft(spectrum, size)[..., :length].astype(np.float32)  # type: ignore[no-any-return]
+    return np.asarray(np.fft.irfft(spectrum, size)[..., :length], dtype=np.float32)
 
 
 def spatialize(dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: float = 0.02) -> np.ndarray:
@@ -61,7 +63,7 @@ def spatialize(dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: flo
 def _runs(values: np.ndarray) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(values)) + 1
     bounds = np.concatenate([[0], edges, [len(values)]])
-    return [(int(a), int(b) - 1) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [(int(a), int(b) - 1) for a, b in pairwise(bounds)]
 
 
 def _fast_size(length: int) -> int:
