@@ -1,5 +1,7 @@
 """Where the analysis windows of a signal stand, and how overlapping predictions become one signal."""
 
+from math import ceil
+
 import torch
 from torch import Tensor
 
@@ -28,13 +30,14 @@ def window_count(length: int, window: int, hop: int) -> int:
 def frame_index(start: int, window: int, sample_rate: int, frame_rate: float) -> int:
     """Index of the frame nearest the centre of the window that starts at sample `start`.
 
-    Frame k is the picture shown at time k / frame_rate.
+    Frame k is the picture shown at time k / frame_rate. Of two that are equally near the earlier one is taken, as
+    the released code does.
 
     >>> [frame_index(1008 * i, 10_080, 16_000, 10.0) for i in range(5)]
     [3, 4, 4, 5, 6]
     """
     centre = (start + window / 2) / sample_rate
-    return int(centre * frame_rate + 0.5)
+    return max(0, ceil(centre * frame_rate - 0.5 - 1e-9))  # the margin makes ties ties again after rounding
 
 
 def overlap_average(windows: Tensor, hop: int, length: int) -> Tensor:

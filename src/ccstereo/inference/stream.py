@@ -1,0 +1,247 @@
+"""The streaming core: push samples and frames, pull stereo. An hour costs the memory of a minute."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import numpy as np
+import soxr
+import torch
+from torch import Tensor
+
+from ccstereo.audio import frame_index, istft, level_gain, stft, window_count
+from ccstereo.inference.overlap import OverlapAverager
+from ccstereo.inference.tdss import view_frame
+from ccstereo.models import BinauralModel
+from ccstereo.vision.transforms import normalize
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class BinauralStream:
+    """Turns mono sound and pictures, as they come, into binaural sound of the same length.
+
+    Frame k is the picture shown at time k / `model.config.frame_rate`, time zero being the first sample. Windows
+    slide by `hop`; each hears its level brought to the model's and sees the frame nearest its centre; overlapping
+    predictions are averaged. Windows are computed in groups of `batch_size` counted from the first, whatever the
+    chunks in which samples and frames come, so that the output does not depend on how the input was split.
+
+    Args:
+        model: any registered model, in eval mode.
+        sample_rate: Hz of the sound pushed and pulled. The model works at its own rate: what it cannot hear of the
+            difference (above 8 kHz for 16 kHz models) stays in the middle.
+        hop: seconds between two windows, 0 < hop <= the model's window.
+        tdss: see each frame through one of five crops in turn; otherwise the whole frame.
+        batch_size: windows computed together, >= 1.
+        precision: "float32", "bfloat16" or "float16".
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        model: BinauralModel,
+        *,
+        sample_rate: int,
+        hop: float = 0.1,
+        tdss: bool = True,
+        batch_size: int = 16,
+        precision: str = "float32",
+    ) -> None:
+        config = model.config
+        if sample_rate <= 0:
+            raise ValueError(f"the sample rate must be positive, got {sample_rate}")
+        if batch_size < 1:
+            raise ValueError(f"the batch size must be at least 1, got {batch_size}")
+        if precision not in PRECISIONS:
+            raise ValueError(f"no precision {precision!r}; there are {', '.join(PRECISIONS)}")
+        longest = config.window / config.sample_rate
+        if not 0 < hop <= longest or round(hop * config.sample_rate) < 1:
+            raise ValueError(f"the hop must be more than 0 and at most {longest:g} s, the model's window; got {hop:g}")
+        self.model = model
+        self.config = config
+        self.hop = round(hop * config.sample_rate)
+        self.tdss = tdss
+        self.batch_size = batch_size
+        self.precision = PRECISIONS[precision]
+        self.device = next(model.parameters()).device
+        self.windows_done = 0
+        self.frames_encoded = 0
+        self._down = _Resampler(sample_rate, config.sample_rate)
+        self._up = _Resampler(config.sample_rate, sample_rate)
+        self._mono = _Queue()  # what was pushed and not yet pulled, full rate
+        self._heard = _Queue()  # the same at the model's rate, from the next window's start
+        self._difference = _Queue()  # predicted, full rate, not yet pulled
+        self._averager = OverlapAverager(config.window, self.hop)
+        self._pictures: OrderedDict[int, Tensor] = OrderedDict()
+        self._frames = 0
+        self._features: OrderedDict[int, Tensor] = OrderedDict()
+        self._finished = False
+
+    def push_samples(self, samples: np.ndarray) -> None:
+        """Append mono sound, (T,) of any T, full scale +-1. NaN and infinities count as silence."""
+        self._check_open()
+        samples = np.asarray(samples, dtype=np.float32)
+        if samples.ndim != 1:
+            raise ValueError(f"expected mono samples (T,), got an array of shape {samples.shape}")
+        if not np.isfinite(samples).all():
+            samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        self._mono.append(samples)
+        self._heard.append(self._down.push(samples))
+        self._advance()
+
+    def push_frame(self, picture: np.ndarray) -> None:
+        """Append the next picture, (H, W, 3) uint8 of any size."""
+        self._check_open()
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise ValueError(f"expected a picture (H, W, 3) of uint8, got {picture.dtype} {picture.shape}")
+        self._pictures[self._frames] = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+        self._frames += 1
+        self._advance()
+
+    def finish(self) -> None:
+        """Say that nothing more comes; afterwards `pull` gives all that was left.
+
+        Raises:
+            ValueError: there was sound but not a single picture.
+        """
+        self._check_open()
+        if self._mono.pushed and not self._frames:
+            raise ValueError("there is sound but no picture to go by")
+        self._heard.append(self._down.finish())
+        self._finished = True
+        self._advance()
+        self._difference.append(self._up.push(self._averager.rest().numpy()))
+        self._difference.append(self._up.finish())
+        self._difference.append(np.zeros(max(0, len(self._mono) - len(self._difference)), dtype=np.float32))
+        self._pictures.clear()
+        self._features.clear()
+
+    def pull(self) -> np.ndarray:
+        """Take the binaural sound that is ready: (2, T) float32, left first, T possibly 0."""
+        count = min(len(self._mono), len(self._difference))
+        mono, half = self._mono.take(count), self._difference.take(count) / 2
+        return np.stack([mono + half, mono - half])
+
+    def _check_open(self) -> None:
+        if self._finished:
+            raise ValueError("this stream is finished; make a new one")
+
+    def _advance(self) -> None:
+        """Compute all groups of windows whose sound and pictures are there."""
+        window = self.config.window
+        while True:
+            if self._finished:
+                left = max(0, window_count(self._heard.pushed, window, self.hop) - self.windows_done)
+                count = min(self.batch_size, left)
+            else:
+                count = self.batch_size
+                if len(self._heard) < (count - 1) * self.hop + window or self._frame(count - 1) >= self._frames:
+                    return
+            if count == 0:
+                return
+            self._compute(count)
+
+    def _frame(self, ahead: int) -> int:
+        """Index of the frame that the window `ahead` of the next one goes by."""
+        start = (self.windows_done + ahead) * self.hop
+        return frame_index(start, self.config.window, self.config.sample_rate, self.config.frame_rate)
+
+    def _compute(self, count: int) -> None:
+        window = self.config.window
+        heard = self._heard.peek((count - 1) * self.hop + window)
+        mix = 2 * torch.from_numpy(heard).unfold(0, window, self.hop)  # (count, window): a mono track x is l = r = x
+        frames = [min(self._frame(i), self._frames - 1) for i in range(count)]
+        for difference in self._predict(mix, frames):
+            self._difference.append(self._up.push(self._averager.add(difference).numpy()))
+        self._heard.drop(count * self.hop)
+        self.windows_done += count
+        oldest = min(self._frame(0), self._frames - 1)
+        for cache in (self._pictures, self._features):
+            for index in [index for index in cache if index < oldest]:
+                del cache[index]
+
+    @torch.inference_mode()
+    def _predict(self, mix: Tensor, frames: list[int]) -> Tensor:
+        """Predict l - r of windows (N, window), each with the index of its frame."""
+        mix = mix.to(self.device)
+        gain = level_gain(mix, self.config.level)
+        features = self._encode(frames)
+        spec = stft(mix * gain, self.config.stft)
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            output = self.model(spec, features)
+        return (istft(output.diff_spec.float(), mix.shape[-1], self.config.stft) / gain).cpu()
+
+    def _encode(self, frames: Iterable[int]) -> Tensor:
+        """Features (N, C, h, w) of frames, each frame encoded once however many windows see it."""
+        frames = list(frames)
+        new = [index for index in dict.fromkeys(frames) if index not in self._features]
+        if new:
+            views = [
+                view_frame(self._pictures[i], i, self.config.resize, self.config.frame_size, self.tdss) for i in new
+            ]
+            pictures = normalize(torch.stack(views).to(self.device)).contiguous(memory_format=torch.channels_last)
+            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+                self._features.update(zip(new, self.model.encode_frames(pictures), strict=True))
+            self.frames_encoded += len(new)
+        return torch.stack([self._features[index] for index in frames])
+
+
+class _Resampler:
+    """A band-limited resampler that takes chunks; it passes them on where the rates are the same."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self._stream = None if source == target else soxr.ResampleStream(source, target, 1, dtype="float32", quality="HQ")
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        return samples if self._stream is None else np.asarray(self._stream.resample_chunk(samples))
+
+    def finish(self) -> np.ndarray:
+        nothing = np.zeros(0, dtype=np.float32)
+        return nothing if self._stream is None else np.asarray(self._stream.resample_chunk(nothing, last=True))
+
+
+class _Queue:
+    """Samples first in, first out, without copying what stays."""
+
+    def __init__(self) -> None:
+        self.pushed = 0  # samples in all
+        self._chunks: list[np.ndarray] = []
+        self._length = 0
+        self._debt = 0  # samples dropped before they came
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, samples: np.ndarray) -> None:
+        self.pushed += len(samples)
+        skipped = min(self._debt, len(samples))
+        self._debt -= skipped
+        if len(samples) > skipped:
+            self._chunks.append(samples[skipped:])
+            self._length += len(samples) - skipped
+
+    def peek(self, count: int) -> np.ndarray:
+        """The first `count` samples, zeros behind the end; they stay."""
+        joined = np.concatenate(self._chunks) if self._chunks else np.zeros(0, dtype=np.float32)
+        self._chunks = [joined] if len(joined) else []
+        return np.pad(joined[:count], (0, max(0, count - len(joined))))
+
+    def drop(self, count: int) -> None:
+        """Forget the first `count` samples, those still to come included."""
+        self._debt += max(0, count - self._length)
+        self.take(min(count, self._length))
+
+    def take(self, count: int) -> np.ndarray:
+        """Remove and return the first `count` samples, at most all."""
+        taken = []
+        self._length -= count
+        while count:
+            head = self._chunks[0]
+            taken.append(head[:count])
+            if len(head) <= count:
+                self._chunks.pop(0)
+            else:
+                self._chunks[0] = head[count:]
+            count -= len(taken[-1])
+        return np.concatenate(taken) if taken else np.zeros(0, dtype=np.float32)
