@@ -152,16 +152,6 @@ def real():
     return find
 
 
-@pytest.fixture(params=["libx264", "libx265", "libvpx-vp9", "libsvtav1", "mpeg4"])
-def video_codec(request):
-    """Each video encoder the PyAV wheel has."""
-    try:
-        av.Codec(request.param, "w")
-    except av.codec.codec.UnknownCodecError:
-        pytest.skip(f"this PyAV has no {request.param} encoder")
-    return request.param
-
-
 def packets(path, kind="video", which=0):
     """(pts, dts, is_keyframe, bytes) of each packet of a track, times in seconds."""
     with av.open(str(path)) as container:

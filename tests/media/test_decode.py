@@ -32,11 +32,11 @@ def video_for(name):
     return {"codec": codec}
 
 
-@pytest.mark.parametrize(("name", "codec", "fmt"), TRACKS)
-@pytest.mark.parametrize("start", [0, 12_345])
+@pytest.mark.parametrize(
+    ("name", "codec", "fmt", "start"),
+    [(*track, 0) for track in TRACKS] + [(*track, 12_345) for track in TRACKS if track[0] != "a.avi"],
+)
 def test_every_sample_is_in_its_place(make, tools, name, codec, fmt, start):
-    if name == "a.avi" and start:
-        pytest.skip("AVI has no start times")
     path = make(
         name,
         sound=tools.clicks(T, *CLICKS),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av.stream import Stream
 
 from ccstereo.errors import MediaError
 from ccstereo.media.probe import default_video, open_input
@@ -49,6 +50,25 @@ def choose_codec(path: Path, codec: str | None) -> str:
     return codec
 
 
+def holds(muxer: str, stream: Stream, tag: str | None = None) -> bool:
+    """Whether a file can hold a copy of a track, under a certain tag: its writer knows best, so one starts in memory.
+
+    Args:
+        muxer: FFmpeg's name of the writer, such as "mp4".
+        stream: track of an input.
+        tag: four letters that name the codec in the file, such as "hvc1"; None for the usual ones.
+    """
+    try:
+        with av.open(io.BytesIO(), "w", format=muxer) as writer:
+            copy = writer.add_stream_from_template(stream, opaque=True)
+            if tag is not None:
+                copy.codec_context.codec_tag = tag
+            writer.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
 def check_output(input_path: str | Path, output_path: str | Path, *, codec: str | None = None) -> None:
     """Find out before any work whether the output can be written.
 
@@ -85,10 +105,6 @@ def _check_picture(source: Path, target: Path) -> None:
         video = default_video(container)
         if video is None:
             raise MediaError(f"{source}: has no video track; write to .wav or .flac for the sound alone")
-        try:  # the writer itself knows best: start a file in memory
-            with av.open(io.BytesIO(), "w", format=CONTAINERS[target.suffix.lower()].muxer) as writer:
-                writer.add_stream_from_template(video, opaque=True)
-                writer.start_encoding()
-        except (av.FFmpegError, ValueError) as error:
+        if not holds(CONTAINERS[target.suffix.lower()].muxer, video):
             name = video.codec_context.codec.canonical_name
-            raise MediaError(f"{target}: {target.suffix} cannot hold {name} video; use .mkv") from error
+            raise MediaError(f"{target}: {target.suffix} cannot hold {name} video; use .mkv")

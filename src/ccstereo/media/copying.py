@@ -12,6 +12,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from ccstereo.errors import MediaError
+from ccstereo.media.containers import holds
 from ccstereo.media.probe import only, seconds
 
 # What describes the file that was, not the one that will be.
@@ -65,16 +66,13 @@ class PacketCopier:
 
     def add(self, stream: Stream) -> bool:
         """Add a track of the input to the output; False, and a note, if the output cannot hold it."""
-        suffix = Path(self._target.name).suffix
         if stream.type == "data" and self._is_chapters(stream):
             return False  # goes over as chapters
-        try:
-            if stream.type == "data":
-                raise ValueError
-            copy: Any = self._target.add_stream_from_template(stream, opaque=True)
-        except (ValueError, av.FFmpegError):
+        if stream.type == "data" or not holds(self._target.format.name, stream):
+            suffix = Path(self._target.name).suffix
             self.notes.append(f"{describe(stream)} was left out: {suffix} cannot hold it")
             return False
+        copy: Any = self._target.add_stream_from_template(stream, opaque=True)
         copy.disposition = stream.disposition
         copy.metadata.update(fresh(stream.metadata))
         if isinstance(stream, VideoStream):
@@ -132,16 +130,17 @@ class PacketCopier:
         self._last[packet.stream_index] = packet.dts
 
     def _keep_tag(self, stream: VideoStream, copy: Any) -> None:
-        """Keep or choose the sample entry name in MP4: Apple's players take HEVC as hvc1 only, not as FFmpeg's hev1."""
-        if self._target.format.name not in _MP4:
+        """Keep or choose the tag in MP4: Apple's players take HEVC as hvc1 only, not as FFmpeg's hev1."""
+        context, muxer = stream.codec_context, self._target.format.name
+        if muxer not in _MP4:
             return
-        extradata = stream.codec_context.extradata
+        tag = ""
         if self._source.format.name.startswith("mov"):
-            tag = stream.codec_context.codec_tag
-            if tag.isascii() and tag.isprintable() and tag.strip("\0"):
-                copy.codec_context.codec_tag = tag
-        elif stream.codec_context.codec.canonical_name == "hevc" and extradata and extradata[0] == 1:
-            copy.codec_context.codec_tag = "hvc1"  # parameter sets are in the header, as the name promises
+            tag = context.codec_tag
+        elif context.codec.canonical_name == "hevc" and (context.extradata or b"")[:1] == b"\1":
+            tag = "hvc1"  # parameter sets are in the header, as the name promises
+        if tag.strip("\0") and holds(muxer, stream, tag):
+            copy.codec_context.codec_tag = tag
 
     def _is_chapters(self, stream: Stream) -> bool:
         return bool(self._source.chapters()) and stream.name == "bin_data"

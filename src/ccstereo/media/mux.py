@@ -72,7 +72,8 @@ class StereoWriter(Writer):
             self._target.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
             self.abort()
-            raise MediaError(f"{self.path}: cannot be started ({_text(error)}); try .mkv") from error
+            advice = "try .mkv" if isinstance(error, ValueError) else "choose another place"
+            raise MediaError(f"{self.path}: cannot be started ({_text(error)}); {advice}") from error
         except BaseException:
             self.abort()
             raise
@@ -83,7 +84,8 @@ class StereoWriter(Writer):
         if muxer in ("mp4", "mov"):
             # Edit lists count in the movie's time scale: the sound's rate makes them exact to the sample, where the
             # usual 1000 would round its end. The index goes in front, so that a browser can start at once.
-            options = {"movie_timescale": str(self._rate), "movflags": "+faststart"}
+            # What tells a 360 degree video is not in FFmpeg's idea of the standard.
+            options = {"movie_timescale": str(self._rate), "movflags": "+faststart", "strict": "unofficial"}
         return av.open(f"file:{self._temporary.path}", "w", format=muxer, container_options=options)
 
     def _add_streams(self, codec: str, bitrate: int | None) -> None:

@@ -1,7 +1,6 @@
 """An output file that appears under its name only when it is whole."""
 
 import contextlib
-import os
 import secrets
 from pathlib import Path
 
@@ -26,10 +25,11 @@ class Temporary:
             MediaError: the target cannot be replaced.
         """
         try:
-            os.replace(self.path, self.target)  # noqa: PTH105 (Path.replace says the same; this one is atomic by name)
+            self.path.replace(self.target)
         except OSError as error:
-            self.discard()
             raise MediaError(f"{self.target}: cannot be replaced ({error.strerror}); choose another name") from error
+        finally:
+            self.discard()  # whatever stopped it
 
     def discard(self) -> None:
         """Remove the file if it is there."""
