@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +15,8 @@ def source(make, tools):
 
 
 def test_the_suffix_chooses_the_writer(source, tmp_path):
-    for name, kind in (
-        ("a.wav", SoundWriter),
-        ("a.FLAC", SoundWriter),
-        ("a.mp4", StereoWriter),
-        ("a.MKV", StereoWriter),
-    ):
+    kinds = {"a.wav": SoundWriter, "a.FLAC": SoundWriter, "a.mp4": StereoWriter, "a.MKV": StereoWriter}
+    for name, kind in kinds.items():
         with open_writer(source, tmp_path / name, sample_rate=48_000) as writer:
             assert type(writer) is kind
             writer.write(np.zeros((2, 480), np.float32))
@@ -51,10 +48,9 @@ def test_wav_keeps_what_is_beyond_full_scale(tmp_path):
 
 def test_wav_stops_at_its_size(tmp_path, monkeypatch):
     monkeypatch.setattr(soundfiles, "_WAV_BYTES", 8 * 1000)
-    with pytest.raises(MediaError, match=r"a\.wav: grows past the 4 GiB that a \.wav can hold; write \.flac"):  # noqa: SIM117
-        with SoundWriter(tmp_path / "a.wav", sample_rate=48_000) as writer:
-            writer.write(np.zeros((2, 1000), np.float32))
-            writer.write(np.zeros((2, 1), np.float32))
+    message = r"a\.wav: grows past the 4 GiB that a \.wav can hold; write \.flac"
+    with pytest.raises(MediaError, match=message), SoundWriter(tmp_path / "a.wav", sample_rate=48_000) as writer:
+        writer.write(np.zeros((2, 1001), np.float32))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,12 +65,16 @@ def test_nothing_half_written(source, tmp_path, name, error, old):
     if old:
         target.write_bytes(old)
     before = sorted(p.name for p in tmp_path.iterdir())
-    with pytest.raises(error):  # noqa: SIM117
-        with open_writer(source, target, sample_rate=48_000) as writer:
-            for _ in range(20):
-                writer.write(np.zeros((2, 2400), np.float32))
-            during = sorted(p.name for p in tmp_path.iterdir())
-            raise error
+    during = []
+
+    def work(writer):
+        for _ in range(20):
+            writer.write(np.zeros((2, 2400), np.float32))
+        during.extend(tmp_path.iterdir())
+        raise error
+
+    with pytest.raises(error), open_writer(source, target, sample_rate=48_000) as writer:
+        work(writer)
     assert len(during) == len(before) + 1
     assert sorted(p.name for p in tmp_path.iterdir()) == before
     assert not old or target.read_bytes() == old
@@ -102,13 +102,33 @@ def test_failure_at_the_end_leaves_nothing(source, tmp_path, name, monkeypatch):
     target = tmp_path / name
     writer = open_writer(source, target, sample_rate=48_000)
     writer.write(np.zeros((2, 48_000), np.float32))
-    monkeypatch.setattr(os, "replace", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(MediaError, match=r"cannot be replaced \(No space left on device\)"):
         writer.close()
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
     writer.close()  # nothing more to do
     with pytest.raises(ValueError, match="is closed"):
         writer.write(np.zeros((2, 10), np.float32))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_full_disk(source, tmp_path, name):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, 48_000)).astype(np.float32)
+
+    def work():
+        with open_writer(source, tmp_path / name, sample_rate=48_000) as writer:
+            for _ in range(10):
+                writer.write(noise)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # as much as a disk without space
+    try:
+        with pytest.raises(MediaError, match=rf"{name}: cannot be (written on|finished)"):
+            work()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
 
 def test_long_names(source, tmp_path):
@@ -152,7 +172,7 @@ def test_output_folder(source, tmp_path):
 
 
 def test_output_folder_that_is_closed(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
     with pytest.raises(MediaError, match=r"out\.mp4: its folder .* cannot be written to; choose another"):
         check_output(source, tmp_path / "out.mp4")
 
@@ -182,9 +202,8 @@ def test_codec_that_does_not_fit(source, tmp_path, name, codec, message):
 
 @pytest.mark.parametrize(("name", "codec"), [("out.webm", "h264"), ("out.mov", "vp9")])
 def test_picture_that_does_not_fit(make, tools, tmp_path, name, codec):
-    source = make(
-        "in.mkv", sound=tools.clicks(48_000, 100), video={"codec": {"h264": "libx264", "vp9": "libvpx-vp9"}[codec]}
-    )
+    encoder = {"h264": "libx264", "vp9": "libvpx-vp9"}[codec]
+    source = make("in.mkv", sound=tools.clicks(48_000, 100), video={"codec": encoder})
     with pytest.raises(MediaError, match=rf"{name}: \.\w+ cannot hold {codec} video; use \.mkv"):
         check_output(source, tmp_path / name)
     assert [p.name for p in tmp_path.iterdir()] == ["in.mkv"]
