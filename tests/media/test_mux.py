@@ -373,22 +373,79 @@ def test_dispositions_and_order_are_kept(make, tools, tmp_path):
         assert [p[3] for p in after] == [p[3] for p in before]
 
 
-def test_cover_art_is_kept(make, tools, tmp_path):
-    def cover(output):
-        stream = output.add_stream("png", rate=1)
+def cover(codec):
+    """Adds a light picture as cover art."""
+
+    def add(output):
+        stream = output.add_stream(codec, rate=1)
         stream.width = stream.height = 16
-        stream.pix_fmt = "rgb24"
+        stream.pix_fmt = {"png": "rgb24"}.get(codec, "yuvj420p")
         stream.disposition = Disposition.attached_pic
         frame = av.VideoFrame.from_ndarray(np.full((16, 16, 3), 200, np.uint8))
         return [stream.encode(frame) + stream.encode(None)]
 
-    source = make("in.mp4", sound=tools.clicks(48_000, 100), extra=cover)
-    writer = tools.convert(source, tmp_path / "out.mp4", tools.clicks(48_000, 100))
-    assert writer.notes == []
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        (picture,) = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
-        assert next(container.decode(picture)).to_ndarray(format="rgb24").mean() == 200
-    assert probe(tmp_path / "out.mp4").video == probe(source).video
+    return add
+
+
+@pytest.mark.parametrize("codec", ["png", "mjpeg"])
+def test_cover_art_is_kept(make, tools, tmp_path, codec):
+    steps = [make("in.mp4", sound=tools.clicks(48_000, 100), extra=cover(codec))]
+    for name in ("out.mp4", "out.mkv", "again.mkv", "again.mp4"):
+        writer = tools.convert(steps[-1], tmp_path / name, tools.clicks(48_000, 100))
+        steps.append(tmp_path / name)
+        assert writer.notes == []
+        with av.open(str(tmp_path / name)) as container:
+            (picture,) = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
+            assert next(container.decode(picture)).to_ndarray(format="rgb24").mean() == pytest.approx(200, abs=3)
+        info = probe(tmp_path / name)
+        assert (info.video.width, info.other_videos) == (96, 0)
+    assert tools.convert(steps[0], tmp_path / "out.mov", tools.clicks(48_000, 100)).notes == [
+        f"video track 2 ({codec}) was left out: .mov cannot hold it"
+    ]
+
+
+def box(name, *content):
+    data = b"".join(content)
+    return (8 + len(data)).to_bytes(4, "big") + name + data
+
+
+def insert(data, path, addition):
+    """Put a box at the end of the box at `path` (names, the first of each) of an MP4 whose index comes last."""
+    at, spans = 0, []
+    for name in path:
+        while data[at + 4 : at + 8] != name:
+            at += int.from_bytes(data[at : at + 4], "big")
+        spans.append(at)
+        at += 8
+    end = spans[-1] + int.from_bytes(data[spans[-1] : spans[-1] + 4], "big")
+    data = bytearray(data[:end] + addition + data[end:])
+    for start in spans:
+        size = int.from_bytes(data[start : start + 4], "big") + len(addition)
+        data[start : start + 4] = size.to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_what_makes_a_video_spherical_is_kept(make, tools, tmp_path, suffix):
+    source = make("in.mp4", sound=tools.clicks(48_000, 100))
+    tags = {"Spherical": "true", "Stitched": "true", "StitchingSoftware": "x", "ProjectionType": "equirectangular"}
+    text = "".join(f"<GSpherical:{key}>{value}</GSpherical:{key}>" for key, value in tags.items()).encode()
+    marker = box(b"uuid", bytes.fromhex("ffcc8263f8554a938814587a02521fdd"), b"<rdf:SphericalVideo>", text, b"</rdf>")
+    source.write_bytes(insert(source.read_bytes(), [b"moov", b"trak"], marker))
+    tools.convert(source, tmp_path / f"out{suffix}", tools.clicks(48_000, 100))
+    with av.open(str(source)) as a, av.open(str(tmp_path / f"out{suffix}")) as b:
+        before, after = next(a.decode(video=0)), next(b.decode(video=0))
+    assert bytes(after.side_data["SPHERICAL"]) == bytes(before.side_data["SPHERICAL"])
+
+
+def test_pictures_before_an_edit_list_stay_hidden(make, tools, tmp_path):
+    # Pictures 0 to 6 are there only for the decoder: the edit list starts at picture 7.
+    source = make("in.mp4", sound=tools.clicks(48_000, 100), times=range(-7, 13), video={"options": {"g": "100"}})
+    tools.convert(source, tmp_path / "out.mp4", tools.clicks(48_000, 100))
+    before, after = tools.hear(source), tools.hear(tmp_path / "out.mp4")
+    levels = [[tools.level(p) for p in heard.pictures.values()] for heard in (before, after)]
+    assert levels[0] == levels[1] == [7, 9, 12, 14, 17, 19, 19, 19, 19, 19]
+    assert tools.packets(tmp_path / "out.mp4") == tools.packets(source)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from ccstereo.errors import MediaError
 from ccstereo.media.containers import holds
-from ccstereo.media.probe import only, seconds
+from ccstereo.media.probe import only, open_input, seconds
 
 # What describes the file that was, not the one that will be.
 _STALE = (
@@ -68,10 +68,11 @@ class PacketCopier:
         """Add a track of the input to the output; False, and a note, if the output cannot hold it."""
         if stream.type == "data" and self._is_chapters(stream):
             return False  # goes over as chapters
-        if stream.type == "data" or not holds(self._target.format.name, stream):
-            suffix = Path(self._target.name).suffix
-            self.notes.append(f"{describe(stream)} was left out: {suffix} cannot hold it")
-            return False
+        muxer = self._target.format.name
+        if stream.disposition & Disposition.attached_pic and muxer != "mp4":
+            return self._attach(stream)
+        if stream.type == "data" or not holds(muxer, stream):
+            return self._leave_out(stream)
         copy: Any = self._target.add_stream_from_template(stream, opaque=True)
         copy.disposition = stream.disposition
         copy.metadata.update(fresh(stream.metadata))
@@ -80,6 +81,23 @@ class PacketCopier:
                 copy.codec_context.framerate = stream.average_rate
             self._keep_tag(stream, copy)
         self._streams[stream.index] = copy
+        return True
+
+    def _leave_out(self, stream: Stream) -> bool:
+        suffix = Path(self._target.name).suffix
+        self.notes.append(f"{describe(stream)} was left out: {suffix} cannot hold it")
+        return False
+
+    def _attach(self, stream: Stream) -> bool:
+        """Keep cover art as Matroska does, as an attached file: its writer would make it a video."""
+        if self._target.format.name != "matroska":
+            return self._leave_out(stream)
+        codec = stream.codec_context.codec.canonical_name
+        ending = {"mjpeg": "jpeg"}.get(codec, codec)
+        name = stream.metadata.get("filename", f"cover.{ending}")
+        with open_input(self._path) as source:
+            picture = next(source.demux(source.streams[stream.index]))
+            self._target.add_attachment(name, stream.metadata.get("mimetype", f"image/{ending}"), bytes(picture))
         return True
 
     def copy_until(self, time: Fraction | None) -> None:
