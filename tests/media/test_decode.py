@@ -1,4 +1,5 @@
 import itertools
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -105,6 +106,32 @@ def test_overlap_of_the_sound_is_cut(make, tools):
     mono, _ = read_mono(path)
     assert len(mono) == pytest.approx(46_000, abs=48)  # Matroska's milliseconds
     assert tools.peaks(mono, 2) == pytest.approx([100, 38_000], abs=48)
+
+
+def test_clock_that_jumps_back(tools, tmp_path):
+    with av.open(str(tmp_path / "half.ts"), "w", format="mpegts") as output:
+        _, video = tools.add_video(output, tools.grays(20), range(20))
+        _, sound = tools.add_audio(output, tools.clicks(96_000, 100), codec="mp2", fmt="s16", start=4800)
+        for packet in itertools.chain(video, sound):
+            output.mux(packet)
+    path = tmp_path / "a.ts"
+    path.write_bytes(2 * (tmp_path / "half.ts").read_bytes())
+    with pytest.raises(MediaError, match=r"a\.ts: its timestamps are broken: the sound jumps from 2\.0\d s to 0\.00 s"):
+        read_mono(path)
+
+
+def test_clock_that_jumps_past_the_end(make, tools):
+    path = make(
+        "a.mkv",
+        sound=tools.clicks(48_000, 100),
+        audio={"codec": "pcm_s16le", "fmt": "s16", "gaps": [(24_000, 4_800_000)]},
+    )
+    data = path.read_bytes()
+    at = data.index(b"\x44\x89\x88") + 3  # the element Duration, a double of milliseconds
+    assert struct.unpack(">d", data[at : at + 8]) == (101_000,)
+    path.write_bytes(data[:at] + struct.pack(">d", 1000) + data[at + 8 :])
+    with pytest.raises(MediaError, match=r"its timestamps are broken: the sound jumps from 0\.50 s to 100\.50 s"):
+        read_mono(path)
 
 
 def test_gap_at_the_decoder_where_a_packet_is_damaged(make, tools):
@@ -257,6 +284,26 @@ def test_shrinking_averages(make, tools):
 def test_other_pixel_formats(make, tools):
     path = make("a.mp4", sound=tools.clicks(38_400, 100), video={"pix_fmt": "yuv422p10le"})
     assert [tools.level(p) for p in tools.hear(path).pictures.values()] == [int(2.5 * k) for k in range(8)]
+
+
+@pytest.mark.parametrize(("space", "red", "blue"), [(1, 0.2126, 0.0722), (6, 0.299, 0.114), (9, 0.2627, 0.0593)])
+@pytest.mark.parametrize("full", [False, True])
+def test_colours_follow_their_tags(tools, tmp_path, space, red, blue, full):
+    path = tmp_path / "a.mkv"
+    r, g, b = 200 / 255, 60 / 255, 30 / 255
+    y = red * r + (1 - red - blue) * g + blue * b
+    cb, cr = (b - y) / (2 - 2 * blue), (r - y) / (2 - 2 * red)  # ITU-R BT.709, BT.601 and BT.2020
+    values = [255 * y, 128 + 255 * cb, 128 + 255 * cr] if full else [16 + 219 * y, 128 + 224 * cb, 128 + 224 * cr]
+    with av.open(str(path), "w", format="matroska") as output:
+        video = output.add_stream("ffv1", rate=25, width=96, height=64, pix_fmt="yuv444p")
+        _, sound = tools.add_audio(output, tools.clicks(4800, 100), codec="flac", fmt="s16")
+        video.codec_context.colorspace, video.codec_context.color_range = space, 1 + full
+        frame = av.VideoFrame.from_ndarray(np.stack([np.full((64, 96), round(v), np.uint8) for v in values]), "yuv444p")
+        frame.colorspace, frame.color_range = space, 1 + full
+        for packet in itertools.chain(video.encode(frame), video.encode(None), sound):
+            output.mux(packet)
+    colour = tools.hear(path).pictures[0].mean((0, 1))
+    assert colour == pytest.approx([200, 60, 30], abs=2)
 
 
 def test_size_change_in_the_middle(tools, tmp_path):

@@ -28,6 +28,10 @@ class StereoWriter(Writer):
     Every video track, and of the subtitles, attachments and chapters what the output can hold, is copied as it is;
     other sound tracks are dropped. `notes` tells what was left out. Pictures are copied as far as the sound has come,
     so that memory stays small.
+
+    The sound stands at its time to the sample in MP4, to half a millisecond (the container's clock) in Matroska, and
+    reads back as many samples as were written. AAC and Opus in MP4 fill their last frame; edit list and duration tell
+    its true end, but a decoder that looks at neither, such as bare FFmpeg, gives up to 1023 samples of silence more.
     """
 
     def __init__(

@@ -126,14 +126,12 @@ class PictureTrack:
         transpose, rows, columns = orientation(frame)
         height, width = self._size[::-1] if transpose else self._size
         shrinks = width * height < frame.width * frame.height
-        scaled = self._reformatter.reformat(
-            frame,
-            width,
-            height,
-            "rgb24",
-            interpolation=Interpolation.AREA if shrinks else Interpolation.BICUBIC,
-        )
-        picture = scaled.to_ndarray()
+        method = Interpolation.AREA if shrinks else Interpolation.BICUBIC
+        try:
+            picture = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=method).to_ndarray()
+        except (av.FFmpegError, ValueError) as error:
+            where = f"{self._path}: its picture at {clock(self._time)}"
+            raise MediaError(f"{where} cannot be turned into RGB ({error}); re-encode the file") from error
         if transpose:
             picture = picture.transpose(1, 0, 2)
         return np.ascontiguousarray(picture[_FLIP[rows], _FLIP[columns]], dtype=np.uint8)

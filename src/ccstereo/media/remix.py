@@ -21,6 +21,9 @@ _WEIGHTS = {
     **dict.fromkeys(("LFE", "LFE2"), 0.0),
 }
 _PLANES = 8  # pointers to planes that a frame itself holds
+_FORMATS = {
+    name + planar for name in ("u8", "s16", "s32", "flt", "dbl") for planar in ("", "p")
+}  # PyAV hands these out
 _USUAL = {6: "5.1", 8: "7.1"}  # what that many channels nearly always are where the file does not say
 
 
@@ -66,13 +69,14 @@ class Downmix:
     def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
         """Mono downmix of a frame: (T,), full scale +-1."""
         names = channel_names(frame.layout)
-        samples = _to_float(frame if len(names) < _PLANES or not frame.format.is_planar else self._pack(frame))
+        many = frame.format.is_planar and len(names) >= _PLANES
+        samples = _to_float(self._pack(frame) if many or frame.format.name not in _FORMATS else frame)
         if len(samples) == 1:
             return np.asarray(samples[0])
         return np.asarray(mono_weights(names) @ samples, np.float32)
 
     def _pack(self, frame: AudioFrame) -> AudioFrame:
-        """The frame with its channels in one plane: PyAV reads past the list of planes where they are many."""
+        """The frame as floats in one plane: where channels are many, PyAV reads past the list of planes."""
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind:
             self._packer, self._kind = av.AudioResampler(format="flt"), kind

@@ -23,6 +23,7 @@ from ccstereo.media.remix import Downmix
 _TOLERANCE = Fraction(15, 1000)
 _BLOCK = Fraction(1, 10)  # seconds a block holds at least, but the last
 _LOOSE_END = 60  # seconds past the declared end at which a timestamp is taken for nonsense
+_BACKWARDS = 1  # seconds that a timestamp may lie in the past: more is another recording that begins, not an overlap
 
 
 class SoundTrack:
@@ -104,7 +105,7 @@ class SoundTrack:
             gap = 0 if frame.pts is None else due - done - len(last)
             if abs(gap) <= _TOLERANCE * self.sample_rate:
                 gap = 0
-            self._check_time(due)
+            self._check_time(due, gap)
             samples = samples[max(0, -gap) :]
             if len(samples) == 0:
                 continue
@@ -187,13 +188,12 @@ class SoundTrack:
             ends.append(seconds((self._stream.start_time or 0) + self._stream.duration, self._stream.time_base))
         return min((round((end - self.start) * self.sample_rate) for end in ends), default=None)
 
-    def _check_time(self, due: int) -> None:
-        late = self.start + Fraction(due, self.sample_rate) - self._declared
-        if self._declared and late > _LOOSE_END + self.start:
-            raise MediaError(
-                f"{self._path}: its sound jumps to {clock(late + self._declared)}, past the declared end at "
-                f"{clock(self._declared)}; its timestamps are broken, remux the file first"
-            )
+    def _check_time(self, due: int, gap: int) -> None:
+        time = Fraction(due, self.sample_rate)
+        beyond = self._declared and time > self._declared + _LOOSE_END
+        if beyond or gap < -_BACKWARDS * self.sample_rate:
+            jump = f"from {clock(time - Fraction(gap, self.sample_rate))} to {clock(time)}"
+            raise MediaError(f"{self._path}: its timestamps are broken: the sound jumps {jump}; remux the file first")
 
     def _check_end(self, samples: int) -> None:
         reached = Fraction(samples, self.sample_rate)
