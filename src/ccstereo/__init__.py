@@ -1,1 +1,62 @@
-"""Binaural sound for video: a mono soundtrack becomes one heard in space, guided by what the pictures show."""
+"""Binaural sound for video: a mono soundtrack becomes one heard in space, guided by what the pictures show.
+
+    >>> import ccstereo
+    >>> "ccstereo-lite" in ccstereo.list_models()
+    True
+
+Names are loaded when they are first used, so that importing the package costs little more than importing torch.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from ccstereo.errors import CCStereoError, DatasetError, MediaError, WeightsError
+
+if TYPE_CHECKING:
+    from ccstereo import metrics
+    from ccstereo.binauralizer import Binauralizer, ConversionReport
+    from ccstereo.inference import BinauralStream
+    from ccstereo.models import create_model, list_models, list_weights, load_model
+
+try:
+    __version__ = version("ccstereo")
+except PackageNotFoundError:  # a source tree on the path, not installed
+    __version__ = "0+unknown"
+
+_HOMES = {
+    "Binauralizer": "ccstereo.binauralizer",
+    "ConversionReport": "ccstereo.binauralizer",
+    "BinauralStream": "ccstereo.inference",
+    "create_model": "ccstereo.models",
+    "list_models": "ccstereo.models",
+    "list_weights": "ccstereo.models",
+    "load_model": "ccstereo.models",
+}
+
+__all__ = [
+    "BinauralStream",
+    "Binauralizer",
+    "CCStereoError",
+    "ConversionReport",
+    "DatasetError",
+    "MediaError",
+    "WeightsError",
+    "create_model",
+    "list_models",
+    "list_weights",
+    "load_model",
+    "metrics",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "metrics":
+        return import_module("ccstereo.metrics")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'ccstereo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -31,6 +31,9 @@ class CCStereoConfig(ModelConfig):
         attention_heads: heads of both attention layers.
         feedforward_channels: hidden width of the feed-forward layer.
         avad_levels: decoder levels, 0 next to the bottleneck, whose norm the picture sets.
+        mask_bound: largest real and imaginary part of the mask; 1 in the papers. The ears of a source at the side
+            nearly cancel in the mixture around 1 kHz, where the true mask is larger: with KEMAR's ears and one source
+            beyond 15 degrees the best mask within 1 leaves 0.19 of mono's STFT distance, within 2 0.03.
     """
 
     trunk: str = "resnet18"
@@ -43,6 +46,7 @@ class CCStereoConfig(ModelConfig):
     attention_heads: int = 8
     feedforward_channels: int = 128
     avad_levels: tuple[int, ...] = (0,)
+    mask_bound: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,7 +58,7 @@ class CCStereoConfig(ModelConfig):
             )
         if (self.trunk == "slim") != bool(self.trunk_channels):
             raise ValueError("trunk_channels and trunk_strides belong to trunk 'slim', which needs them")
-        for name in ("visual_channels", "aspp_channels", "attention_heads", "feedforward_channels"):
+        for name in ("visual_channels", "aspp_channels", "attention_heads", "feedforward_channels", "mask_bound"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         for name in ("trunk_channels", "trunk_strides", "aspp_rates", "audio_channels"):
@@ -164,7 +168,7 @@ class CCStereo(BinauralModel):
         *skips, audio_features = self.audio_encoder(mix_spec)
         fused = self.fuse(audio_features, features)
         mask, relevance = self.decoder(fused, skips, features)
-        mask = resize(mask, (mix_spec.shape[-2], mix_spec.shape[-1]))
+        mask = self.config.mask_bound * resize(mask, (mix_spec.shape[-2], mix_spec.shape[-1]))
         return BinauralOutput(mask, apply_mask(mask, mix_spec), fused, audio_features, relevance)
 
 
@@ -185,5 +189,6 @@ def ccstereo_lite(**config: Any) -> CCStereo:
         "trunk_strides": (2, 1, 2, 1, 2, 2, 1),
         "aspp_channels": 64,
         "aspp_rates": (1, 2, 4),
+        "mask_bound": 2.5,
     }
     return CCStereo(CCStereoConfig.from_dict(lite | config))

@@ -1,0 +1,229 @@
+"""The main job: mono sound and pictures in, binaural sound out; arrays to array, file to file."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ccstereo.errors import MediaError
+from ccstereo.inference import BinauralStream
+from ccstereo.models import BinauralModel, load_model
+
+if TYPE_CHECKING:
+    from ccstereo.media import MediaReader
+
+DEFAULT_WEIGHTS = "ccstereo-lite.stage"
+Progress = Callable[[float, float], None]
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What a conversion did.
+
+    Attributes:
+        input, output: the files.
+        duration: seconds of sound.
+        sample_rate: Hz of the sound that came in.
+        elapsed: seconds it took.
+        windows: how many windows were predicted.
+        frames: how many pictures were encoded.
+        peak: largest magnitude of the result; above 1 a player may clip.
+        width: RMS of the difference l - r over that of the mixture l + r; 0 is mono.
+        notes: what could not be kept, one line each.
+    """
+
+    input: Path
+    output: Path
+    duration: float
+    sample_rate: int
+    elapsed: float
+    windows: int
+    frames: int
+    peak: float
+    width: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def speed(self) -> float:
+        """Seconds of video converted in a second."""
+        return self.duration / max(self.elapsed, 1e-9)
+
+
+class Binauralizer:
+    """Gives mono sound its place in space, guided by pictures.
+
+    Args:
+        model: any registered model; put into eval mode.
+        hop: seconds between two windows.
+        tdss: test-time dynamic scene simulation.
+        batch_size: windows computed together.
+        precision: "float32", "bfloat16" or "float16".
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        model: BinauralModel,
+        *,
+        hop: float = 0.1,
+        tdss: bool = True,
+        batch_size: int = 16,
+        precision: str = "float32",
+    ) -> None:
+        self.model = model.eval()
+        self.hop = hop
+        self.tdss = tdss
+        self.batch_size = batch_size
+        self.precision = precision
+        self.stream(model.config.sample_rate)  # refuses arguments that are out of range now, not at the first file
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        weights: str | Path = DEFAULT_WEIGHTS,
+        *,
+        device: str = "cpu",
+        hop: float = 0.1,
+        tdss: bool = True,
+        batch_size: int = 16,
+        precision: str = "float32",
+    ) -> "Binauralizer":
+        """Load weights by embedded name, folder, file or "hf-hub:owner/name" (see `load_model`)."""
+        model = load_model(str(weights), device=device)
+        return cls(model, hop=hop, tdss=tdss, batch_size=batch_size, precision=precision)
+
+    def stream(self, sample_rate: int) -> BinauralStream:
+        """Start a stream: push samples at this rate and frames at the model's, pull binaural sound."""
+        return BinauralStream(
+            self.model,
+            sample_rate=sample_rate,
+            hop=self.hop,
+            tdss=self.tdss,
+            batch_size=self.batch_size,
+            precision=self.precision,
+        )
+
+    def binauralize(
+        self, mono: np.ndarray, sample_rate: int, frames: np.ndarray, frame_rate: float = 10.0
+    ) -> np.ndarray:
+        """Convert arrays.
+
+        Args:
+            mono: (T,) sound, full scale +-1.
+            sample_rate: Hz.
+            frames: (N, H, W, 3) uint8, N >= 1, the first at the first sample; the last one stays to the end.
+            frame_rate: pictures a second.
+
+        Returns:
+            (2, T) float32 at the same rate, left ear first.
+
+        Raises:
+            ValueError: shapes, types or rates are not as above.
+
+        >>> from ccstereo.models import create_model
+        >>> model = create_model("ccstereo-lite")
+        >>> sound, pictures = np.zeros(8000, dtype=np.float32), np.zeros((5, 48, 96, 3), dtype=np.uint8)
+        >>> Binauralizer(model).binauralize(sound, 16000, pictures, 10.0).shape
+        (2, 8000)
+        """
+        mono, frames = np.asarray(mono), np.asarray(frames)
+        if mono.ndim != 1:
+            raise ValueError(f"expected mono sound (T,), got an array of shape {mono.shape}")
+        if frames.ndim != 4 or len(frames) == 0:
+            raise ValueError(f"expected pictures (N, H, W, 3) with N >= 1, got an array of shape {frames.shape}")
+        if frame_rate <= 0:
+            raise ValueError(f"the frame rate must be positive, got {frame_rate}")
+        stream = self.stream(sample_rate)
+        step = sample_rate / self.model.config.frame_rate
+        pieces = [np.zeros((2, 0), dtype=np.float32)]
+        for k in range(max(1, int(np.ceil(len(mono) / step)))):
+            shown = int(k / self.model.config.frame_rate * frame_rate + 1e-6)
+            stream.push_frame(frames[min(shown, len(frames) - 1)])
+            stream.push_samples(mono[round(k * step) : round((k + 1) * step)])
+            pieces.append(stream.pull())
+        stream.finish()
+        return np.concatenate([*pieces, stream.pull()], axis=1)
+
+    def convert(
+        self,
+        input_path: str | Path,
+        output_path: str | Path,
+        *,
+        codec: str | None = None,
+        bitrate: int | None = None,
+        gain: float = 0.0,
+        progress: Progress | None = None,
+    ) -> ConversionReport:
+        """Convert a video file: its pictures are copied, its sound is mixed to mono and made binaural.
+
+        Args:
+            input_path: any video with sound that FFmpeg reads.
+            output_path: .mp4, .m4v, .mov, .mkv or .webm; .wav or .flac write the sound alone. The file appears
+                when it is whole; a file of that name stays as it was until then.
+            codec: "aac", "opus", "flac" or "alac"; None takes the container's default.
+            bitrate: bits a second for AAC and Opus.
+            gain: dB added to the sound.
+            progress: called with seconds done and seconds in all.
+
+        Raises:
+            MediaError: the input cannot be read or the output cannot be written.
+        """
+        from ccstereo.media import MediaReader, check_output, open_writer
+
+        begin = time.monotonic()
+        check_output(input_path, output_path, codec=codec)
+        config = self.model.config
+        factor = 10 ** (gain / 20)
+        samples, power = 0, np.zeros(2)
+        with MediaReader(input_path, frame_rate=config.frame_rate, frame_size=config.resize) as reader:
+            rate = reader.sample_rate
+            stream = self.stream(rate)
+            total = reader.info.duration
+            with open_writer(
+                input_path, output_path, sample_rate=rate, audio_start=reader.audio_start, codec=codec, bitrate=bitrate
+            ) as writer:
+                for stereo in _through(stream, reader, factor):
+                    writer.write(stereo)
+                    samples += stereo.shape[1]
+                    left, right = stereo.astype(np.float64)
+                    power += [np.square(left + right).sum(), np.square(left - right).sum()]
+                    if progress is not None:
+                        progress(min(samples / rate, total or np.inf), total)
+                if samples == 0:
+                    raise MediaError(f"{input_path}: its sound track is empty; nothing to make binaural")
+        notes = [*reader.notes, *writer.notes]
+        if writer.clipped:
+            notes.append(f"{writer.clipped} samples are beyond full scale; lower the sound with --gain -3 or less")
+        return ConversionReport(
+            input=Path(input_path),
+            output=Path(output_path),
+            duration=samples / rate,
+            sample_rate=rate,
+            elapsed=time.monotonic() - begin,
+            windows=stream.windows_done,
+            frames=stream.frames_encoded,
+            peak=writer.peak,
+            width=float(np.sqrt(power[1] / max(power[0], 1e-20))),
+            notes=tuple(notes),
+        )
+
+
+def _through(stream: BinauralStream, reader: "MediaReader", factor: float) -> Iterator[np.ndarray]:
+    """Push all that a reader gives and yield what comes out."""
+    from ccstereo.media import AudioChunk
+
+    for chunk in reader:
+        if isinstance(chunk, AudioChunk):
+            stream.push_samples(chunk.samples * np.float32(factor))
+        else:
+            stream.push_frame(chunk.picture)
+        ready = stream.pull()
+        if ready.shape[1]:
+            yield ready
+    stream.finish()
+    yield stream.pull()
