@@ -31,6 +31,8 @@ class PictureTrack:
         self._path = path
         self._size = size
         self._reformatter = VideoReformatter()
+        self._rotation: int | None = None
+        self._turn = (False, 1, 1)
         self._container = open_input(path)
         try:
             stream = default_video(self._container)
@@ -123,7 +125,10 @@ class PictureTrack:
         self._damage.check_whole()
 
     def _scale(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        transpose, rows, columns = orientation(frame)
+        if frame.rotation != self._rotation:
+            # Not for every frame: PyAV ties a frame whose side data are looked at into a cycle, which frees it late.
+            self._rotation, self._turn = frame.rotation, orientation(frame)
+        transpose, rows, columns = self._turn
         height, width = self._size[::-1] if transpose else self._size
         shrinks = width * height < frame.width * frame.height
         method = Interpolation.AREA if shrinks else Interpolation.BICUBIC
