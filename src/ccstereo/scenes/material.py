@@ -14,7 +14,7 @@ from PIL import Image
 from ccstereo.errors import DatasetError
 
 Split = Literal["train", "val", "test"]
-SPLITS: dict[str, tuple[float, float]] = {"train": (0.0, 0.75), "val": (0.75, 0.85), "test": (0.85, 1.0)}
+CUTS = (0.75, 0.85)  # of a class's files: training before the first, test after the second
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3"}
 LARGEST_SIDE = 256  # pixels kept of a picture: no patch of a 480x240 frame is larger
@@ -79,15 +79,19 @@ def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -
 
 
 def split_of(names: Sequence[str], split: Split) -> list[str]:
-    """Names of a split: ordered by checksum, then cut by share.
+    """Names of a split: ordered by checksum, then cut by share. Of three names or more, each split has one at least.
 
     >>> names = [f"{i:03d}.jpg" for i in range(20)]
     >>> [len(split_of(names, split)) for split in ("train", "val", "test")]
     [15, 2, 3]
     """
     ordered = sorted(names, key=lambda name: (crc32(name.encode()), name))
-    low, high = SPLITS[split]
-    return ordered[round(low * len(ordered)) : round(high * len(ordered))]
+    count = len(ordered)
+    first, second = (round(cut * count) for cut in CUTS)
+    if count >= 3:
+        first = min(first, count - 2)
+        second = min(max(second, first + 1), count - 1)
+    return {"train": ordered[:first], "val": ordered[first:second], "test": ordered[second:]}[split]
 
 
 def merge(name: str, *materials: Material) -> Material:

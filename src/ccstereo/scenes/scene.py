@@ -241,13 +241,24 @@ def _place(sources: list[Source], min_azimuth: float, rng: np.random.Generator) 
     for index, share in zip(rng.permutation(len(sources)), rng.dirichlet(np.ones(len(sources))), strict=True):
         source = sources[index]
         low = edge + source.width / 2
-        path = tuple(float(x) for x in rng.uniform(low, low + share * free, len(source.path)))
-        # The whole way counts, not its corners alone: a path from one side to the other crosses the middle.
-        if source.sound is not None and min(path) < 0.5 + margin and max(path) > 0.5 - margin and margin > 0:
+        path = _path(low, low + share * free, len(source.path), 0.0 if source.sound is None else margin, rng)
+        if path is None:
             return None
         placed.append(replace(source, path=path))
         edge += source.width + share * free
     return placed
+
+
+def _path(low: float, high: float, count: int, margin: float, rng: np.random.Generator) -> tuple[float, ...] | None:
+    """Draw positions between `low` and `high`, `margin` away from the middle; None where there are none."""
+    if count > 1 and margin > 0:  # a path that changed sides would cross the middle
+        sides = [(low, min(high, 0.5 - margin)), (max(low, 0.5 + margin), high)]
+        room = np.array([max(0.0, end - start) for start, end in sides])
+        if room.sum() == 0:
+            return None
+        low, high = sides[int(rng.choice(2, p=room / room.sum()))]
+    path = tuple(float(x) for x in rng.uniform(low, high, count))
+    return None if any(abs(x - 0.5) < margin for x in path) else path
 
 
 def _narrowed(sources: list[Source]) -> list[Source]:

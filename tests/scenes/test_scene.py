@@ -1,0 +1,262 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccstereo.errors import DatasetError
+from ccstereo.scenes import scene as scenes
+from ccstereo.scenes.geometry import azimuth_of, elevation_of, position_of
+from ccstereo.scenes.hrir import spherical_head
+from ccstereo.scenes.material import Material
+from ccstereo.scenes.scene import Scene, dry_sound, render_frame, render_frames, render_sources, sample_scene
+
+SEEDS = st.integers(0, 2**63 - 1)
+EVERY = settings(max_examples=60, deadline=None)
+MOMENTS = np.linspace(0, 1, 31)
+
+
+@st.composite
+def kinds(draw) -> dict[str, object]:
+    sources = draw(st.integers(1, 3))
+    return {
+        "sources": sources,
+        "silent": draw(st.integers(0, sources)),
+        "moving": draw(st.booleans()),
+        "vary": draw(st.booleans()),
+    }
+
+
+class TestSampling:
+    @given(seed=SEEDS, kind=kinds())
+    @EVERY
+    def test_a_seed_makes_its_scene_again(self, material, seed, kind):
+        assert sample_scene(material, seed, **kind) == sample_scene(material, seed, **kind)
+        assert sample_scene(material, seed, **kind) != sample_scene(material, seed ^ 1, **kind)
+
+    @given(seed=SEEDS, kind=kinds())
+    @EVERY
+    def test_what_was_asked_for_is_there(self, material, seed, kind):
+        scene = sample_scene(material, seed, duration=3.0, **kind)
+        assert (scene.seed, scene.duration) == (seed, 3.0)
+        assert len(scene.sources) == kind["sources"]
+        assert len({source.label for source in scene.sources}) == kind["sources"]
+        assert len(scene.sounding) == kind["sources"] - kind["silent"]
+        assert all(source.sound is not None for source in scene.sounding)
+        assert scene.still == (not kind["moving"])
+        assert 0 <= scene.background < len(material.backgrounds)
+        for source in scene.sources:
+            assert source.picture in (0, 1)
+            assert source.sound in (0, 1, None)
+            assert -3 <= 20 * np.log10(source.gain) <= 3
+
+    @given(seed=SEEDS, kind=kinds())
+    @EVERY
+    def test_patches_stay_apart_and_within_the_frame_at_every_moment(self, material, seed, kind):
+        scene = sample_scene(material, seed, **kind)
+        for source in scene.sources:
+            assert 0.35 <= source.height <= 0.75
+            assert source.height / 2 - 1e-9 <= source.y <= 1 - source.height / 2 + 1e-9
+        for moment in MOMENTS:
+            edges = [(s.x(moment) - s.width / 2, s.x(moment) + s.width / 2) for s in scene.sources]
+            assert edges[0][0] >= -1e-9
+            assert edges[-1][1] <= 1 + 1e-9
+            for (_, right), (left, _) in pairwise(edges):  # from left to right
+                assert right <= left + 1e-9
+
+    @given(seed=SEEDS, moving=st.booleans(), min_azimuth=st.just(0.0) | st.floats(0.1, 30), silent=st.integers(0, 1))
+    @EVERY
+    def test_sounding_sources_keep_from_the_middle_all_the_way(self, material, seed, moving, min_azimuth, silent):
+        scene = sample_scene(material, seed, sources=1 + silent, silent=silent, moving=moving, min_azimuth=min_azimuth)
+        for source in scene.sounding:
+            assert min(abs(azimuth_of(source.x(moment))) for moment in MOMENTS) >= min_azimuth - 1e-9
+            if min_azimuth > 0:
+                assert len({source.x(moment) > 0.5 for moment in MOMENTS}) == 1
+
+    def test_without_a_least_azimuth_moving_sources_cross_the_middle(self, material):
+        crossing = [s for seed in range(40) for s in sample_scene(material, seed, moving=True).sources]
+        assert sum(min(s.path) < 0.5 < max(s.path) for s in crossing) > 10
+
+    def test_the_whole_picture_is_used(self, material):
+        azimuths = np.array([sample_scene(material, seed).sources[0].azimuths[0] for seed in range(300)])
+        assert azimuths.min() < -45
+        assert azimuths.max() > 45
+        assert 0.4 < np.mean(azimuths > 0) < 0.6
+
+    def test_patches_keep_the_shape_of_their_pictures(self, material):
+        for seed in range(40):
+            for source in sample_scene(material, seed, sources=2).sources:
+                height, width, _ = material.pictures[source.label][source.picture].shape
+                assert 2 * source.width / source.height == pytest.approx(width / height)
+
+    def test_variety_cuts_pictures_and_stretches_them(self, material):
+        plain = [sample_scene(material, seed).sources[0] for seed in range(30)]
+        varied = [sample_scene(material, seed, vary=True).sources[0] for seed in range(30)]
+        assert {source.view for source in plain} == {(0.0, 0.0, 1.0, 1.0)}
+        assert len({source.view for source in varied}) == 30
+        for left, top, right, bottom in (source.view for source in varied):
+            assert 0 <= left <= 0.15 < 0.85 <= right <= 1
+            assert 0 <= top <= 0.15 < 0.85 <= bottom <= 1
+
+    @given(seed=SEEDS)
+    @EVERY
+    def test_backgrounds_are_cut_to_the_frames_shape(self, material, seed):
+        scene = sample_scene(material, seed)
+        left, top, right, bottom = scene.view
+        assert 0 <= left < right <= 1 + 1e-9
+        assert 0 <= top < bottom <= 1 + 1e-9
+        height, width, _ = material.backgrounds[scene.background].shape
+        assert (right - left) * width / ((bottom - top) * height) == pytest.approx(2)
+
+    def test_one_class_may_stand_there_twice(self, material):
+        twins = [sample_scene(material, seed, sources=2, distinct=False) for seed in range(40)]
+        assert any(scene.sources[0].label == scene.sources[1].label for scene in twins)
+
+    @pytest.mark.parametrize("kind", [{"sources": 0}, {"sources": 4}, {"silent": 2}, {"silent": -1}])
+    def test_scenes_that_cannot_be_are_refused(self, material, kind):
+        with pytest.raises(DatasetError, match="sources"):
+            sample_scene(material, 0, **kind)
+
+    def test_more_sources_than_classes_are_refused(self, material):
+        one = Material("one", {"a": material.pictures["a"]}, {"a": material.sounds["a"]}, material.backgrounds)
+        with pytest.raises(DatasetError, match="from 1 classes"):
+            sample_scene(one, 0, sources=2)
+        assert len(sample_scene(one, 0, sources=2, distinct=False).sources) == 2
+
+    def test_sources_that_find_no_room_are_refused(self, material):
+        with pytest.raises(DatasetError, match=r"no room for 1 sources beyond 59\.9 degrees"):
+            sample_scene(material, 0, min_azimuth=59.9)
+
+    def test_scenes_begin_where_the_recording_is_loud(self, material):
+        recording = np.zeros(16_000 * 8, dtype=np.float32)
+        recording[16_000 * 5 : 16_000 * 6] = material.sounds["a"][0]
+        quiet = replace(material, sounds=dict.fromkeys(material.labels, (recording,)))
+        for seed in range(40):
+            (source,) = sample_scene(quiet, seed, duration=0.63).sources
+            part = np.roll(recording, -round(source.offset * 16_000))[:8_000]
+            assert np.mean(np.square(part)) > 0.2 * np.mean(np.square(recording))
+
+
+class TestGeometry:
+    def test_left_is_positive_and_up_is_positive(self):
+        assert (azimuth_of(0.0), azimuth_of(1.0), elevation_of(0.0), elevation_of(1.0)) == (60, -60, 30, -30)
+
+    @given(st.floats(0, 1))
+    def test_position_and_azimuth_undo_each_other(self, x):
+        assert position_of(azimuth_of(x)) == pytest.approx(x, abs=1e-12)
+
+    @pytest.mark.parametrize("size", [(240, 480), (120, 240), (480, 960)])
+    def test_a_patch_is_seen_where_it_is_heard(self, material, size):
+        """The centroid of a source's own colour in the drawn frame, to half a pixel and the rounding of its size."""
+        height, width = size
+        for seed in range(25):
+            scene = sample_scene(material, seed, sources=1 + seed % 3, moving=seed % 2 == 0, vary=seed % 4 < 2)
+            moment = seed / 24
+            frame = render_frame(scene, material, moment, size)
+            assert (frame.shape, frame.dtype) == ((height, width, 3), np.uint8)
+            for source in scene.sources:
+                rows, columns = np.nonzero((frame == colour(material, source)).all(-1))
+                x, y = (columns.mean() + 0.5) / width, (rows.mean() + 0.5) / height
+                assert azimuth_of(x) == pytest.approx(azimuth_of(source.x(moment)), abs=0.51 * 120 / width)
+                assert elevation_of(y) == pytest.approx(elevation_of(source.y), abs=0.51 * 60 / height)
+                assert np.ptp(columns) + 1 == pytest.approx(source.width * width, abs=0.51)
+                assert np.ptp(rows) + 1 == pytest.approx(source.height * height, abs=0.51)
+
+    def test_moving_patches_follow_their_paths(self, material):
+        scene = sample_scene(material, 3, moving=True)
+        (source,) = scene.sources
+        assert len(source.path) == 6
+        for phase, x in zip(np.linspace(0, 1, 6), source.path, strict=True):
+            columns = np.nonzero((render_frame(scene, material, phase) == colour(material, source)).all(-1))[1]
+            assert columns.mean() + 0.5 == pytest.approx(480 * x, abs=0.51)
+        np.testing.assert_allclose(source.azimuths, [60 - 120 * x for x in source.path])
+
+    def test_everything_else_is_background(self, material):
+        scene = sample_scene(material, 1)
+        frame = render_frame(scene, material)
+        other = ~(frame == colour(material, scene.sources[0])).all(-1)
+        assert (frame[other] == material.backgrounds[scene.background][0, 0]).all()
+        assert other.mean() == pytest.approx(1 - scene.sources[0].width * scene.sources[0].height, abs=0.01)
+
+    def test_views_and_mirrors_show_the_right_part(self, material):
+        picture = np.zeros((80, 80, 3), dtype=np.uint8)
+        picture[:40, 40:] = (250, 0, 0)  # red above on the right, green below on the right, black on the left
+        picture[40:, 40:] = (0, 250, 0)
+        quarters = replace(material, pictures={**material.pictures, "c": (picture,)})
+        (source,) = sample_scene(material, 0).sources
+        source = replace(source, label="c", picture=0, path=(0.5,), y=0.5, width=0.25, height=0.5, mirrored=False)
+        scene = Scene(0, 1.0, 0, (0.0, 0.0, 1.0, 1.0), (source,))
+
+        def corners(**changes: object) -> list[tuple[int, ...]]:
+            frame = render_frame(replace(scene, sources=(replace(source, **changes),)), quarters)
+            return [tuple(int(v) for v in frame[y, x]) for y in (80, 160) for x in (200, 280)]
+
+        black, red, green = (0, 0, 0), (250, 0, 0), (0, 250, 0)
+        assert corners() == [black, red, black, green]
+        assert corners(mirrored=True) == [red, black, green, black]
+        assert corners(view=(0.5, 0.0, 1.0, 1.0)) == [red, red, green, green]
+        assert corners(view=(0.0, 0.5, 1.0, 1.0)) == [black, green, black, green]
+
+    def test_frames_are_the_moments_at_their_rate(self, material):
+        scene = sample_scene(material, 5, duration=1.5, moving=True)
+        frames = render_frames(scene, material, (60, 120), frame_rate=8.0)
+        assert frames.shape == (12, 60, 120, 3)
+        for k in (0, 5, 11):
+            assert np.array_equal(frames[k], render_frame(scene, material, k / 8 / 1.5, (60, 120)))
+        assert not np.array_equal(frames[0], frames[11])
+
+    def test_frames_of_a_still_scene_are_one(self, material):
+        scene = sample_scene(material, 5, duration=0.7)
+        frames = render_frames(scene, material, (60, 120))
+        assert len(frames) == 7
+        assert (frames == frames[0]).all()
+
+
+def colour(material: Material, source: scenes.Source) -> np.ndarray:
+    return material.pictures[source.label][source.picture][0, 0]
+
+
+class TestSound:
+    def test_dry_sounds_have_the_sources_level(self, material):
+        for seed in range(20):
+            scene = sample_scene(material, seed, duration=2.0)
+            dry = dry_sound(scene.sources[0], material, 2.0)
+            assert (dry.shape, dry.dtype) == ((32_000,), np.float32)
+            assert np.sqrt(np.mean(dry**2)) == pytest.approx(0.1 * scene.sources[0].gain, rel=1e-4)
+
+    def test_a_short_recording_is_repeated_from_its_offset(self, material):
+        source = replace(sample_scene(material, 0).sources[0], label="b", sound=0, offset=0.25)
+        dry, recording = dry_sound(source, material, 2.5), material.sounds["b"][0]  # one second
+        assert np.array_equal(dry[:16_000], dry[16_000:32_000])
+        assert np.corrcoef(dry[:12_000], recording[4_000:])[0, 1] == pytest.approx(1)
+        assert np.corrcoef(dry[12_000:16_000], recording[:4_000])[0, 1] == pytest.approx(1)
+
+    def test_quiet_recordings_are_not_raised_without_bound(self, material):
+        silence = replace(material, sounds={label: (np.zeros(20_000, np.float32),) for label in material.labels})
+        scene = sample_scene(silence, 0, duration=1.0)
+        assert not render_sources(scene, silence, spherical_head(16_000)).any()
+
+    def test_silent_sources_are_pictured_but_not_heard(self, material):
+        scene = sample_scene(material, 4, duration=0.5, sources=3, silent=2)
+        sound = render_sources(scene, material, spherical_head(16_000))
+        assert sound.shape == (3, 2, 8_000)
+        assert sound.any((1, 2)).tolist() == [source.sound is not None for source in scene.sources]
+        assert sound.any((1, 2)).sum() == 1
+
+    def test_a_mirrored_scene_has_mirrored_sound(self, material):
+        head = spherical_head(16_000)
+        for moving in (False, True):
+            scene = sample_scene(material, 9, duration=0.5, sources=2, moving=moving)
+            turned = [replace(source, path=tuple(1 - x for x in source.path)) for source in scene.sources]
+            mirrored = replace(scene, sources=tuple(turned))
+            there, back = render_sources(scene, material, head), render_sources(mirrored, material, head)
+            np.testing.assert_allclose(back, there[:, ::-1], atol=1e-6)
+
+    @given(seed=SEEDS)
+    @settings(max_examples=25, deadline=None)
+    def test_the_pictured_side_is_the_louder_one(self, material, seed):
+        scene = sample_scene(material, seed, duration=0.3, min_azimuth=5.0)
+        left, right = np.square(render_sources(scene, material, spherical_head(16_000))[0]).sum(-1)
+        assert (left > right) == (scene.sources[0].path[0] < 0.5)
