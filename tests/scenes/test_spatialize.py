@@ -134,10 +134,10 @@ class TestMoving:
 def in_blocks(dry: np.ndarray, path: list[float], head: HRIRSet, block: int = 320) -> np.ndarray:
     """One direction after the other without a fade."""
     azimuth = along(path, len(dry))
-    out = np.zeros((2, len(dry) + head.responses.shape[-1]))
+    out = np.zeros((2, len(dry)))
     for start in range(0, len(dry), block):
         for ear, response in zip(out, head.nearest(azimuth[start]), strict=True):
             # Each block is what a still source would send from there, cut hard at both ends.
-            whole = signal.convolve(dry, response)[: len(dry)]
-            ear[start : start + block] = whole[start : start + block]
-    return out[:, : len(dry)]
+            before = min(start, len(response))
+            ear[start : start + block] = signal.convolve(dry[start - before : start + block], response)[before:][:block]
+    return out

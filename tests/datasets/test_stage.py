@@ -1,0 +1,244 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from ccstereo.audio import stft
+from ccstereo.datasets.stage import SceneMix, Stage, StageWindows
+from ccstereo.models.config import ModelConfig
+from ccstereo.scenes.hrir import spherical_head
+from ccstereo.scenes.material import Material
+
+HEAD = spherical_head(16_000)
+CONFIG = ModelConfig()
+ALL = SceneMix(sources=(0.4, 0.4, 0.2), silent=0.3, moving=0.3)
+ONE = SceneMix(sources=(1.0, 0.0, 0.0), silent=0.0, moving=0.0, min_azimuth=15.0)
+TWO = SceneMix(sources=(0.0, 1.0, 0.0), silent=0.0, moving=0.0)
+COLOURS = {"red": 0, "green": 1, "blue": 2}  # the brightest channel of each class's pictures
+ITEMS = 60
+
+
+def windows(material: Material, mix: SceneMix = ALL, config: ModelConfig = CONFIG, **options) -> StageWindows:
+    return StageWindows([Stage(material, HEAD)], config, ITEMS, 11, mix, **options)
+
+
+def seen(frame: torch.Tensor, label: str) -> np.ndarray:
+    """(h, w) whether a pixel shows the class."""
+    channel = COLOURS[label]
+    others = [c for c in range(3) if c != channel]
+    return ((frame[channel] > 200) & (frame[others] < 60).all(0)).numpy()
+
+
+def levels(item: dict[str, torch.Tensor]) -> np.ndarray:
+    """RMS of both ears."""
+    return item["binaural"].double().square().mean(-1).sqrt().numpy()
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class TestItems:
+    @pytest.mark.parametrize(
+        ("config", "grid", "sound_grid"),
+        [
+            (CONFIG, (7, 14), (16, 4)),
+            (ModelConfig(window=4_000, resize=(60, 120), frame_size=(50, 100)), (3, 6), (8, 2)),
+        ],
+    )
+    def test_shapes_and_types(self, material, config, grid, sound_grid):
+        item = windows(material, config=config, grid=grid, sound_grid=sound_grid)[0]
+        height, width = config.frame_size
+        assert {name: (tuple(value.shape), value.dtype) for name, value in item.items()} == {
+            "frame": ((3, height, width), torch.uint8),
+            "previous": ((3, height, width), torch.uint8),
+            "binaural": ((2, config.window), torch.float32),
+            "columns": ((grid[1], *sound_grid), torch.float32),
+            "classes": ((3,), torch.float32),
+            "cells": (grid, torch.int64),
+        }
+
+    def test_an_item_is_the_same_in_any_order_and_on_any_machine(self, material):
+        one, other = windows(material), windows(material)
+        backwards = [other[index] for index in reversed(range(12))]
+        assert all(same(one[index], item) for index, item in zip(reversed(range(12)), backwards, strict=True))
+        assert len({one[index]["binaural"].numpy().tobytes() for index in range(12)}) == 12
+
+    def test_another_seed_has_other_items(self, material):
+        other = StageWindows([Stage(material, HEAD)], CONFIG, ITEMS, 12, ALL)
+        assert not any(same(windows(material)[index], other[index]) for index in range(12))
+
+    def test_indices_past_the_size_go_on(self, material):
+        data = windows(material)
+        assert len(data) == ITEMS
+        assert not same(data[ITEMS], data[0])
+        assert same(data[ITEMS], windows(material)[ITEMS])
+
+    def test_items_can_be_stacked(self, material):
+        batch = next(iter(DataLoader(windows(material), batch_size=4)))
+        assert batch["binaural"].shape == (4, 2, 10_080)
+        assert batch["cells"].shape == (4, 7, 14)
+
+    def test_stages_are_drawn_by_weight(self, material):
+        silent = replace(material, sounds={label: (np.zeros(20_000, np.float32),) for label in material.labels})
+        data = StageWindows([Stage(material, HEAD, 3.0), Stage(silent, HEAD, 1.0)], CONFIG, ITEMS, 0, ALL)
+        quiet = sum(not data[index]["binaural"].any() for index in range(160))
+        assert 20 <= quiet <= 60
+
+    def test_labels_of_all_stages_count(self, material):
+        other = Material(
+            "more", {"amber": material.pictures["red"]}, {"amber": material.sounds["red"]}, material.backgrounds
+        )
+        data = StageWindows([Stage(material, HEAD), Stage(other, HEAD)], CONFIG, ITEMS, 0, ONE)
+        assert data.labels == ["amber", "blue", "green", "red"]
+        assert {int(data[index]["classes"].argmax()) for index in range(40)} == {0, 1, 2, 3}
+        assert {int(data[index]["cells"].max()) for index in range(10)} == {4}
+
+
+class TestSound:
+    @pytest.mark.parametrize("level", [0.1, 0.03])
+    @pytest.mark.parametrize("vary", [False, True])
+    def test_the_mixture_has_the_models_level(self, material, level, vary):
+        data = windows(material, config=ModelConfig(level=level), vary=vary)
+        for index in range(20):
+            mix = data[index]["binaural"].double().sum(0)
+            assert mix.square().mean().sqrt().item() == pytest.approx(level, rel=1e-4)
+
+    def test_classes_share_the_energy(self, material):
+        data, silent = windows(material), 0
+        for index in range(ITEMS):
+            classes = data[index]["classes"]
+            assert classes.min() >= 0
+            assert classes.sum().item() == pytest.approx(1, abs=1e-5)
+            for label, share in zip(data.labels, classes, strict=True):
+                if share > 0:  # what is heard is seen
+                    assert seen(data[index]["frame"], label).any()
+            pictured = sum(seen(data[index]["frame"], label).any() for label in COLOURS)
+            silent += pictured > 1 and int((classes > 0).sum()) == 1
+        assert silent > 3
+
+    def test_probabilities_are_those_of_the_mix(self, material):
+        data = windows(material, SceneMix(sources=(0.5, 0.3, 0.2), silent=0.0, moving=0.0), vary=False)
+        counts = [int((data[index]["classes"] > 0).sum()) for index in range(200)]
+        for count, probability in ((1, 0.5), (2, 0.3), (3, 0.2)):
+            assert counts.count(count) / 200 == pytest.approx(probability, abs=0.12)
+
+
+class TestPicture:
+    def test_the_louder_ear_is_on_the_pictured_side_of_every_item(self, material):
+        """Whether a scene is mirrored shows in its ground, which is darker on the left unless it is."""
+        data, mirrored = windows(material, ONE), 0
+        for index in range(120):
+            item = data[index]
+            label = data.labels[int(item["classes"].argmax())]
+            place = (np.nonzero(seen(item["frame"], label))[1].mean() + 0.5) / 448
+            left, right = levels(item)
+            assert (left > right) == (place < 0.5)
+            assert abs(20 * np.log10(left / right)) > 1
+            ground = item["frame"].float().amin(0)[:, ~seen(item["frame"], label).any(0)].mean(0)
+            mirrored += bool(ground[0] > ground[-1])
+        assert 40 <= mirrored <= 80
+
+    def test_held_out_scenes_are_not_varied(self, material):
+        data = windows(material, ONE, vary=False)
+        for index in range(20):
+            item = data[index]
+            label = data.labels[int(item["classes"].argmax())]
+            ground = item["frame"].float().amin(0)[:, ~seen(item["frame"], label).any(0)].mean(0)
+            assert ground[0] < ground[-1]
+            assert torch.equal(item["frame"], item["previous"])
+
+    def test_crops_vary_while_training(self, material):
+        data = windows(material, ONE)
+        assert sum(not torch.equal(data[index]["frame"], data[index]["previous"]) for index in range(20)) >= 18
+
+    def test_the_previous_frame_is_a_moment_earlier(self, material):
+        moving = replace(ONE, moving=1.0, min_azimuth=0.0)
+        slow, fast = (windows(material, moving, ModelConfig(frame_rate=r), vary=False) for r in (10.0, 1_000.0))
+        steps = [[shift(data, index) for index in range(30)] for data in (slow, fast)]
+        assert np.median(np.abs(steps[0])) > 10  # pixels in a tenth of a second
+        assert np.median(np.abs(steps[1])) < 2
+
+    def test_the_whole_picture_is_used(self, material):
+        data = windows(material, replace(ONE, min_azimuth=0.0))
+        places = [
+            np.nonzero(seen(data[i]["frame"], data.labels[int(data[i]["classes"].argmax())]))[1] for i in range(60)
+        ]
+        assert min(place.min() for place in places) == 0
+        assert max(place.max() for place in places) == 447
+
+
+def shift(data: StageWindows, index: int) -> float:
+    item = data[index]
+    label = data.labels[int(item["classes"].argmax())]
+    now, before = (np.nonzero(seen(item[name], label))[1].mean() for name in ("frame", "previous"))
+    return float(now - before)
+
+
+class TestColumns:
+    @pytest.mark.parametrize("vary", [False, True])
+    def test_shares_add_up_to_one(self, material, vary):
+        data = windows(material, vary=vary)
+        for index in range(ITEMS):
+            columns = data[index]["columns"]
+            assert columns.min() >= 0
+            assert columns.sum().item() == pytest.approx(1, abs=1e-5)
+
+    @pytest.mark.parametrize("vary", [False, True])
+    def test_they_peak_where_the_source_is_pictured(self, material, vary):
+        data, inside = windows(material, ONE, vary=vary), 0
+        for index in range(ITEMS):
+            item = data[index]
+            places = np.nonzero(seen(item["frame"], data.labels[int(item["classes"].argmax())]))[1]
+            shares = item["columns"].sum((1, 2)).numpy()
+            if places.min() > 0 and places.max() < 447:  # no part is cut off
+                place = (places.mean() + 0.5) / 32 - 0.5  # in columns of 32 pixels
+                assert np.sum(shares * np.arange(14)) == pytest.approx(place, abs=0.05)
+                assert abs(int(shares.argmax()) - place) <= 0.55
+                inside += 1
+            assert np.count_nonzero(shares) <= 2
+        assert inside > 20
+
+    def test_two_sources_share_each_moment_and_frequency_by_their_energy(self, material):
+        """A low and a high sound: each column's sound grid holds the frequencies of what is pictured there."""
+        time = np.arange(40_000) / 16_000
+        tones = {"red": 700.0, "green": 5_700.0}
+        sounds = {label: (np.sin(2 * np.pi * hertz * time).astype(np.float32),) for label, hertz in tones.items()}
+        two = replace(material, pictures={label: material.pictures[label] for label in tones}, sounds=sounds)
+        data = windows(two, TWO)
+        for index in range(20):
+            item = data[index]
+            level = stft(item["binaural"].sum(0)).square().sum(0).mean(-1).reshape(-1)[:256].reshape(16, 16).sum(1)
+            for label, row in (("red", 1), ("green", 11)):
+                assert level[row] > 100 * level[6]
+                by_row = item["columns"][:, row].sum(-1).numpy()
+                places = np.nonzero(seen(item["frame"], label))[1]
+                assert places.min() / 32 - 1 <= by_row.argmax() <= places.max() / 32 + 1
+                assert by_row.max() > 0.45 * by_row.sum()
+
+    def test_silent_sources_have_no_share(self, material):
+        data = windows(material, replace(TWO, silent=1.0))
+        for index in range(20):
+            shares = data[index]["columns"].sum((1, 2))
+            assert 1 <= int((shares > 0).sum()) <= 2
+
+
+class TestCells:
+    @pytest.mark.parametrize("vary", [False, True])
+    def test_each_cell_names_what_its_middle_shows(self, material, vary):
+        data, cells = windows(material, vary=vary), 0
+        for index in range(ITEMS):
+            item = data[index]
+            shown = np.full((224, 448), len(data.labels))
+            for label in data.labels:
+                shown[seen(item["frame"], label)] = data.labels.index(label)
+            for row in range(7):
+                for column in range(14):
+                    y, x = 32 * row + 16, 32 * column + 16
+                    patch = shown[y - 2 : y + 2, x - 2 : x + 2]
+                    if (patch == patch[0, 0]).all():  # not on an edge
+                        assert item["cells"][row, column] == patch[0, 0]
+                        cells += patch[0, 0] < len(data.labels)
+        assert cells > 10 * ITEMS
