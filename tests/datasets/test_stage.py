@@ -137,6 +137,8 @@ class TestPicture:
             left, right = levels(item)
             assert (left > right) == (place < 0.5)
             assert abs(20 * np.log10(left / right)) > 1
+            earlier = (np.nonzero(seen(item["previous"], label))[1].mean() + 0.5) / 448
+            assert earlier == pytest.approx(place, abs=33 / 448)  # another crop, not another side
             ground = item["frame"].float().amin(0)[:, ~seen(item["frame"], label).any(0)].mean(0)
             mirrored += bool(ground[0] > ground[-1])
         assert 40 <= mirrored <= 80

@@ -1,1 +1,1 @@
-"""cli"""
+"""The command line: one file a subcommand, each a few lines over the rooms."""

@@ -191,7 +191,9 @@ class _Resampler:
     """A band-limited resampler that takes chunks; it passes them on where the rates are the same."""
 
     def __init__(self, source: int, target: int) -> None:
-        self._stream = None if source == target else soxr.ResampleStream(source, target, 1, dtype="float32", quality="HQ")
+        self._stream = (
+            None if source == target else soxr.ResampleStream(source, target, 1, dtype="float32", quality="HQ")
+        )
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         return samples if self._stream is None else np.asarray(self._stream.resample_chunk(samples))

@@ -1,6 +1,7 @@
 """Files: what a video holds, its sound and pictures as a stream, and the video again with new sound."""
 
 from ccstereo.media.containers import check_output
+from ccstereo.media.create import write_video
 from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
 from ccstereo.media.mux import StereoWriter, open_writer
 from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
@@ -20,4 +21,5 @@ __all__ = [
     "open_writer",
     "probe",
     "read_mono",
+    "write_video",
 ]

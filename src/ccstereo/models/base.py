@@ -18,12 +18,14 @@ class BinauralModel(nn.Module, ABC):
         name: name under which `ccstereo.models.create_model` makes it again.
         visual: the image encoder; trained with a smaller learning rate than the rest.
         feature_shape: (C, h, w) of `encode_frames`.
+        sound_channels: channels of the audio encoder's bottleneck, `BinauralOutput.audio_features`.
     """
 
     config: ModelConfig
     name: str = ""
     visual: nn.Module
     feature_shape: tuple[int, int, int]
+    sound_channels: int
 
     @abstractmethod
     def encode_frames(self, frames: Tensor) -> Tensor:
@@ -43,6 +45,13 @@ class BinauralModel(nn.Module, ABC):
         Args:
             mix_spec: (B, 2, F, T) spectrogram of the mixture l + r, brought to `config.level`.
             features: (B, C, h, w) of `encode_frames`.
+        """
+
+    @abstractmethod
+    def fuse(self, audio_features: Tensor, features: Tensor) -> Tensor:
+        """Fuse an audio bottleneck (B, C', H', W') with visual features (B, C, h, w), as `forward` does.
+
+        The contrastive loss calls it again with another picture, or the same one shuffled, at no cost of the encoders.
         """
 
     def check_frames(self, frames: Tensor) -> None:

@@ -126,6 +126,7 @@ class CCStereo(BinauralModel):
         self.config = config
         self.feature_shape = (config.visual_channels, *config.visual_grid)
         *skips, bottleneck = config.audio_channels
+        self.sound_channels = bottleneck
         self.visual = VisualEncoder(config)
         self.audio_encoder = AudioEncoder(config.audio_channels)
         self.fusion = AudioVisualFusion(

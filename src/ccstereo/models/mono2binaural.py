@@ -56,6 +56,7 @@ class Mono2Binaural(BinauralModel):
         height, width = grid_size(config.frame_size, (2,) * 5)
         self.feature_shape = (RESNET18_CHANNELS, height, width)
         *skips, bottleneck = config.audio_channels
+        self.sound_channels = bottleneck
         channels = config.squeezed_channels
         self.visual = ResNet18Trunk()
         self.audio_encoder = AudioEncoder(config.audio_channels)

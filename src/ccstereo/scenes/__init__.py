@@ -1,1 +1,34 @@
 """Simulated scenes: pictures and sounds placed on a stage, with the truth of who is heard where."""
+
+from ccstereo.scenes.drawn import drawn_material
+from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head, spherical_head_delay
+from ccstereo.scenes.material import Material, Split, load_material
+from ccstereo.scenes.scene import (
+    Scene,
+    Source,
+    dry_sound,
+    render_frame,
+    render_frames,
+    render_sources,
+    sample_scene,
+)
+from ccstereo.scenes.spatialize import spatialize
+
+__all__ = [
+    "HRIRSet",
+    "Material",
+    "Scene",
+    "Source",
+    "Split",
+    "drawn_material",
+    "dry_sound",
+    "load_material",
+    "load_sofa",
+    "render_frame",
+    "render_frames",
+    "render_sources",
+    "sample_scene",
+    "spatialize",
+    "spherical_head",
+    "spherical_head_delay",
+]

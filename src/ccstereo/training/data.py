@@ -55,6 +55,8 @@ class StageData(LightningDataModule):
         workers: processes that make windows.
         seed: of the first window.
         mix: kinds of training scenes.
+        model: registered name of the model that is trained; the command line takes it from the task.
+        model_config: what differs from the model's defaults; likewise.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class StageData(LightningDataModule):
         validation_size: int = 400,
         workers: int = 1,
         seed: int = 0,
-        mix: SceneMix = SceneMix(),
+        mix: SceneMix = SceneMix(),  # noqa: B008 - frozen
         model: str = "ccstereo",
         model_config: dict[str, Any] | None = None,
     ) -> None:
@@ -81,11 +83,13 @@ class StageData(LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.mix = mix
-        self.config = create_model(model, **(model_config or {})).config
+        described = create_model(model, **(model_config or {}))
+        self.config = described.config
+        self.grid = described.feature_shape[1:]
         self.validation_names = list(VALIDATION)
         self.labels: list[str] = []
 
-    def setup(self, stage: str | None = None) -> None:
+    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature
         """Read the material. Validation hears the material of its own split only."""
         if self.labels:
             return
@@ -104,16 +108,15 @@ class StageData(LightningDataModule):
         drawn: Material = drawn_material(split, rate)
         if self.folder is None:
             return [Stage(drawn, head or spherical_head(rate))]
-        stages = [Stage(load_material(Path(self.folder), split, rate), head or spherical_head(rate), 1 - self.drawn_share)]
+        stages = [
+            Stage(load_material(Path(self.folder), split, rate), head or spherical_head(rate), 1 - self.drawn_share)
+        ]
         if self.drawn_share > 0:
             stages.append(Stage(drawn, spherical_head(rate), self.drawn_share))
         return stages
 
     def _windows(self, stages: list[Stage], size: int, seed: int, mix: SceneMix, vary: bool) -> StageWindows:
-        rows, columns = self.config.audio_grid
-        return StageWindows(
-            stages, self.config, size, seed, mix, self.config.visual_grid, (2 * rows, 2 * columns), vary
-        )
+        return StageWindows(stages, self.config, size, seed, mix, self.grid, vary=vary)
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Fresh scenes every epoch."""

@@ -36,7 +36,7 @@ class ExportWeights(Callback):
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write the folder; of a run of several processes, the first one does."""
         checkpoints = [c for c in trainer.callbacks if isinstance(c, ModelCheckpoint)]  # type: ignore[attr-defined]
         best = checkpoints[0].best_model_path if checkpoints else ""
@@ -77,7 +77,9 @@ def train(arguments: Sequence[str]) -> None:
     """
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
-    TrainCLI(BinauralTask, StageData, args=["fit", *map(_known_config, arguments)], save_config_kwargs={"overwrite": True})
+    TrainCLI(
+        BinauralTask, StageData, args=["fit", *map(_known_config, arguments)], save_config_kwargs={"overwrite": True}
+    )
 
 
 def _known_config(argument: str) -> str:

@@ -72,7 +72,8 @@ class BinauralTask(LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.model_name = model
-        self.model = create_model(model, **(model_config or {})).to(memory_format=torch.channels_last)
+        self.model = create_model(model, **(model_config or {}))
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
         self.weights = weights
         self.learning_rate = learning_rate
         self.visual_learning_rate = visual_learning_rate
@@ -92,9 +93,9 @@ class BinauralTask(LightningModule):
         """Add the heads for the truth, whose size the data decides."""
         if self.truth is None and self.uses_truth:
             labels = len(self.trainer.datamodule.labels)  # type: ignore[attr-defined]
-            self.truth = TruthHeads(self.model.config.visual_channels, labels)
+            self.truth = TruthHeads(self.model.feature_shape[0], self.model.sound_channels, labels)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
         """Return the objective of one batch."""
         config = self.model.config.stft
         mix, difference = mix_and_difference(batch["binaural"])
@@ -124,7 +125,7 @@ class BinauralTask(LightningModule):
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002
         """Score windows against doing nothing, and how often the louder ear is right."""
         target = batch["binaural"]
         mix = target.sum(1)
@@ -170,7 +171,7 @@ class BinauralTask(LightningModule):
 
         def rate(step: int) -> float:
             rise = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
-            return rise * (1 - min(step, total) / total) ** self.decay_power
+            return float(rise * (1 - min(step, total) / total) ** self.decay_power)
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

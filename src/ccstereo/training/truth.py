@@ -26,18 +26,19 @@ class TruthHeads(nn.Module):
     """Linear heads on the features of both encoders, and a scale on the relevance map. They exist in training only.
 
     Args:
-        channels: of the visual features and of the audio bottleneck.
+        seen: channels of the visual features.
+        heard: channels of the audio bottleneck.
         labels: number of classes.
         width: of the space in which sound and picture are compared.
     """
 
-    def __init__(self, channels: int, labels: int, width: int = 64) -> None:
+    def __init__(self, seen: int, heard: int, labels: int, width: int = 64) -> None:
         super().__init__()
-        self.heard = nn.Linear(2 * channels, width)
-        self.seen = nn.Conv2d(channels, width, 1)
+        self.heard = nn.Linear(2 * heard, width)
+        self.seen = nn.Conv2d(seen, width, 1)
         self.sharpness = nn.Parameter(torch.tensor(5.0))
-        self.heard_class = nn.Linear(2 * channels, labels)
-        self.seen_class = nn.Conv2d(channels, labels + 1, 1)
+        self.heard_class = nn.Linear(2 * heard, labels)
+        self.seen_class = nn.Conv2d(seen, labels + 1, 1)
 
     def forward(
         self, output: BinauralOutput, features: Tensor, columns: Tensor, classes: Tensor, cells: Tensor
@@ -55,13 +56,22 @@ class TruthHeads(nn.Module):
         similarity = torch.einsum("bc,bchw->bhw", self.heard(heard), self.seen(features))
         where = _column_entropy(similarity[..., None, None], columns.sum((2, 3), keepdim=True))
         if output.relevance is not None:
-            relevance = output.relevance.unflatten(1, features.shape[2:]) * self.sharpness  # (B, h, w, H, W)
-            where = where + _column_entropy(relevance, columns)
+            batch, _, height, width = output.relevance.shape
+            relevance = output.relevance.reshape(batch, *features.shape[2:], height, width)  # (B, h, w, H, W)
+            where = where + _column_entropy(relevance * self.sharpness, _at_grid(columns, (height, width)))
         return TruthLosses(
             columns=where,
             classes=F.cross_entropy(self.heard_class(heard).float(), classes),
             cells=F.cross_entropy(self.seen_class(features).float(), cells),
         )
+
+
+def _at_grid(columns: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Bring shares (B, w, H, W) to another grid (H, W); they still add up to one."""
+    if tuple(columns.shape[2:]) == grid:
+        return columns
+    pooled = F.adaptive_avg_pool2d(columns, grid)
+    return pooled / pooled.sum((1, 2, 3), keepdim=True).clamp_min(1e-12)
 
 
 def _column_entropy(similarity: Tensor, columns: Tensor) -> Tensor:

@@ -1,0 +1,81 @@
+"""`ccstereo binauralize`: a video in, the same video with binaural sound out."""
+
+import argparse
+from pathlib import Path
+
+from ccstereo.cli.options import Subparsers, add_model_options, check_device
+
+EXAMPLES = """examples:
+  ccstereo binauralize clip.mp4
+  ccstereo binauralize clip.mp4 -o out.mp4
+  ccstereo binauralize film.mkv -o film.heard.mkv --codec flac
+  ccstereo binauralize clip.mp4 -o sound.wav --weights my-weights/
+"""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "binauralize",
+        help="give a video binaural sound",
+        description="Mix a video's sound to mono and make it binaural, guided by the pictures. Pictures are copied.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", type=Path, metavar="IN", help="any video with sound that FFmpeg reads")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help=".mp4, .m4v, .mov, .mkv, .webm; .wav, .flac: sound alone (default: IN with .binaural in its name)",
+    )
+    add_model_options(parser)
+    parser.add_argument("--codec", metavar="C", help="aac, opus, flac or alac (default: by the output's suffix)")
+    parser.add_argument("--bitrate", type=int, metavar="B", help="bits a second, for aac and opus")
+    parser.add_argument("--gain", type=float, default=0.0, metavar="DB", help="make the sound louder or softer")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
+    parser.set_defaults(run=lambda options: run(options, parser))
+
+
+def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Convert one file."""
+    from tqdm import tqdm
+
+    from ccstereo.binauralizer import Binauralizer
+    from ccstereo.media import check_output, probe
+
+    output = options.output or options.input.with_suffix(f".binaural{options.input.suffix}")
+    probe(options.input, require_video=True, require_audio=True)  # what is wrong with the files is said at once
+    check_output(options.input, output, codec=options.codec)
+    from ccstereo.models import load_model
+
+    model = load_model(options.weights, device=check_device(options.device))
+    try:
+        binauralizer = Binauralizer(
+            model, hop=options.hop, tdss=options.tdss, batch_size=options.batch_size, precision=options.precision
+        )
+    except ValueError as error:
+        parser.error(str(error))
+    with tqdm(unit="s", desc=options.input.name, disable=True if options.quiet else None, leave=False) as bar:
+
+        def progress(done: float, total: float) -> None:
+            bar.total = round(total, 1) or None
+            bar.update(round(done, 1) - bar.n)
+
+        report = binauralizer.convert(
+            options.input,
+            output,
+            codec=options.codec,
+            bitrate=options.bitrate,
+            gain=options.gain,
+            progress=progress,
+        )
+    if not options.quiet:
+        print(
+            f"{report.output}: {report.duration:.1f} s in {report.elapsed:.1f} s ({report.speed:.1f} times real time), "
+            f"difference at {100 * report.width:.0f} % of the mixture's level, peak {report.peak:.2f}"
+        )
+        for note in report.notes:
+            print(f"note: {note}")
+    return 0

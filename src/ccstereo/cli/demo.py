@@ -1,0 +1,52 @@
+"""`ccstereo demo`: a scene whose truth is known, made binaural from its mono mix."""
+
+import argparse
+from pathlib import Path
+
+from ccstereo.cli.options import Subparsers, add_model_options, check_device
+
+EXAMPLES = """examples:
+  ccstereo demo
+  ccstereo demo -o somewhere --seed 3
+  ccstereo demo --folder STAGE --sofa KEMAR.sofa     photos and recordings, a measured head
+"""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "demo",
+        help="hear a scene whose truth is known",
+        description="Render a ten-second scene with two moving sources, make its mono mix binaural, and score it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="(default: demo)")
+    parser.add_argument("--seed", type=int, default=0, help="another scene (default: 0)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the scene (default: 10)")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="photos/, sounds/ and backgrounds/ (default: drawn)")
+    parser.add_argument("--sofa", type=Path, metavar="FILE", help="measured head (default: a spherical one)")
+    add_model_options(parser)
+    parser.set_defaults(run=lambda options: run(options, parser))
+
+
+def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Render, convert, score and write."""
+    from ccstereo.binauralizer import Binauralizer
+    from ccstereo.demo import run_demo
+    from ccstereo.models import load_model
+
+    if options.seconds < 1 or options.seed < 0:
+        parser.error("--seconds must be at least 1 and --seed at least 0")
+    model = load_model(options.weights, device=check_device(options.device))
+    try:
+        binauralizer = Binauralizer(
+            model, hop=options.hop, tdss=options.tdss, batch_size=options.batch_size, precision=options.precision
+        )
+    except ValueError as error:
+        parser.error(str(error))
+    for line in run_demo(
+        binauralizer, options.output, options.seed, options.seconds, folder=options.folder, sofa=options.sofa
+    ):
+        print(line)
+    return 0

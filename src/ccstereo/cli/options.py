@@ -1,0 +1,71 @@
+"""Options that several subcommands share, and the types of their values."""
+
+import argparse
+from typing import NoReturn, TypeAlias
+
+from ccstereo.errors import CCStereoError
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is; exit with status 2."""
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def positive(text: str) -> float:
+    """Read a number above 0; argparse names the option when it is not."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be more than 0, got {text}")
+    return value
+
+
+def count(text: str) -> int:
+    """Read a whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return value
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose weights and how they are run."""
+    from ccstereo.binauralizer import DEFAULT_WEIGHTS
+
+    parser.add_argument(
+        "--weights",
+        default=DEFAULT_WEIGHTS,
+        metavar="W",
+        help="embedded name, folder, .safetensors file or hf-hub:owner/name (default: %(default)s)",
+    )
+    parser.add_argument("--hop", type=positive, default=0.1, metavar="S", help="seconds between windows (default: 0.1)")
+    parser.add_argument(
+        "--no-tdss", dest="tdss", action="store_false", help="see whole frames, not five crops of them in turn"
+    )
+    parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps (default: cpu)")
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16", "float16"), default="float32", help="(default: float32)"
+    )
+    parser.add_argument("--batch-size", type=count, default=16, metavar="N", help="windows at once (default: 16)")
+
+
+def check_device(name: str) -> str:
+    """Return the device's name if it is there.
+
+    Raises:
+        CCStereoError: there is no such device.
+    """
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise CCStereoError(
+            f"--device {name}: not available here ({reason}); leave it out to run on the CPU"
+        ) from error
+    return name

@@ -1,0 +1,39 @@
+"""`ccstereo train`: hands its arguments to Lightning's command line."""
+
+from collections.abc import Sequence
+
+from ccstereo.cli.options import Subparsers
+from ccstereo.errors import CCStereoError
+
+HELP = """usage: ccstereo train --config NAME_OR_FILE [--section.option VALUE ...]
+
+Train a model. A config is a YAML file, or the name of one that comes with the package (lite-stage, ccstereo-stage).
+
+examples:
+  ccstereo train --config lite-stage                       drawn scenes, a spherical head
+  ccstereo train --config lite-stage --data.folder STAGE --data.sofa KEMAR.sofa
+  ccstereo train --config lite-stage --ckpt_path last      go on where a run was stopped
+  ccstereo train --config lite-stage --trainer.max_steps 100 --data.batch_size 8
+  ccstereo train --config lite-stage --print_config        every option and its value
+  tensorboard --logdir runs                                watch it
+
+STAGE holds photos/<class>/*.jpg, sounds/<class>/*.ogg and backgrounds/*.jpg. All options: ccstereo train --help-all
+"""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand, for the list of commands; its arguments are read by Lightning."""
+    commands.add_parser("train", help="train a model", add_help=False)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Train; without arguments, or asked for help, say how."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(HELP, end="")
+        return 0 if arguments else 2
+    try:
+        from ccstereo.training.main import train
+    except ImportError as error:
+        raise CCStereoError(f"training needs more packages ({error.name}); pip install 'ccstereo[train]'") from error
+    train(["--help" if argument == "--help-all" else argument for argument in arguments])
+    return 0

@@ -1,0 +1,202 @@
+"""The main job through the real command line, and what it says when the input is bad."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from ccstereo.cli.main import main
+from ccstereo.media import write_video
+from ccstereo.models import create_model, save_model
+
+
+@pytest.fixture(scope="session")
+def weights(lite, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("weights")
+    save_model(lite, folder)
+    return str(folder)
+
+
+def video_packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+def decode(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+
+
+def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+Run, expect status 1 and one line, and return it."""
+    assert main(["binauralize", *map(str, arguments)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("ccstereo: error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_a_video_gets_stereo_sound_and_keeps_its_pictures(clip: Path, weights: str, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"out{suffix}"
+    assert main(["binauralize", str(clip), "-o", str(out), "--weights", weights, "-q"]) == 0
+    assert video_packets(out) == video_packets(clip)
+    sound = decode(out)
+    assert sound.shape[0] == 2
+    assert np.abs(sound[0] - sound[1]).max() > 1e-3
+
+
+def test_sound_alone_has_the_inputs_length(clip: Path, weights: str, tmp_path: Path) -> None:
+    for suffix in ("wav", "flac"):
+        out = tmp_path / f"out.{suffix}"
+        assert main(["binauralize", str(clip), "-o", str(out), "--weights", weights]) == 0
+        sound, rate = soundfile.read(out)
+        assert (rate, sound.shape) == (16_000, (32_000, 2))
+
+
+def test_output_has_a_default_name_and_a_report(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    copy = tmp_path / "holiday.mp4"
+    shutil.copy(clip, copy)
+    assert main(["binauralize", str(copy), "--weights", weights]) == 0
+    assert (tmp_path / "holiday.binaural.mp4").is_file()
+    assert "holiday.binaural.mp4: 2.0 s in" in capsys.readouterr().out
+
+
+def test_gain_and_no_tdss_change_the_sound(clip: Path, tmp_path: Path) -> None:
+    sounds = []
+    for name, extra in (("a", []), ("b", ["--gain", "-6.0206"]), ("c", ["--no-tdss"])):
+        out = tmp_path / f"{name}.wav"
+        assert main(["binauralize", str(clip), "-o", str(out), "-q", *extra]) == 0
+        sounds.append(soundfile.read(out)[0])
+    np.testing.assert_allclose(sounds[1], sounds[0] / 2, atol=1e-5)
+    assert np.abs(sounds[2] - sounds[0]).max() > 1e-5
+
+
+def test_bad_files_say_what_and_where(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out.mp4"
+    text, empty, cut = tmp_path / "text.mp4", tmp_path / "empty.mp4", tmp_path / "cut.mp4"
+    text.write_text("this is not a video\n" * 50)
+    empty.touch()
+    cut.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    silent, blind = tmp_path / "silent.mp4", tmp_path / "blind.wav"
+    with av.open(str(silent), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((32, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    soundfile.write(blind, np.zeros(16_000), 16_000)
+    expected = {
+        tmp_path / "none.mp4": "no such file",
+        text: "text",
+        empty: "empty",
+        cut: "",
+        silent: "sound|audio",
+        blind: "picture|video",
+    }
+    for path, reason in expected.items():
+        line = failure(capsys, path, "-o", out, "--weights", weights)
+        assert path.name in line
+        assert not reason or any(word in line.lower() for word in reason.split("|")), line
+        assert not out.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        ["text.mp4", "empty.mp4", "cut.mp4", "silent.mp4", "blind.wav"]
+    )
+
+
+def test_bad_outputs_say_what_and_where(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    before = clip.read_bytes()
+    assert clip.name in failure(capsys, clip, "-o", clip, "--weights", weights)
+    link = tmp_path / "link.mp4"
+    link.symlink_to(clip)
+    failure(capsys, clip, "-o", link, "--weights", weights)
+    assert "missing" in failure(capsys, clip, "-o", tmp_path / "missing" / "out.mp4", "--weights", weights)
+    failure(capsys, clip, "-o", tmp_path, "--weights", weights)
+    assert ".xyz" in failure(capsys, clip, "-o", tmp_path / "out.xyz", "--weights", weights)
+    failure(capsys, clip, "-o", tmp_path / "out.mp4", "--codec", "mp3", "--weights", weights)
+    assert clip.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["link.mp4"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs /proc")
+def test_an_unwritable_place(clip: Path, weights: str, capsys) -> None:
+    assert "/proc" in failure(capsys, clip, "-o", "/proc/out.mp4", "--weights", weights)
+
+
+def test_weights_that_do_not_fit(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out.mp4"
+    assert "nowhere" in failure(capsys, clip, "-o", out, "--weights", "nowhere")
+    other = tmp_path / "other"
+    save_model(create_model("ccstereo-lite", visual_channels=64, audio_channels=(16, 32, 64, 64)), other)
+    shutil.copy(Path(weights) / "config.json", other / "config.json")
+    line = failure(capsys, clip, "-o", out, "--weights", other)
+    assert "other" in line
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--hop", "0"], ["--hop", "-1"], ["--hop", "x"], ["--hop", "2"], ["--batch-size", "0"], ["--precision", "int3"]],
+)
+def test_wrong_usage_is_status_2_and_one_line(clip: Path, weights: str, tmp_path: Path, capsys, arguments) -> None:
+    out = tmp_path / "out.mp4"
+    with pytest.raises(SystemExit) as stop:
+        main(["binauralize", str(clip), "-o", str(out), "--weights", weights, *arguments])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert arguments[0].strip("-").split("-")[0] in error
+    assert not out.exists()
+
+
+def test_an_absent_device(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    line = failure(capsys, clip, "-o", tmp_path / "out.mp4", "--weights", weights, "--device", "cuda:77")
+    assert "cuda:77" in line
+
+
+def test_interrupt_leaves_nothing_half_written(weights: str, tmp_path: Path) -> None:
+Ctrl-C in the middle: status 130, an earlier output as it was, no temporary file."""
+    long, out = tmp_path / "long.mp4", tmp_path / "out.mp4"
+    rng = np.random.default_rng(0)
+    write_video(long, np.zeros((1_200, 48, 96, 3), np.uint8), 0.1 * rng.standard_normal((1, 120 * 16_000)).astype(np.float32))
+    out.write_text("earlier")
+    command = [sys.executable, "-m", "ccstereo", "binauralize", str(long), "-o", str(out), "--weights", weights]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".*part*")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in error
+    assert "Traceback" not in error
+    assert out.read_text() == "earlier"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["long.mp4", "out.mp4"]
+
+
+@pytest.mark.parametrize("name", ["nasa_13013.mp4", "big_buck_bunny_30s.mp4"])
+def test_real_videos_with_the_embedded_weights(shared: Path, tmp_path: Path, name: str) -> None:
+    source, out = shared / "media" / name, tmp_path / "out.mp4"
+    assert main(["binauralize", str(source), "-o", str(out), "-q"]) == 0
+    with av.open(str(source)) as before, av.open(str(out)) as after:
+        assert len(before.streams.video) == len(after.streams.video)
+        assert len(after.streams.audio) == 1
+        for a, b in zip(before.streams.video, after.streams.video, strict=True):
+            with av.open(str(source)) as one, av.open(str(out)) as two:
+                kept = [bytes(packet) for packet in one.demux(one.streams[a.index]) if packet.size]
+                assert kept == [bytes(packet) for packet in two.demux(two.streams[b.index]) if packet.size]
+    sound = decode(out)
+    assert sound.shape[0] == 2
+    assert np.sqrt(np.mean(np.square(sound[0] - sound[1]))) > 0.01 * np.sqrt(np.mean(np.square(sound)))

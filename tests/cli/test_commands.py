@@ -1,0 +1,118 @@
+"""The other subcommands, run for real on something tiny, and what importing the package costs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from ccstereo.cli.main import main
+from golden_recipe import weight
+
+HEAVY = ("av", "lightning", "gradio", "ray", "matplotlib")
+
+
+def test_importing_is_light() -> None:
+    """Best of several, each in a fresh interpreter: importing takes at most 0.3 s more than torch alone."""
+
+    def seconds(module: str) -> float:
+        code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+        run = [sys.executable, "-c", code]
+        return min(float(subprocess.run(run, check=True, capture_output=True, text=True).stdout) for _ in range(4))
+
+    assert seconds("ccstereo") < seconds("torch") + 0.3
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    code = f"import sys, ccstereo; print([m for m in {HEAVY} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_lazy_names_are_all_there() -> None:
+    import ccstereo
+
+    for name in ccstereo.__all__:
+        assert getattr(ccstereo, name) is not None
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        _ = ccstereo.no_such_thing
+
+
+@pytest.mark.parametrize("command", ["binauralize", "models", "import-checkpoint", "train", "demo", "bench"])
+def test_help(command: str, capsys) -> None:
+    try:
+        status = main([command, "--help"])
+    except SystemExit as stop:
+        status = stop.code
+    assert status == 0
+    text = capsys.readouterr().out
+    assert f"usage: ccstereo {command}" in text
+    assert command == "models" or "examples:" in text
+
+
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["binauralize"], ["import-checkpoint", "x.pth"]])
+def test_wrong_usage(arguments: list[str], capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_models(capsys) -> None:
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    assert "ccstereo-lite.stage" in text
+    assert "mono2binaural" in text
+
+
+def test_import_checkpoint(tmp_path: Path, capsys) -> None:
+    keys = json.loads((Path(__file__).parents[1] / "models" / "ccstereo_state_dict.json").read_text())
+    state = {key: torch.from_numpy(np.asarray(weight(key, tuple(shape)))) for key, shape in keys}
+    torch.save({"state_dict": state}, tmp_path / "best.pth")
+    command = ["import-checkpoint", str(tmp_path / "best.pth"), "--model", "ccstereo", "-o"]
+    assert main([*command, str(tmp_path / "weights")]) == 0
+    assert json.loads((tmp_path / "weights" / "config.json").read_text())["model"] == "ccstereo"
+    del state["net_audio.img_pos_embed.weight"]
+    torch.save({"state_dict": state | {"net_audio.surprise": torch.zeros(1)}}, tmp_path / "best.pth")
+    assert main([*command, str(tmp_path / "other")]) == 1
+    error = capsys.readouterr().err
+    assert "img_pos_embed" in error
+    assert "surprise" in error
+    assert not (tmp_path / "other").exists()
+
+
+def test_demo(tmp_path: Path, capsys) -> None:
+    """The embedded weights do better than mono on the drawn scene that everybody sees first."""
+    assert main(["demo", "-o", str(tmp_path / "demo")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    mono, predicted = (
+        dict(zip(lines[1].replace("SNR dB", "SNR").split(), map(float, line.split()[1:]), strict=True))
+        for line in lines[2:4]
+    )
+    assert predicted["STFT"] < 0.8 * mono["STFT"]
+    assert predicted["SNR"] > mono["SNR"] + 1
+    names = ["binaural.mp4", "mono.wav", "predicted.wav", "scene.mp4", "truth.wav"]
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == names
+    truth, rate = soundfile.read(tmp_path / "demo" / "truth.wav")
+    assert (rate, truth.shape) == (16_000, (160_000, 2))
+
+
+def test_bench(tmp_path: Path, capsys) -> None:
+    command = ["bench", "--rows", "one; two", "--scenes", "4", "--seconds", "1", "--json", str(tmp_path / "s.json")]
+    assert main(command) == 0
+    assert "| one | 4 |" in capsys.readouterr().out
+    record = json.loads((tmp_path / "s.json").read_text())
+    assert [row["row"] for row in record["rows"]] == ["one", "two"]
+    assert record["rows"][0]["stft_to_mono"] < 1
+
+
+def test_errors_of_the_stage_are_one_line(tmp_path: Path, capsys) -> None:
+    assert main(["bench", "--folder", str(tmp_path)]) == 1
+    assert main(["demo", "--sofa", str(tmp_path / "none.sofa"), "-o", str(tmp_path / "demo")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("ccstereo: error: ") for line in lines)

@@ -1,0 +1,42 @@
+"""What all tests share: where the material beside the repository is, a tiny model, a small video."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real photos, sounds, heads, videos and golden numbers; skips without it."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the material in ../shared")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def lite():
+    """A small model with fixed random weights, whose predictions are far from nothing."""
+    from ccstereo.models import create_model
+
+    torch.manual_seed(0)
+    return create_model("ccstereo-lite").eval()
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a drawn scene with mono sound, mp4."""
+    from ccstereo.media import write_video
+    from ccstereo.scenes import drawn_material, render_frames, render_sources, sample_scene, spherical_head
+
+    material = drawn_material("val")
+    scene = sample_scene(material, 1, duration=2.0, sources=2, moving=True)
+    sound = render_sources(scene, material, spherical_head(16_000)).sum((0, 1))
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    write_video(path, render_frames(scene, material), (0.5 * sound / np.abs(sound).max())[None], sample_rate=16_000)
+    return path

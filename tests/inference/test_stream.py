@@ -1,0 +1,199 @@
+"""The streaming core: any split of the input gives the same output, and nothing is lost at either end."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from ccstereo.audio import apply_mask
+from ccstereo.inference import BinauralStream
+from ccstereo.models import BinauralOutput, ModelConfig
+
+RATE = 16_000
+
+
+class Panner(nn.Module):
+    """A stand-in network: the mask is the same at every bin, set by how much brighter the picture's left half is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = ModelConfig(resize=(24, 48), frame_size=(20, 40))
+        self.anchor = nn.Parameter(torch.zeros(1))
+        self.seen: list[int] = []
+
+    def encode_frames(self, frames: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(frames))
+        left, right = frames[..., :20].mean((1, 2, 3)), frames[..., 20:].mean((1, 2, 3))
+        return torch.tanh(left - right)[:, None, None, None]
+
+    def forward(self, mix_spec: torch.Tensor, features: torch.Tensor) -> BinauralOutput:
+        mask = torch.zeros_like(mix_spec)
+        mask[:, 0] = features[:, 0]
+        return BinauralOutput(mask, apply_mask(mask, mix_spec), features, features)
+
+
+def pictures(count: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    cells = rng.integers(0, 256, (count, 4, 8, 3), dtype=np.uint8)
+    return np.repeat(np.repeat(cells, 6, axis=1), 6, axis=2)
+
+
+def noise(samples: int, seed: int = 0) -> np.ndarray:
+    return (0.1 * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+def run(model, sound: np.ndarray, frames: np.ndarray, chunk: int = 4000, **options) -> np.ndarray:
+    stream = BinauralStream(model, **({"sample_rate": RATE} | options))
+    pieces = []
+    for frame in frames:
+        stream.push_frame(frame)
+    for start in range(0, len(sound), chunk):
+        stream.push_samples(sound[start : start + chunk])
+        pieces.append(stream.pull())
+    stream.finish()
+    return np.concatenate([*pieces, stream.pull()], axis=1)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    cuts=st.lists(st.integers(0, 24_000), max_size=12),
+    early=st.lists(st.integers(0, 12), min_size=16, max_size=16),
+    rate=st.sampled_from([8_000, 16_000, 44_100]),
+    batch_size=st.integers(1, 5),
+    hop=st.sampled_from([0.063, 0.1, 0.63]),
+)
+def test_any_split_gives_the_same_sound(cuts, early, rate, batch_size, hop) -> None:
+    model, sound, frames = Panner(), noise(24_000), pictures(15)
+    whole = run(model, sound, frames, chunk=24_000, sample_rate=rate, batch_size=batch_size, hop=hop)
+    stream = BinauralStream(model, sample_rate=rate, batch_size=batch_size, hop=hop)
+    bounds = [0, *sorted(cuts), len(sound)]
+    pieces, pushed = [], 0
+    for start, stop, ahead in zip(bounds[:-1], bounds[1:], early, strict=False):
+        while pushed < min(ahead, len(frames)):
+            stream.push_frame(frames[pushed])
+            pushed += 1
+        stream.push_samples(sound[start:stop])
+        pieces.append(stream.pull())
+    for frame in frames[pushed:]:
+        stream.push_frame(frame)
+    stream.finish()
+    split = np.concatenate([*pieces, stream.pull()], axis=1)
+    np.testing.assert_array_equal(split, whole)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100, 10_079, 10_080, 10_081, 33_333])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
+def test_as_many_samples_come_out_as_went_in(samples: int, rate: int) -> None:
+    assert run(Panner(), noise(samples), pictures(2), sample_rate=rate).shape == (2, samples)
+
+
+@pytest.mark.parametrize("rate", [16_000, 48_000])
+def test_a_real_mask_pans_every_moment(rate: int) -> None:
+    """With mask c, l - r = c (l + r): the sound is x (1 + c) and x (1 - c), at any rate, from first sample to last."""
+    model = Panner()
+    frames = np.zeros((5, 24, 48, 3), np.uint8)
+    frames[:, :, :24] = 255
+    time = np.arange(2 * rate) / rate
+    sound = (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    left, right = run(model, sound, frames, sample_rate=rate, tdss=False)
+    pan = float(torch.tanh(torch.tensor(1 / 0.225)))  # a full step in units of the deviations is beyond tanh's bend
+    inner = slice(rate // 20, -rate // 20)
+    np.testing.assert_allclose(left[inner], (1 + pan) * sound[inner], atol=2e-3)
+    np.testing.assert_allclose(right[inner], (1 - pan) * sound[inner], atol=2e-3)
+
+
+def test_nothing_predicted_leaves_the_input() -> None:
+    grey = np.full((3, 24, 48, 3), 90, np.uint8)
+    sound = noise(30_000)
+    for rate in (16_000, 44_100):
+        both = run(Panner(), sound, grey, sample_rate=rate)
+        np.testing.assert_allclose(both, np.stack([sound, sound]), atol=1e-6)
+
+
+def test_silence_stays_silent(lite) -> None:
+    assert np.abs(run(lite, np.zeros(20_000, np.float32), pictures(12))).max() == 0
+
+
+def test_loudness_scales_with_the_input() -> None:
+    sound, frames = noise(20_000), pictures(12)
+    loud, soft = run(Panner(), sound, frames), run(Panner(), 0.125 * sound, frames)
+    np.testing.assert_allclose(soft, 0.125 * loud, atol=1e-6)
+
+
+def test_the_mixture_is_kept(lite) -> None:
+    sound = noise(40_000)
+    both = run(lite, sound, pictures(25), sample_rate=44_100)
+    np.testing.assert_allclose(both.mean(0), sound, atol=1e-6)
+    assert np.abs(both[0] - both[1]).max() > 1e-4
+
+
+def test_each_frame_is_encoded_once() -> None:
+    model = Panner()
+    stream = BinauralStream(model, sample_rate=RATE, hop=0.02, batch_size=7)
+    for frame in pictures(20):
+        stream.push_frame(frame)
+    stream.push_samples(noise(2 * RATE))
+    stream.finish()
+    assert stream.windows_done == 70
+    assert stream.frames_encoded == sum(model.seen) == 15  # frames 3 to 17 are nearest to some window's centre
+
+
+def test_missing_last_frames_hold_the_last_one() -> None:
+    sound, frames = noise(3 * RATE), pictures(12)
+    held = np.concatenate([frames, np.repeat(frames[-1:], 18, axis=0)])
+    np.testing.assert_array_equal(run(Panner(), sound, frames, tdss=False), run(Panner(), sound, held, tdss=False))
+
+
+def test_memory_does_not_grow_with_length() -> None:
+    stream = BinauralStream(Panner(), sample_rate=RATE)
+    for index in range(600):
+        stream.push_frame(pictures(1, index)[0])
+        stream.push_samples(noise(1_600, index))
+        stream.pull()
+        assert len(stream._pictures) <= 30
+        assert len(stream._features) <= 30
+        assert len(stream._mono) <= 4 * RATE
+        assert len(stream._heard) <= 4 * RATE
+
+
+def test_broken_samples_count_as_silence() -> None:
+    sound = noise(20_000)
+    broken = sound.copy()
+    broken[5_000:5_010] = [np.nan, np.inf, -np.inf, *[np.nan] * 7]
+    repaired = sound.copy()
+    repaired[5_000:5_010] = 0
+    np.testing.assert_array_equal(run(Panner(), broken, pictures(12)), run(Panner(), repaired, pictures(12)))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"hop": 0}, "hop"),
+        ({"hop": -1.0}, "hop"),
+        ({"hop": 0.64}, "hop"),
+        ({"hop": float("nan")}, "hop"),
+        ({"batch_size": 0}, "batch size"),
+        ({"sample_rate": 0}, "sample rate"),
+        ({"precision": "float8"}, "precision"),
+    ],
+)
+def test_bad_options_are_refused(options, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        BinauralStream(Panner(), **({"sample_rate": RATE} | options))
+
+
+def test_bad_input_is_refused() -> None:
+    stream = BinauralStream(Panner(), sample_rate=RATE)
+    with pytest.raises(ValueError, match="mono"):
+        stream.push_samples(np.zeros((2, 5)))
+    with pytest.raises(ValueError, match="picture"):
+        stream.push_frame(np.zeros((4, 4, 3)))
+    stream.push_samples(noise(100))
+    with pytest.raises(ValueError, match="no picture"):
+        stream.finish()
+    closed = BinauralStream(Panner(), sample_rate=RATE)
+    closed.finish()
+    with pytest.raises(ValueError, match="finished"):
+        closed.push_samples(noise(1))
