@@ -36,7 +36,7 @@ def decode(path: Path) -> np.ndarray:
 
 
 def failure(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-Run, expect status 1 and one line, and return it."""
+    """Run, expect status 1 and one line, and return it."""
     assert main(["binauralize", *map(str, arguments)]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -47,7 +47,7 @@ Run, expect status 1 and one line, and return it."""
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-def test_a_video_gets_stereo_sound_and_keeps_its_pictures(clip: Path, weights: str, tmp_path: Path, suffix: str) -> None:
+def test_a_video_gets_stereo_sound_and_keeps_pictures(clip: Path, weights: str, tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"out{suffix}"
     assert main(["binauralize", str(clip), "-o", str(out), "--weights", weights, "-q"]) == 0
     assert video_packets(out) == video_packets(clip)
@@ -165,10 +165,11 @@ def test_an_absent_device(clip: Path, weights: str, tmp_path: Path, capsys) -> N
 
 
 def test_interrupt_leaves_nothing_half_written(weights: str, tmp_path: Path) -> None:
-Ctrl-C in the middle: status 130, an earlier output as it was, no temporary file."""
+    """Ctrl-C in the middle: status 130, an earlier output as it was, no temporary file."""
     long, out = tmp_path / "long.mp4", tmp_path / "out.mp4"
     rng = np.random.default_rng(0)
-    write_video(long, np.zeros((1_200, 48, 96, 3), np.uint8), 0.1 * rng.standard_normal((1, 120 * 16_000)).astype(np.float32))
+    sound = 0.1 * rng.standard_normal((1, 120 * 16_000)).astype(np.float32)
+    write_video(long, np.zeros((1_200, 48, 96, 3), np.uint8), sound)
     out.write_text("earlier")
     command = [sys.executable, "-m", "ccstereo", "binauralize", str(long), "-o", str(out), "--weights", weights]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
