@@ -1,0 +1,5 @@
+"""Names of the drawn stage, small."""
+
+import pytest
+
+pytest.importorskip("lightning")

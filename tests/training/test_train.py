@@ -1,0 +1,170 @@
+"""A tiny training through the real command line, and the parts it is made of."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from ccstereo.cli.main import main
+from ccstereo.datasets.stage import Stage, StageWindows
+from ccstereo.models import create_model, load_model
+from ccstereo.scenes import drawn_material, spherical_head
+from ccstereo.training.data import FreshSampler
+from ccstereo.training.main import CONFIGS, export_checkpoint
+from ccstereo.training.task import BinauralTask, ObjectiveWeights
+from ccstereo.training.truth import TruthHeads
+
+TINY = [
+    *("--config", "lite-stage", "--trainer.enable_progress_bar", "false", "--trainer.precision", "32-true"),
+    *("--data.batch_size", "4", "--data.epoch_size", "8", "--data.validation_size", "4", "--data.workers", "0"),
+    *("--trainer.enable_model_summary", "false", "--trainer.logger", "false"),
+]
+TRUTH = ObjectiveWeights(columns=1.0, classes=0.5, cells=0.5)
+
+
+def windows(model: str, count: int) -> dict[str, torch.Tensor]:
+    stage = Stage(drawn_material("train"), spherical_head(16_000))
+    made = StageWindows([stage], create_model(model).config, count, 3)
+    return torch.utils.data.default_collate([made[i] for i in range(count)])
+
+
+@pytest.fixture(scope="module")
+def batch() -> dict[str, torch.Tensor]:
+    return windows("ccstereo-lite", 6)
+
+
+def task(batch: dict[str, torch.Tensor], model: str = "ccstereo-lite") -> BinauralTask:
+    torch.manual_seed(0)
+    made = BinauralTask(model, weights=TRUTH)
+    made.truth = TruthHeads(made.model.feature_shape[0], made.model.sound_channels, batch["classes"].shape[1])
+    made.logged = {}
+    made.log_dict = made.logged.update
+    made.log = lambda name, value, **_: made.logged.update({name: value})
+    return made
+
+
+@pytest.mark.parametrize("model", ["ccstereo-lite", "mono2binaural"])
+def test_every_term_reaches_the_network(model: str) -> None:
+    batch = windows(model, 2)
+    made = task(batch, model)
+    made.training_step(batch, 0).backward()
+    assert set(made.logged) == {
+        *(f"train/{name}" for name in ("difference", "magnitude", "phase", "contrastive")),
+        *(f"train/{name}" for name in ("columns", "classes", "cells", "loss")),
+    }
+    assert all(torch.isfinite(value) for value in made.logged.values())
+    assert all(torch.isfinite(p.grad).all() for p in made.parameters() if p.grad is not None)
+    assert next(made.model.visual.parameters()).grad.abs().max() > 0
+
+
+def test_a_batch_can_be_learned(batch) -> None:
+    made = task(batch)
+    optimizer = torch.optim.Adam(made.parameters(), 2e-3)
+    losses = []
+    for _ in range(25):
+        optimizer.zero_grad()
+        loss = made.training_step(batch, 0)
+        loss.backward()
+        optimizer.step()
+        losses.append({name: value.item() for name, value in made.logged.items()})
+    for name in ("loss", "columns", "classes", "cells", "difference"):
+        assert losses[-1][f"train/{name}"] < 0.9 * losses[0][f"train/{name}"], name
+
+
+def test_truth_prefers_the_right_column() -> None:
+    """A relevance map that points at the sound's column costs less than one that points elsewhere."""
+    torch.manual_seed(0)
+    from ccstereo.models import BinauralOutput
+
+    heads = TruthHeads(8, 8, 3)
+    columns = torch.zeros(2, 14, 16, 4)
+    columns[:, 3] = 1 / 64
+    features, heard = torch.randn(2, 8, 7, 14), torch.randn(2, 8, 8, 2)
+    costs = []
+    for column in (3, 10):
+        relevance = torch.zeros(2, 7, 14, 16, 4)
+        relevance[:, :, column] = 1
+        output = BinauralOutput(heard, heard, heard, heard, relevance.flatten(1, 2))
+        cells = torch.zeros(2, 7, 14, dtype=torch.long)
+        costs.append(heads(output, features, columns, torch.full((2, 3), 1 / 3), cells).columns.item())
+    assert costs[0] < costs[1] - 3
+
+
+def test_truth_needs_no_relevance_and_takes_any_grid() -> None:
+    from ccstereo.models import BinauralOutput
+
+    heads = TruthHeads(8, 8, 3)
+    columns = torch.rand(2, 14, 16, 4)
+    columns /= columns.sum((1, 2, 3), keepdim=True)
+    features, heard = torch.randn(2, 8, 7, 14), torch.randn(2, 8, 8, 2)
+    for relevance in (None, torch.randn(2, 98, 32, 8)):
+        output = BinauralOutput(heard, heard, heard, heard, relevance)
+        losses = heads(output, features, columns, torch.full((2, 3), 1 / 3), torch.zeros(2, 7, 14, dtype=torch.long))
+        assert torch.isfinite(losses.columns)
+
+
+def test_no_scene_is_seen_twice() -> None:
+    sampler = FreshSampler(5)
+    seen = []
+    for epoch in (0, 1, 2):
+        sampler.set_epoch(epoch)
+        seen += list(sampler)
+    assert seen == list(range(15))
+
+
+def test_the_learning_rate_decays_to_zero(batch) -> None:
+    made = task(batch)
+    made._trainer = type("Trainer", (), {"estimated_stepping_batches": 10})()
+    settings = made.configure_optimizers()
+    scheduler = settings["lr_scheduler"]["scheduler"]
+    rates = []
+    for _ in range(10):
+        rates.append(scheduler.get_last_lr()[0])
+        settings["optimizer"].step()
+        scheduler.step()
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == pytest.approx(made.learning_rate)
+    assert rates[5] == pytest.approx(made.learning_rate * 0.5**0.9)
+    assert scheduler.get_last_lr()[0] == 0
+    assert settings["optimizer"].param_groups[1]["initial_lr"] == made.visual_learning_rate
+
+
+def test_train_resume_and_use(tmp_path: Path, monkeypatch, clip: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *TINY, "--trainer.max_steps", "2"]) == 0
+    first = torch.load("runs/lite-stage/last.ckpt", weights_only=False)
+    assert first["global_step"] == 2
+    assert main(["train", *TINY, "--trainer.max_steps", "4", "--ckpt_path", "last"]) == 0
+    last = torch.load("runs/lite-stage/last.ckpt", weights_only=False)
+    assert last["global_step"] == 4
+    assert last["epoch"] == first["epoch"] + 1
+    assert load_model("runs/lite-stage/weights").name == "ccstereo-lite"
+    assert main(["binauralize", str(clip), "-o", "out.mp4", "--weights", "runs/lite-stage/weights", "-q"]) == 0
+    export_checkpoint("runs/lite-stage/last.ckpt", "half", half=True)
+    assert (
+        Path("half/model.safetensors").stat().st_size
+        < 0.6 * Path("runs/lite-stage/weights/model.safetensors").stat().st_size
+    )
+
+
+def test_unknown_options_are_errors(capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["train", *TINY, "--model.no_such_option", "1"])
+    assert stop.value.code == 2
+    assert "no_such_option" in capsys.readouterr().err
+
+
+def test_missing_material_is_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *TINY, "--data.folder", "nowhere"]) == 1
+    assert "ccstereo: error: nowhere" in capsys.readouterr().err
+
+
+def test_configs_name_real_models_and_the_papers_objective() -> None:
+    configs = {path.stem: yaml.safe_load(path.read_text()) for path in CONFIGS.glob("*.yaml")}
+    assert set(configs) >= {"lite-stage", "ccstereo-stage"}
+    for config in configs.values():
+        create_model(config["model"]["model"])
+        weights = config["model"]["weights"]
+        assert (weights["magnitude"], weights["phase"], weights["contrastive"]) == (0.005, 1.0, 0.1)
