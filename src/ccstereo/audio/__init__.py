@@ -1,20 +1,36 @@
 """Signals: tensors in, tensors out."""
 
+from ccstereo.audio.ambisonics import (
+    FOADecoder,
+    encode,
+    foa_to_binaural,
+    harmonics,
+    make_decoder,
+    rotate_yaw,
+    to_acn,
+)
 from ccstereo.audio.level import level_gain, rms
 from ccstereo.audio.stereo import apply_mask, mix_and_difference, to_binaural
 from ccstereo.audio.stft import STFTConfig, istft, stft
 from ccstereo.audio.windows import frame_index, overlap_average, window_count
 
 __all__ = [
+    "FOADecoder",
     "STFTConfig",
     "apply_mask",
+    "encode",
+    "foa_to_binaural",
     "frame_index",
+    "harmonics",
     "istft",
     "level_gain",
+    "make_decoder",
     "mix_and_difference",
     "overlap_average",
     "rms",
+    "rotate_yaw",
     "stft",
+    "to_acn",
     "to_binaural",
     "window_count",
 ]
