@@ -5,7 +5,7 @@ from ccstereo.media.create import write_video
 from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
 from ccstereo.media.mux import StereoWriter, open_writer
 from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
-from ccstereo.media.sound import read_mono
+from ccstereo.media.sound import read_channels, read_mono
 from ccstereo.media.soundfiles import SoundWriter
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "check_output",
     "open_writer",
     "probe",
+    "read_channels",
     "read_mono",
     "write_video",
 ]

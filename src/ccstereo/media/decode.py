@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from ccstereo.media.picture import PictureTrack
 from ccstereo.media.probe import MediaInfo, probe
+from ccstereo.media.remix import KeepChannels
 from ccstereo.media.sound import SoundTrack
 
 
 @dataclass(frozen=True)
 class AudioChunk:
-    """The next stretch of sound: `samples` (T,) mono, full scale +-1, T > 0, at the file's sample rate."""
+    """The next stretch of sound: `samples`, full scale +-1, T > 0, at the file's sample rate.
+
+    (T,) mono, or (T, channels) where the reader was asked for channels.
+    """
 
     samples: NDArray[np.float32]
 
@@ -43,16 +47,26 @@ class MediaReader:
         audio_start: presentation time in seconds of the first sample on the file's own clock, as `StereoWriter` takes.
     """
 
-    def __init__(self, path: str | Path, *, frame_rate: float = 10.0, frame_size: tuple[int, int] = (240, 480)) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        frame_rate: float = 10.0,
+        frame_size: tuple[int, int] = (240, 480),
+        channels: int | None = None,
+        threads: int = 0,
+    ) -> None:
         """Open a video.
 
         Args:
             path: any video with sound that FFmpeg reads.
             frame_rate: pictures a second, > 0.
             frame_size: (height, width) of the pictures; their shape is not kept.
+            channels: that the sound must have, to be given as they are; None downmixes to mono.
+            threads: that decode the pictures; 0 lets FFmpeg choose.
 
         Raises:
-            MediaError: the file cannot be read, or lacks picture or sound.
+            MediaError: the file cannot be read, lacks picture or sound, or has another number of channels.
             ValueError: frame_rate or frame_size is not positive.
         """
         if frame_rate <= 0 or min(frame_size) <= 0:
@@ -60,9 +74,9 @@ class MediaReader:
         self.info: MediaInfo = probe(path, require_video=True, require_audio=True)
         # A float rate such as 29.97 stays itself; one such as 0.1 becomes the decimal that was meant.
         self._frame_rate = Fraction(frame_rate).limit_denominator(1_000_000)
-        self._sound = SoundTrack(self.info.path)
+        self._sound = SoundTrack(self.info.path, KeepChannels(self.info.path, channels) if channels else None)
         try:
-            self._picture = PictureTrack(self.info.path, frame_size)
+            self._picture = PictureTrack(self.info.path, frame_size, threads)
         except BaseException:
             self._sound.close()
             raise

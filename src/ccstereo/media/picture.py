@@ -22,14 +22,15 @@ _FLIP = {1: slice(None), -1: slice(None, None, -1)}
 class PictureTrack:
     """Decodes the default picture track forwards; scales only the pictures that are asked for."""
 
-    def __init__(self, path: Path, size: tuple[int, int]) -> None:
-        """Open `path`, to give pictures of `size` (height, width).
+    def __init__(self, path: Path, size: tuple[int, int], threads: int = 0) -> None:
+        """Open `path`, to give pictures of `size` (height, width), decoded by so many threads; 0 lets FFmpeg choose.
 
         Raises:
             MediaError: the file cannot be read or has no picture that decodes.
         """
         self._path = path
         self._size = size
+        self._threads = threads
         self._reformatter = VideoReformatter()
         self._rotation: int | None = None
         self._turn = (False, 1, 1)
@@ -41,6 +42,7 @@ class PictureTrack:
             self._stream = stream
             only(self._container, stream)
             stream.codec_context.thread_type = "AUTO"
+            stream.codec_context.thread_count = threads
             self._damage = Damage(path, "video")
             self._frames = self._timed()
             first = next(self._frames, None)
@@ -133,7 +135,9 @@ class PictureTrack:
         shrinks = width * height < frame.width * frame.height
         method = Interpolation.AREA if shrinks else Interpolation.BICUBIC
         try:
-            picture = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=method).to_ndarray()
+            picture = self._reformatter.reformat(
+                frame, width, height, "rgb24", interpolation=method, threads=self._threads
+            ).to_ndarray()
         except (av.FFmpegError, ValueError) as error:
             where = f"{self._path}: its picture at {clock(self._time)}"
             raise MediaError(f"{where} cannot be turned into RGB ({error}); re-encode the file") from error

@@ -1,5 +1,6 @@
 """Sound of any layout and sample format as one channel of floats."""
 
+from pathlib import Path
 from typing import Any
 
 import av
@@ -7,6 +8,8 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 from numpy.typing import NDArray
+
+from ccstereo.errors import MediaError
 
 # What a channel weighs in left + right of the stereo downmix of ITU-R BS.775: the centre and each surround enter a
 # side at -3 dB, the centre enters both. The low-frequency channels (LFE, LFE2) are left out there, too.
@@ -59,21 +62,21 @@ def channel_names(layout: AudioLayout) -> tuple[str, ...]:
     return tuple(channel.name for channel in layout.channels)
 
 
-class Downmix:
-    """Turns decoded frames of any layout and sample format into mono floats."""
+class Remix:
+    """Turns decoded frames of any layout and sample format into floats."""
 
     def __init__(self) -> None:
         self._packer = av.AudioResampler(format="flt")
         self._kind: tuple[str, str, int] | None = None
 
     def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
-        """Mono downmix of a frame: (T,), full scale +-1."""
-        names = channel_names(frame.layout)
-        many = frame.format.is_planar and len(names) >= _PLANES
-        samples = _to_float(self._pack(frame) if many or frame.format.name not in _FORMATS else frame)
-        if len(samples) == 1:
-            return np.asarray(samples[0])
-        return np.asarray(mono_weights(names) @ samples, np.float32)
+        """Samples of a frame, time first, full scale +-1."""
+        raise NotImplementedError
+
+    def channels(self, frame: AudioFrame) -> NDArray[np.float32]:
+        """Samples of all channels of a frame: (C, T), full scale +-1."""
+        many = frame.format.is_planar and frame.layout.nb_channels >= _PLANES
+        return _to_float(self._pack(frame) if many or frame.format.name not in _FORMATS else frame)
 
     def _pack(self, frame: AudioFrame) -> AudioFrame:
         """The frame as floats in one plane: where channels are many, PyAV reads past the list of planes."""
@@ -82,6 +85,42 @@ class Downmix:
             self._packer, self._kind = av.AudioResampler(format="flt"), kind
         (packed,) = self._packer.resample(frame)
         return packed
+
+
+class Downmix(Remix):
+    """Mono."""
+
+    def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
+        """Mono downmix of a frame: (T,), full scale +-1."""
+        samples = self.channels(frame)
+        if len(samples) == 1:
+            return np.asarray(samples[0])
+        return np.asarray(mono_weights(channel_names(frame.layout)) @ samples, np.float32)
+
+
+class KeepChannels(Remix):
+    """All channels as they are.
+
+    Args:
+        path: of the file, for the message.
+        count: of channels that it must have throughout.
+    """
+
+    def __init__(self, path: Path, count: int) -> None:
+        super().__init__()
+        self._path = path
+        self._count = count
+
+    def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
+        """Samples of a frame: (T, count), full scale +-1.
+
+        Raises:
+            MediaError: the frame has another number of channels.
+        """
+        found = frame.layout.nb_channels
+        if found != self._count:
+            raise MediaError(f"{self._path}: its sound has {found} channel{'s' * (found != 1)}, not {self._count}")
+        return np.ascontiguousarray(self.channels(frame).T)
 
 
 def _to_float(frame: AudioFrame) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ccstereo.errors import MediaError
 from ccstereo.media.damage import Damage, clock
 from ccstereo.media.probe import default_audio, default_video, only, open_input, seconds
-from ccstereo.media.remix import Downmix
+from ccstereo.media.remix import Downmix, KeepChannels, Remix
 
 # Timestamps in milliseconds, as Matroska keeps them, wander by 1 ms around the truth, those of telephones by several. A
 # lost packet is 20 ms or more in nearly all recordings. Between the two a jump becomes a gap or an overlap.
@@ -27,7 +27,7 @@ _BACKWARDS = 1  # seconds that a timestamp may lie in the past: more is another 
 
 
 class SoundTrack:
-    """Decodes the default sound track, downmixed to mono at its own sample rate.
+    """Decodes the default sound track at its own sample rate, downmixed to mono or with the channels of a `remix`.
 
     FFmpeg's decoders cut the priming that the container declares; gaps in the timestamps come out as silence and
     overlaps are cut, so that sample n is heard at `start` + n / `sample_rate`.
@@ -38,8 +38,12 @@ class SoundTrack:
         notes: what was damaged and has been replaced by silence.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, remix: Remix | None = None) -> None:
         """Open `path` and decode up to the first sound.
+
+        Args:
+            path: video or sound file.
+            remix: turns frames into arrays whose first axis is time; None downmixes to mono.
 
         Raises:
             MediaError: the file cannot be read or has no sound that decodes.
@@ -54,7 +58,7 @@ class SoundTrack:
             self._format = self._container.format.name
             self._declared = _declared(self._container)
             self._damage = Damage(path, "sound")
-            self._downmix = Downmix()
+            self._remix = remix or Downmix()
             self._latest = Fraction(0)  # end of the last packet of any track
             self._frames = self._decode()
             first = next(self._frames, None)
@@ -78,7 +82,7 @@ class SoundTrack:
         self._container.close()
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the signal as blocks (T,) of a tenth of a second or more; may be called once.
+        """Yield the signal as blocks (T, ...) of a tenth of a second or more; may be called once.
 
         Raises:
             MediaError: the file breaks off before its declared end, or too much of it is damaged.
@@ -111,7 +115,7 @@ class SoundTrack:
                 continue
             if len(last):
                 yield last
-            yield from self._silence(gap)
+            yield from self._silence(gap, samples)
             done += len(last) + max(0, gap)
             last, last_frame = samples, frame
         end = self._end(last_frame)
@@ -120,10 +124,10 @@ class SoundTrack:
         yield last
         self._check_end(done + len(last))
 
-    def _silence(self, samples: int) -> Iterator[NDArray[np.float32]]:
-        while samples > 0:  # a second at a time: a gap may be long
-            yield np.zeros(min(samples, self.sample_rate), np.float32)
-            samples -= self.sample_rate
+    def _silence(self, length: int, like: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        while length > 0:  # a second at a time: a gap may be long
+            yield np.zeros((min(length, self.sample_rate), *like.shape[1:]), np.float32)
+            length -= self.sample_rate
 
     def _at_rate(self) -> Iterator[tuple[AudioFrame, NDArray[np.float32]]]:
         """Frames with their mono samples at the track's rate, whatever rate they have themselves."""
@@ -133,19 +137,19 @@ class SoundTrack:
             kind = (frame.sample_rate, frame.layout.name, frame.format.name)
             if kind != source and resampler is not None:
                 for rest in resampler.resample(None):
-                    yield rest, self._downmix(rest)
+                    yield rest, self._remix(rest)
                 resampler = None
             if frame.sample_rate == self.sample_rate:
-                yield frame, self._downmix(frame)
+                yield frame, self._remix(frame)
             else:
                 if resampler is None:
                     resampler = av.AudioResampler(format="flt", rate=self.sample_rate)
                 for converted in resampler.resample(frame):
-                    yield converted, self._downmix(converted)
+                    yield converted, self._remix(converted)
             source = kind
         if resampler is not None:
             for rest in resampler.resample(None):
-                yield rest, self._downmix(rest)
+                yield rest, self._remix(rest)
 
     def _frames_again(self) -> Iterator[AudioFrame]:
         yield self._first
@@ -211,6 +215,22 @@ def _declared(container: InputContainer) -> Fraction:
     if container.format.name == "avi" and video is not None and video.average_rate:
         return video.frames / video.average_rate  # FFmpeg shortens the duration to what is there
     return Fraction(container.duration or 0, av.time_base)
+
+
+def read_channels(path: str | Path, channels: int) -> tuple[NDArray[np.float32], int]:
+    """Read the whole default sound track of a file that has so many channels.
+
+    Returns:
+        (T, channels) samples in the file's own order, full scale +-1, and the sample rate in Hz.
+
+    Raises:
+        MediaError: the file cannot be read, has no sound, another number of channels, or breaks off.
+    """
+    track = SoundTrack(Path(path), KeepChannels(Path(path), channels))
+    try:
+        return np.concatenate(list(track.blocks())), track.sample_rate
+    finally:
+        track.close()
 
 
 def read_mono(path: str | Path) -> tuple[NDArray[np.float32], int]:
