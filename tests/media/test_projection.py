@@ -1,0 +1,229 @@
+import struct
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+from av.filter import Graph
+
+from ccstereo.errors import MediaError
+from ccstereo.media.projection import Projection, ToEquirectangular, detect_projection, judge, left_eye
+
+DOTS = {"red": (60, 0), "green": (-90, 30), "blue": (0, -60), "yellow": (150, -20)}  # azimuth left, elevation up
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
+ER, EAC = Projection(), Projection("eac")
+
+
+def world(seed=0, size=(240, 480), shift=0.0):
+    """An equirectangular picture (H, W, 3) of a sphere painted with smooth noise, lighter above."""
+    rng = np.random.default_rng(seed)
+    azimuth = np.pi * (1 - 2 * (np.arange(size[1]) + 0.5) / size[1]) + shift
+    elevation = np.pi * (0.5 - (np.arange(size[0]) + 0.5) / size[0])[:, None]
+    x, y, z = np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation) + 0 * azimuth
+    picture = np.zeros((*size, 3))
+    for _ in range(12):
+        wave = rng.normal(0, 3, 3)
+        picture += np.cos(wave[0] * x + wave[1] * y + wave[2] * z + rng.uniform(0, 6))[..., None] * rng.normal(0, 1, 3)
+    return np.clip(110 + 18 * picture + 30 * z[..., None], 0, 255).astype(np.uint8)
+
+
+def dotted():
+    picture = np.full((240, 480, 3), 20, np.uint8)
+    for name, (azimuth, elevation) in DOTS.items():
+        x, y = round((0.5 - azimuth / 360) * 480), round((0.5 - elevation / 180) * 240)
+        picture[y - 5 : y + 6, x - 5 : x + 6] = COLOURS[name]
+    return picture
+
+
+def v360(picture, options):
+    graph = Graph()
+    height, width = picture.shape[:2]
+    source = graph.add_buffer(width=width, height=height, format=av.VideoFormat("gbrp"), time_base=1)
+    remap, sink = graph.add("v360", options), graph.add("buffersink")
+    source.link_to(remap)
+    remap.link_to(sink)
+    graph.configure()
+    graph.push(av.VideoFrame.from_ndarray(picture).reformat(format="gbrp"))
+    return graph.pull().to_ndarray(format="rgb24")
+
+
+def laid_out(picture, projection, other=None):
+    """The equirectangular picture in another layout; `other` is what the right eye sees."""
+    eyes = []
+    for eye in (picture, picture if other is None else other):
+        if projection.kind != "equirectangular":
+            output = {"eac": "eac", "cubemap": "c3x2", "half-equirectangular": "hequirect"}[projection.kind]
+            size = "w=240:h=240" if output == "hequirect" else "w=480:h=320"
+            eye = v360(eye, f"input=e:output={output}:{size}")
+        eyes.append(np.rot90(eye) if projection.turned else eye)
+    if projection.stereo == "mono":
+        return eyes[0]
+    return np.concatenate(eyes, axis=0 if projection.stereo == "top-bottom" else 1)
+
+
+def box(name, *content):
+    data = b"".join(content)
+    return struct.pack(">I4s", 8 + len(data), name) + data
+
+
+def full(name, *content):
+    return box(name, bytes(4), *content)
+
+
+def sv3d(kind):
+    projections = {
+        "equirectangular": full(b"equi", bytes(16)),
+        "cubemap": full(b"cbmp", bytes(8)),
+        "mesh": full(b"mshp", b"\0\0\0\0raw ", bytes(8)),
+    }
+    return box(b"sv3d", full(b"svhd", b"test\0"), box(b"proj", full(b"prhd", bytes(12)), projections[kind]))
+
+
+def st3d(mode):
+    return full(b"st3d", bytes([mode]))
+
+
+def insert(data, path, extra):
+    """Put boxes at the end of the box at `path`; the index lies behind the media data, whose place stays."""
+    out, position = b"", 0
+    while position < len(data):
+        size, name = struct.unpack(">I4s", data[position : position + 8])
+        body = data[position + 8 : position + size]
+        if name == path[0]:
+            head = {b"stsd": 8, b"avc1": 78}.get(name, 0)
+            body = body[:head] + (insert(body[head:], path[1:], extra) if path[1:] else body[head:] + extra)
+        out += box(name, body)
+        position += size
+    return out
+
+
+@pytest.fixture
+def film(tmp_path, tools):
+    """Write an mp4 of pictures and tag it: `film([picture, ...], boxes)`."""
+
+    def write(pictures, boxes=b"", name="film.mp4"):
+        path = tmp_path / name
+        with av.open(str(path), "w") as output:
+            _, packets = tools.add_video(output, pictures, range(len(pictures)), rate=2, options={"qp": "12"})
+            for packet in packets:
+                output.mux(packet)
+        path.write_bytes(
+            insert(path.read_bytes(), [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"], boxes)
+        )
+        return path
+
+    return write
+
+
+def found(path):
+    detection = detect_projection(path)
+    return SimpleNamespace(**vars(detection), kind=detection.projection.kind, stereo=detection.projection.stereo)
+
+
+LAYOUTS = [
+    ER,
+    EAC,
+    Projection(stereo="top-bottom"),
+    Projection(stereo="left-right"),
+    Projection("eac", "top-bottom"),
+    Projection("eac", "left-right", turned=True),
+]
+
+
+class TestPictures:
+    @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+    def test_the_layout_is_seen(self, layout):
+        pictures = [laid_out(world(seed), layout, world(seed, shift=0.02)).astype(np.float32) for seed in range(4)]
+        seen, decided = judge(pictures)
+        assert decided
+        assert seen == layout
+
+    def test_flat_pictures_tell_nothing(self):
+        flat = [np.full((288, 384, 3), level, np.float32) for level in (0, 128)]
+        assert judge(flat) == (ER, False)
+        assert judge(flat, EAC) == (EAC, False)
+        assert judge([], EAC) == (EAC, False)
+
+    def test_an_ordinary_picture_is_left_to_the_tags(self):
+        rng = np.random.default_rng(0)
+        noise = [rng.uniform(0, 255, (288, 384, 3)).astype(np.float32) for _ in range(3)]
+        assert judge(noise) == (ER, False)
+        assert judge(noise, EAC) == (EAC, False)
+
+
+class TestFiles:
+    def test_no_tags(self, film):
+        detection = found(film([laid_out(world(s), EAC) for s in range(2)]))
+        assert (detection.kind, detection.stereo, detection.tagged, detection.source) == (
+            "eac",
+            "mono",
+            None,
+            "picture",
+        )
+
+    def test_cubemap_tagged_equirectangular(self, film):
+        detection = found(film([laid_out(world(s), EAC) for s in range(2)], sv3d("equirectangular")))
+        assert (detection.kind, detection.source) == ("eac", "picture")
+        assert detection.tagged == ER
+
+    def test_equirectangular_tagged_cubemap(self, film):
+        detection = found(film([world(s) for s in range(2)], sv3d("mesh")))
+        assert (detection.kind, detection.source) == ("equirectangular", "picture")
+        assert detection.tagged == EAC
+
+    def test_stereo_with_tags(self, film):
+        layout = Projection(stereo="top-bottom")
+        pictures = [laid_out(world(s), layout, world(s, shift=0.02)) for s in range(2)]
+        detection = found(film(pictures, st3d(1) + sv3d("equirectangular")))
+        assert detection.projection == detection.tagged == layout
+
+    def test_tags_decide_where_the_picture_is_black(self, film):
+        black = [np.zeros((96, 192, 3), np.uint8)] * 2
+        detection = found(film(black, st3d(2) + sv3d("mesh")))
+        assert detection.projection == Projection("eac", "left-right", turned=True)
+        assert detection.source == "tags"
+        assert found(film(black, sv3d("cubemap"), "cube.mp4")).kind == "cubemap"
+        assert found(film(black, st3d(1), "eyes.mp4")).stereo == "top-bottom"
+
+    def test_nothing_known(self, film):
+        detection = found(film([np.zeros((96, 192, 3), np.uint8)] * 2))
+        assert (detection.projection, detection.source) == (ER, "none")
+
+    def test_errors(self, tmp_path, make, tools):
+        with pytest.raises(MediaError, match="no such file"):
+            detect_projection(tmp_path / "none.mp4")
+        with pytest.raises(MediaError, match="no video track"):
+            detect_projection(make("sound.mp4", [], tools.clicks(8000, 100)))
+
+
+class TestRemap:
+    @pytest.mark.parametrize(
+        "layout", [*LAYOUTS, Projection("cubemap"), Projection("half-equirectangular", "left-right")], ids=str
+    )
+    def test_dots_are_at_their_azimuth_and_elevation(self, layout):
+        remap = ToEquirectangular(layout)
+        height, width = remap.source_size
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(laid_out(dotted(), layout)))
+        picture = picture.reformat(width, height, "rgb24").to_ndarray()
+        for _ in range(2):  # the filter is used again
+            result = remap(picture).astype(int)
+        assert result.shape == (240, 480, 3)
+        for name, (azimuth, elevation) in DOTS.items():
+            if abs(azimuth) > 85 and layout.kind == "half-equirectangular":
+                continue
+            y, x = np.argwhere((abs(result - COLOURS[name]) < 70).all(-1)).mean(0)
+            assert abs((0.5 - x / 480) * 360 - azimuth) < 2, name
+            assert abs((0.5 - y / 240) * 180 - elevation) < 2, name
+
+    def test_equirectangular_passes_through(self):
+        picture = dotted()
+        assert np.array_equal(ToEquirectangular(ER)(picture), picture)
+
+    def test_the_left_eye_is_taken(self):
+        eyes = np.stack([np.full((4, 12, 3), 1), np.full((4, 12, 3), 2)])
+        assert (left_eye(np.concatenate(eyes, 0), Projection(stereo="top-bottom")) == 1).all()
+        assert (left_eye(np.concatenate(eyes, 1), Projection(stereo="left-right")) == 1).all()
+
+    def test_wrong_size(self):
+        with pytest.raises(ValueError, match="expected a picture"):
+            ToEquirectangular(EAC)(np.zeros((240, 480, 3), np.uint8))
