@@ -185,7 +185,7 @@ class TestPrepare:
             assert (key, part) == ("a", str(tmp_path / "b"))
         assert prepare(given, worker, tmp_path / "set", INFO).unused == []
 
-    def test_goes_on_where_it_was(self, tmp_path):
+    def test_goes_on_where_it_was(self, tmp_path, tree):
         given = sources(tmp_path, "a", "b", "c", "broken")
         seen = []
 
@@ -248,10 +248,5 @@ class TestPrepare:
             (tmp_path / "set" / "sound").write_text("in the way")
             return worker(source)
 
-        with pytest.raises(DatasetError, match="cannot be written .*; what is done is kept"):
+        with pytest.raises(DatasetError, match=r"cannot be written .*; what is done is kept"):
             prepare(given, blocking, tmp_path / "set", INFO)
-
-
-def tree(folder) -> dict[str, bytes]:
-    """Every file's content."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

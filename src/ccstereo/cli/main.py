@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import ccstereo
-from ccstereo.cli import bench, binauralize, demo, import_checkpoint, models, train
+from ccstereo.cli import bench, binauralize, demo, import_checkpoint, models, prepare, train
 from ccstereo.cli.options import Parser
 from ccstereo.errors import CCStereoError
 
@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   ccstereo binauralize clip.mkv -o out.flac     sound alone
   ccstereo models                               what can be run
   ccstereo demo                                 two moving sources, true and predicted
+  ccstereo prepare folder videos/ -o prepared/  bring videos into the layout that is trained on
   ccstereo train --config lite-stage            train on simulated scenes
 """
 
@@ -32,7 +33,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"ccstereo {ccstereo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for command in (binauralize, models, demo, train, bench, import_checkpoint):
+    for command in (binauralize, models, demo, prepare, train, bench, import_checkpoint):
         command.add_parser(commands)
     return parser
 

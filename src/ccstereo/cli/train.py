@@ -12,6 +12,7 @@ Train a model. A config is a YAML file, or the name of one that comes with the p
 examples:
   ccstereo train --config lite-stage                       drawn scenes, a spherical head
   ccstereo train --config lite-stage --data.folder STAGE --data.sofa KEMAR.sofa
+  ccstereo train --config lite-stage --data.path SET       a set that ccstereo prepare has made, in place of scenes
   ccstereo train --config lite-stage --ckpt_path last      go on where a run was stopped
   ccstereo train --config lite-stage --trainer.max_steps 100 --data.batch_size 8
   ccstereo train --config lite-stage --print_config        every option and its value

@@ -151,12 +151,6 @@ def encode_jpeg(picture: NDArray[np.uint8]) -> bytes:
     return data.getvalue()
 
 
-def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
-    """Decode JPEG bytes to (H, W, 3)."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8)
-
-
 def frame_count(samples: int) -> int:
     """Pictures of a clip of that many samples: all k with k / 10 seconds before its end.
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from ccstereo.datasets.layout import INDEX_END, PARTS, WAV_HEADER, ClipRow, decode_jpeg, read_info, read_lines
+from ccstereo.datasets.layout import INDEX_END, PARTS, WAV_HEADER, ClipRow, read_info, read_lines
 from ccstereo.errors import DatasetError
 
 
@@ -109,3 +110,9 @@ class PreparedSet:
     def frames_path(self, clip: str) -> Path:
         """Where a clip's pictures are."""
         return self.folder / "frames" / f"{clip}.mjpeg"
+
+
+def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """Decode JPEG bytes to (H, W, 3)."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)

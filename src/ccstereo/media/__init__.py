@@ -4,6 +4,7 @@ from ccstereo.media.containers import check_output
 from ccstereo.media.create import write_video
 from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
 from ccstereo.media.mux import StereoWriter, open_writer
+from ccstereo.media.picture import read_pictures
 from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
 from ccstereo.media.sound import read_channels, read_mono
 from ccstereo.media.soundfiles import SoundWriter
@@ -22,5 +23,6 @@ __all__ = [
     "probe",
     "read_channels",
     "read_mono",
+    "read_pictures",
     "write_video",
 ]

@@ -60,6 +60,11 @@ class PictureTrack:
         """What was damaged and has been left out."""
         return self._damage.notes
 
+    @property
+    def time(self) -> Fraction:
+        """When the current picture is shown, in seconds of the file's own clock: at first, the first one."""
+        return self._time
+
     def close(self) -> None:
         """Release the file."""
         self._frames.close()
@@ -161,3 +166,27 @@ def orientation(frame: VideoFrame) -> tuple[bool, int, int]:
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return False, -1 if d < 0 else 1, -1 if a < 0 else 1
     return True, -1 if b < 0 else 1, -1 if c < 0 else 1
+
+
+def read_pictures(
+    path: str | Path, count: int, *, frame_rate: float, frame_size: tuple[int, int], threads: int = 0
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the pictures shown at k / frame_rate seconds after the first, k = 0 ... count - 1, whatever the sound is.
+
+    Args:
+        path: any video; the last picture stands past its end.
+        count: of pictures.
+        frame_rate: pictures a second, > 0.
+        frame_size: (height, width); their shape is not kept.
+        threads: that decode; 0 lets FFmpeg choose.
+
+    Raises:
+        MediaError: the file cannot be read or breaks off.
+    """
+    track = PictureTrack(Path(path), frame_size, threads)
+    try:
+        start, rate = track.time, Fraction(frame_rate).limit_denominator(1_000_000)
+        for index in range(count):
+            yield track.at(start + index / rate)
+    finally:
+        track.close()

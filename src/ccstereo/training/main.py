@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from ccstereo.errors import WeightsError
 from ccstereo.models import create_model, save_model
 from ccstereo.training.data import StageData
+from ccstereo.training.prepared import PreparedData, wants_prepared, without_stage_options
 from ccstereo.training.task import BinauralTask
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -24,6 +25,16 @@ class TrainCLI(LightningCLI):
         """Give the data module the model's name and configuration, and the run its seed."""
         parser.link_arguments("model.model", "data.model")
         parser.link_arguments("model.model_config", "data.model_config")
+
+
+class PreparedCLI(TrainCLI):
+    """Trains on recordings, which know nothing of a simulation's truth: its terms are left out of the objective."""
+
+    def before_instantiate_classes(self) -> None:
+        """Set the weights of the terms to nothing."""
+        weights = self.config[self.subcommand]["model"]["weights"]
+        for term in ("columns", "classes", "cells"):
+            weights[term] = 0.0
 
 
 class ExportWeights(Callback):
@@ -73,13 +84,16 @@ def train(arguments: Sequence[str]) -> None:
 
     Args:
         arguments: LightningCLI's `fit` arguments; `--config NAME` may name a config of the package
-            (`lite-stage`) as well as a file.
+            (`lite-stage`) as well as a file. With `--data.path` the data are a prepared set, else the stage.
     """
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
-    TrainCLI(
-        BinauralTask, StageData, args=["fit", *map(_known_config, arguments)], save_config_kwargs={"overwrite": True}
-    )
+    arguments = [_known_config(argument) for argument in arguments]
+    cli: type[TrainCLI] = TrainCLI
+    data: type[LightningDataModule] = StageData
+    if wants_prepared(arguments):
+        cli, data, arguments = PreparedCLI, PreparedData, without_stage_options(arguments)
+    cli(BinauralTask, data, args=["fit", *arguments], save_config_kwargs={"overwrite": True})
 
 
 def _known_config(argument: str) -> str:

@@ -1,0 +1,242 @@
+"""`ccstereo prepare`: raw data sets, or anyone's own videos, brought into the one prepared layout."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ccstereo.cli.options import Parser, Subparsers, count
+from ccstereo.errors import DatasetError
+
+if TYPE_CHECKING:
+    from ccstereo.datasets.layout import ClipRow, SetInfo, Unused
+    from ccstereo.datasets.prepare import Report, Source, Splits, Worker
+
+EXAMPLES = """examples:
+  ccstereo prepare folder my-videos/ -o prepared/mine           any videos with stereo sound
+  ccstereo prepare fairplay FAIR-Play/ -o prepared/fairplay     FAIR-Play, downloaded before
+  ccstereo prepare music videos/ --ids ids.txt -o prepared/music
+  ccstereo prepare --check prepared/mine                        read it all and tell what is wrong
+  ccstereo train --config lite-stage --data.path prepared/mine  what it is for
+
+A run that was stopped goes on where it was when the same command is given again, and ends with the same files.
+What could not be used is listed at the end and in unused.jsonl. The layout is described in docs/data/layout.md.
+"""
+FOLDER_EXAMPLES = """examples:
+  ccstereo prepare folder my-videos/ -o prepared/mine
+  ccstereo prepare folder my-videos/ -o prepared/mine --jobs 8 --seconds 5
+"""
+FAIRPLAY_EXAMPLES = """examples:
+  ccstereo prepare fairplay FAIR-Play/ -o prepared/fairplay
+  ccstereo prepare fairplay FAIR-Play/ -o prepared/fairplay --splits five/     with split1/train.txt and so on
+  ccstereo prepare fairplay FAIR-Play/ -o prepared/fairplay --download         fetches 109 GB into FAIR-Play/ first
+"""
+MUSIC_EXAMPLES = """examples:
+  ccstereo prepare music videos/ --ids ids.txt -o prepared/music
+  ccstereo prepare music videos/ --ids MUSIC21_solo_videos.json -o prepared/music --jobs 8
+"""
+SHOWN = 20  # of the clips that could not be used, in the report on the screen
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand and, under it, one for every kind of set."""
+    from ccstereo.cli.prepare_yt360 import add_yt360  # which takes add_set and run_prepare from here
+
+    parser = commands.add_parser(
+        "prepare",
+        help="bring videos or a data set into the layout that is trained on",
+        description="Bring videos or a data set into one layout: 16 kHz stereo sound, 10 pictures a second, a table.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--check", type=Path, metavar="DIR", help="check a prepared set, and do nothing else")
+    sets = parser.add_subparsers(title="sets", metavar="SET", parser_class=Parser)
+    _add_folder(sets)
+    _add_fairplay(sets)
+    _add_music(sets)
+    add_yt360(sets)
+    parser.set_defaults(run=lambda options: check(options, parser))
+
+
+def add_set(sets: Subparsers, name: str, about: str, epilog: str, run: Callable[[argparse.Namespace], int]) -> Parser:
+    """Add a kind of set with the options that all have: -o, --jobs, --quiet."""
+    parser = sets.add_parser(
+        name, help=about, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the prepared set")
+    cores = os.cpu_count() or 1
+    parser.add_argument(
+        "--jobs", type=count, default=cores, metavar="N", help="processes (default: the cores, %(default)s)"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_folder(sets: Subparsers) -> None:
+    parser = add_set(
+        sets, "folder", "Any folder of videos; those with true stereo sound are used.", FOLDER_EXAMPLES, folder
+    )
+    parser.add_argument("input", type=Path, metavar="DIR", help="folder of videos, in any folders within")
+    parser.add_argument("--seconds", type=count, default=10, metavar="S", help="length of a clip (default: 10)")
+
+
+def _add_fairplay(sets: Subparsers) -> None:
+    about = "FAIR-Play: binaural_audios/ with videos/ or extracted frames/, and its splits."
+    parser = add_set(sets, "fairplay", about, FAIRPLAY_EXAMPLES, fairplay)
+    parser.add_argument("input", type=Path, metavar="RAW", help="folder of the raw data")
+    help_splits = "folder of splits, each a folder of {train,val,test}.h5 or .txt (default: RAW/splits)"
+    parser.add_argument("--splits", type=Path, action="append", metavar="DIR", help=help_splits)
+    parser.add_argument("--download", action="store_true", help="first fetch what is missing; goes on after a stop")
+    parser.add_argument("--base-url", metavar="URL", help="where the archives are, if not at their publisher")
+
+
+def _add_music(sets: Subparsers) -> None:
+    parser = add_set(
+        sets, "music", "MUSIC-Stereo: a folder of downloaded videos and a list of ids.", MUSIC_EXAMPLES, music
+    )
+    parser.add_argument("input", type=Path, metavar="VIDEOS", help="folder of <id>.mp4 and the like")
+    parser.add_argument("--ids", type=Path, required=True, metavar="LIST", help="an id a line, or MUSIC's JSON")
+
+
+def folder(options: argparse.Namespace) -> int:
+    """Prepare any folder of videos, and warn where the sound is ordinary stereo."""
+    from ccstereo.datasets.folder import folder_set, folder_splits
+
+    sources, worker, info = folder_set(options.input, options.seconds)
+    report = run_prepare(options, sources, worker, info, folder_splits)
+    _warn_of_ordinary(report.rows)
+    return 0
+
+
+def fairplay(options: argparse.Namespace) -> int:
+    """Prepare FAIR-Play, downloaded first if that is asked for."""
+    from ccstereo.datasets.fairplay import ARCHIVES, BASE_URL, CLIPS, fairplay_set, fairplay_splits, only_present
+
+    if options.download:
+        from ccstereo.datasets.download import fetch_archives, space_needed
+
+        waiting = [item for item in ARCHIVES if not (options.input / f".{item.name}.unpacked").exists()]
+        _say(
+            options, f"{options.input}: download and unpacking take up to {space_needed(waiting, options.input):.0f} GB"
+        )
+        with _bar(options, "B", "download") as progress:
+            fetch_archives(ARCHIVES, options.base_url or BASE_URL, options.input, progress)
+    sources, missing, worker, info = fairplay_set(options.input)
+    splits, faulty = fairplay_splits(options.splits or [options.input / "splits"])
+    report = run_prepare(options, sources, worker, info, only_present(splits), [*missing, *faulty])
+    if len(report.rows) != CLIPS:
+        _say(options, f"note: {len(report.rows)} clips; the whole of FAIR-Play has {CLIPS}")
+    if not report.splits:
+        _say(options, "note: no split was found; give a folder of them with --splits")
+    return 0
+
+
+def music(options: argparse.Namespace) -> int:
+    """Prepare MUSIC-Stereo."""
+    from ccstereo.datasets.music import music_set, music_splits
+
+    sources, missing, worker, info = music_set(options.input, options.ids)
+    report = run_prepare(options, sources, worker, info, music_splits, missing)
+    _warn_of_ordinary(report.rows)
+    return 0
+
+
+def run_prepare(
+    options: argparse.Namespace,
+    sources: "Sequence[Source]",
+    worker: "Worker",
+    info: "SetInfo",
+    splits: "Callable[[list[ClipRow]], Splits]",
+    rejected: "Sequence[Unused]" = (),
+) -> "Report":
+    """Prepare with a progress bar, and report what was made and what could not be used."""
+    from ccstereo.datasets.prepare import prepare
+
+    with _bar(options, "file", info.name) as progress:
+        report = prepare(
+            sources,
+            worker,
+            options.output,
+            info,
+            jobs=options.jobs,
+            splits=splits,
+            rejected=rejected,
+            progress=progress,
+        )
+    hours = sum(row.duration for row in report.rows) / 3600
+    again = f", {report.done_before} of {len(sources)} files done before" if report.done_before else ""
+    _say(options, f"{options.output}: {len(report.rows)} clips, {hours:.2f} h{again}")
+    for name, checksum in report.splits.items():
+        sizes = "/".join(
+            str(_lines(options.output / "splits" / name / f"{part}.txt")) for part in ("train", "val", "test")
+        )
+        _say(options, f"split {name}: train/val/test {sizes}, sha256 {checksum}")
+    if report.unused:
+        _say(options, f"{len(report.unused)} could not be used; all are in {options.output / 'unused.jsonl'}:")
+        for item in report.unused[:SHOWN]:
+            _say(options, f"  {item.source}{f' ({item.part})' if item.part else ''}: {item.reason}")
+        if len(report.unused) > SHOWN:
+            _say(options, f"  and {len(report.unused) - SHOWN} more")
+    return report
+
+
+def check(options: argparse.Namespace, parser: Parser) -> int:
+    """Check a prepared set; status 1 if anything is wrong with it."""
+    if options.check is None:
+        parser.error("name a kind of set to prepare, or --check DIR")
+    from ccstereo.datasets.check import check_set
+
+    with _bar(argparse.Namespace(quiet=False), "clip", "check") as progress:
+        faults = check_set(options.check, progress)
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise DatasetError(f"{options.check}: {len(faults)} fault{'s' * (len(faults) > 1)} found")
+    print(f"{options.check}: whole")
+    return 0
+
+
+def _warn_of_ordinary(rows: "list[ClipRow]") -> None:
+    from ccstereo.datasets.folder import ordinary_sources
+
+    found = ordinary_sources(rows)
+    if found:
+        names = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
+        sources = len({row.source for row in rows})
+        print(
+            f"warning: {len(found)} of {sources} files sound like ordinary stereo, not binaural: hardly anything "
+            f"reaches one channel later than the other ({names}); a model learns panning from them",
+            file=sys.stderr,
+        )
+
+
+class _bar:
+    """A progress bar for functions that report what is done and how much there is; 0 means unknown."""
+
+    def __init__(self, options: argparse.Namespace, unit: str, name: str) -> None:
+        from tqdm import tqdm
+
+        hidden = True if options.quiet else None
+        self.bar = tqdm(unit=unit, desc=name, disable=hidden, leave=False, unit_scale=unit == "B")
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        return self.update
+
+    def update(self, done: int, total: int) -> None:
+        self.bar.total = total or None
+        self.bar.update(done - self.bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+
+def _say(options: argparse.Namespace, line: str) -> None:
+    if not options.quiet:
+        print(line)
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines())

@@ -1,0 +1,101 @@
+"""Cutting a video with stereo sound into clips of the prepared layout, in the memory of one clip."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from ccstereo.datasets.layout import FRAME_RATE, FRAME_SIZE, SAMPLE_RATE, Clip, clip_id, encode_jpeg, frame_count
+from ccstereo.media import AudioChunk, MediaReader
+
+VIDEO_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        "mp4",
+        "m4v",
+        "mov",
+        "mkv",
+        "webm",
+        "avi",
+        "flv",
+        "wmv",
+        "mpg",
+        "mpeg",
+        "ts",
+        "mts",
+        "m2ts",
+        "3gp",
+        "ogv",
+    )
+)
+
+
+def resample(sound: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    """Bring (T, C) sound to 16 kHz; sound that is there already is not touched."""
+    if sample_rate == SAMPLE_RATE:
+        return sound
+    return np.asarray(soxr.resample(sound, sample_rate, SAMPLE_RATE), dtype=np.float32)
+
+
+def fit_pictures(pictures: list[bytes], samples: int) -> list[bytes]:
+    """Give a clip of so many samples its number of pictures: the last one is repeated, those past the end dropped."""
+    wanted = frame_count(samples)
+    return (pictures + pictures[-1:] * (wanted - len(pictures)))[:wanted]
+
+
+def cut_video(path: Path, key: str, seconds: int = 10, least: float = 1.0) -> Iterator[Clip]:
+    """Cut a video into clips, one after the other.
+
+    Args:
+        path: any video with two channels of sound.
+        key: of the source; clip number n begins at n * seconds.
+        seconds: length of a clip.
+        least: seconds that the last, shorter one must have, or it is left out.
+
+    Raises:
+        MediaError: the file cannot be read, breaks off, or its sound is not stereo.
+    """
+    length = seconds * SAMPLE_RATE
+    sound = np.zeros((0, 2), np.float32)
+    pictures: list[bytes] = []
+    number = 0
+    for chunk, jpegs in _at_layout_rates(path):
+        sound = np.concatenate([sound, chunk])
+        pictures += jpegs
+        while len(sound) >= length and len(pictures) >= seconds * FRAME_RATE:
+            yield Clip(
+                clip_id(key, number), sound[:length].T, pictures[: seconds * FRAME_RATE], number * float(seconds)
+            )
+            sound, pictures = sound[length:], pictures[seconds * FRAME_RATE :]
+            number += 1
+    if len(sound) >= least * SAMPLE_RATE and pictures:
+        last = fit_pictures(pictures, min(len(sound), length))
+        yield Clip(clip_id(key, number), sound[:length].T, last, number * float(seconds))
+
+
+def _at_layout_rates(path: Path) -> Iterator[tuple[NDArray[np.float32], list[bytes]]]:
+    """Stretches of a second or so of sound (T, 2) at 16 kHz with the JPEG pictures that came before its end."""
+    with MediaReader(path, frame_rate=FRAME_RATE, frame_size=FRAME_SIZE, channels=2, threads=1) as reader:
+        stream = soxr.ResampleStream(reader.sample_rate, SAMPLE_RATE, 2, dtype="float32")
+        same = reader.sample_rate == SAMPLE_RATE
+        pictures: list[bytes] = []
+        blocks: list[NDArray[np.float32]] = []
+        held = 0
+        shown: NDArray[np.uint8] | None = None
+        jpeg = b""
+        for chunk in reader:
+            if isinstance(chunk, AudioChunk):
+                blocks.append(chunk.samples)
+                held += len(chunk.samples)
+            else:
+                if chunk.picture is not shown:  # a picture that stays is encoded once
+                    shown, jpeg = chunk.picture, encode_jpeg(chunk.picture)
+                pictures.append(jpeg)
+            if held >= reader.sample_rate:
+                block = np.concatenate(blocks)
+                yield (block if same else stream.resample_chunk(block)), pictures
+                pictures, blocks, held = [], [], 0
+        block = np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
+        yield (block if same else stream.resample_chunk(block, last=True)), pictures

@@ -1,0 +1,111 @@
+"""What kind of two-channel sound a recording is: equal channels, ordinary stereo, or with delays between ears."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from ccstereo.media.remix import KeepChannels
+from ccstereo.media.sound import SoundTrack
+
+MONO = 1e-3  # RMS of left - right over that of left + right, up to which the channels count as equal (-60 dB)
+COMPARED = (
+    8_000  # Hz, the rate at which they are: above 4 kHz, AAC gives both channels of a mono sound noise of their own
+)
+SILENT = 1e-4  # RMS of one channel over that of the other, up to which it counts as silent (-80 dB)
+ORDINARY = 0.1  # share of delayed sound below which a file counts as ordinary stereo
+
+_WINDOW = 0.032  # seconds
+_GROUP = 16  # windows, half overlapping, over which coherence is measured
+_BAND = (200.0, 800.0)  # Hz: below, everything is in phase; above, the phase of a head's longest delay wraps
+_COHERENCE = 0.95  # of a cell in which one source prevails
+_DELAYS = (5e-5, 1e-3)  # seconds: more than 5 degrees off the middle, no more than a head and a margin
+
+
+@dataclass(frozen=True)
+class Balance:
+    """RMS below 4 kHz of the left and right channel, of their difference and their sum."""
+
+    left: float
+    right: float
+    difference: float
+    mixture: float
+
+    @property
+    def fault(self) -> str | None:
+        """Why the sound is not true stereo, None if it is."""
+        low, high = sorted((self.left, self.right))
+        if high == 0:
+            return "its sound is silent"
+        if self.difference <= MONO * self.mixture:
+            return "its two channels are equal: mono in a stereo track"
+        if low <= SILENT * high:
+            return f"its {'left' if self.left < self.right else 'right'} channel is silent"
+        return None
+
+
+def balance(blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> Balance:
+    """Measure the levels of sound that comes in blocks (T, 2), one after the other."""
+    sums, samples = np.zeros(4), 0
+    stream = soxr.ResampleStream(sample_rate, COMPARED, 2, dtype="float32")
+    for block in chain(blocks, [np.zeros((0, 2), np.float32)]):
+        low = stream.resample_chunk(block, last=len(block) == 0) if sample_rate > COMPARED else block
+        left, right = low.T.astype(np.float64)
+        sums += [np.square(x).sum() for x in (left, right, left - right, left + right)]
+        samples += len(low)
+    return Balance(*(float(x) for x in np.sqrt(sums / max(1, samples))))
+
+
+def file_balance(path: Path) -> Balance:
+    """Measure the levels of a two-channel file, in bounded memory, without decoding its pictures.
+
+    Raises:
+        MediaError: the file cannot be read, or its sound has not two channels.
+    """
+    with closing(SoundTrack(path, KeepChannels(path, 2))) as track:
+        return balance((block for block in track.blocks() if len(block)), track.sample_rate)
+
+
+def delayed_share(sound: NDArray[np.float32], sample_rate: int) -> float:
+    """Share of the sound between 200 and 800 Hz that reaches one channel later than the other, as it does two ears.
+
+    A sound that a mixing desk places between two channels reaches both at the same time, at different levels: where
+    one source prevails, the channels are in phase. Two ears, or two microphones apart, hear it with a delay of up to
+    0.8 ms: their phases differ in proportion to frequency. Cells of a quarter of a second and 31 Hz in which the
+    channels are coherent are weighed by their magnitude; those with a delay of 0.05 to 1 ms count.
+
+    This cannot tell a dummy head from two spaced microphones, and hears nothing in a source that stays in the middle.
+
+    Args:
+        sound: (2, T).
+        sample_rate: Hz.
+
+    Returns:
+        0 to 1; 0 for silence and sounds shorter than a quarter of a second.
+    """
+    window = round(_WINDOW * sample_rate)
+    hop = window // 2
+    groups = ((sound.shape[1] - window) // hop + 1) // _GROUP if sound.shape[1] >= window else 0
+    if groups == 0:
+        return 0.0
+    frequencies = np.fft.rfftfreq(window, 1 / sample_rate)
+    band = (frequencies >= _BAND[0]) & (frequencies <= _BAND[1])
+    pieces = np.lib.stride_tricks.sliding_window_view(sound, window, axis=1)[:, ::hop][:, : groups * _GROUP]
+    spectra = np.fft.rfft(pieces * np.hanning(window), axis=-1)[..., band]
+    left, right = spectra.reshape(2, groups, _GROUP, -1)  # (groups, windows, frequencies)
+    cross = (left * right.conj()).sum(1)
+    power = [np.square(np.abs(side)).sum(1) for side in (left, right)]
+    total = power[0] + power[1]
+    if total.max() <= 0:
+        return 0.0
+    coherent = np.abs(cross) >= _COHERENCE * np.sqrt(power[0] * power[1])
+    phase = np.abs(np.angle(cross))
+    delay = phase / (2 * np.pi * frequencies[band])
+    later = coherent & (delay >= _DELAYS[0]) & (delay <= _DELAYS[1]) & (phase < 0.9 * np.pi)
+    weight = np.sqrt(total) * (total > 1e-5 * total.max())
+    return float((weight * later).sum() / weight.sum())

@@ -1,0 +1,147 @@
+"""Windows of a prepared set for training and validation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped, unused-ignore]
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ccstereo.datasets.layout import PARTS
+from ccstereo.datasets.prepared import PreparedWindows
+from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.errors import DatasetError
+from ccstereo.models import create_model
+from ccstereo.training.data import FreshSampler
+
+STAGE_ONLY = frozenset({"folder", "sofa", "drawn_share", "mix"})  # options of StageData that recordings have not
+
+
+class PreparedData(LightningDataModule):
+    """Recorded clips, as `ccstereo prepare` writes them. They know no truth but the sound.
+
+    Args:
+        path: of the prepared set.
+        split: name of the split; None takes the only one.
+        train_part: part of the split to train on.
+        val_part: part of the split to validate on.
+        batch_size: windows a step.
+        epoch_size: windows between two validations; None takes one a clip.
+        validation_size: windows of a validation; None takes one a clip.
+        workers: processes that read windows.
+        seed: of the first window.
+        mirror: whether half of the training windows are mirrored, picture and ears.
+        model: registered name of the model that is trained; the command line takes it from the task.
+        model_config: what differs from the model's defaults; likewise.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        split: str | None = None,
+        train_part: str = "train",
+        val_part: str = "val",
+        batch_size: int = 32,
+        epoch_size: int | None = None,
+        validation_size: int | None = None,
+        workers: int = 1,
+        seed: int = 0,
+        mirror: bool = True,
+        model: str = "ccstereo",
+        model_config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.path = path
+        self.split = split
+        self.parts = (train_part, val_part)
+        self.batch_size = batch_size
+        self.epoch_size = epoch_size
+        self.validation_size = validation_size
+        self.workers = workers
+        self.seed = seed
+        self.mirror = mirror
+        self.config = create_model(model, **(model_config or {})).config
+        self.validation_names = ["clips"]
+        self.labels: list[str] = []  # recordings tell nobody what sounds where
+
+    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature
+        """Read the table and the split.
+
+        Raises:
+            DatasetError: there is no such set or split, a part is empty, or there are several splits to choose from.
+        """
+        prepared = PreparedSet(self.path)
+        split = self.split or _only_split(prepared)
+        clips = [prepared.part(split, part) for part in self.parts]
+        for part, names in zip(self.parts, clips, strict=True):
+            if not names:
+                choice = f"prepare more videos, or choose another of {', '.join(PARTS)}"
+                raise DatasetError(f"{self.path}: the part {part} of split {split} is empty; {choice}")
+        train, val = clips
+        size = max(self.batch_size, len(train)) if self.epoch_size is None else self.epoch_size
+        self.training = PreparedWindows(prepared, train, self.config, size, self.seed, vary=True, mirror=self.mirror)
+        self.validation = PreparedWindows(prepared, val, self.config, self.validation_size, 1_000_003, vary=False)
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Fresh windows every epoch."""
+        return DataLoader(
+            self.training,
+            self.batch_size,
+            sampler=FreshSampler(len(self.training)),
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            prefetch_factor=8 if self.workers else None,
+            drop_last=True,
+        )
+
+    def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
+        """The same windows at every validation."""
+        return [DataLoader(self.validation, min(50, self.batch_size))]
+
+
+def wants_prepared(arguments: Sequence[str]) -> bool:
+    """Whether the arguments of a training, or a config they name, give the path of a prepared set."""
+    given = any(argument.split("=")[0] == "--data.path" for argument in arguments)
+    return given or any("path" in _data_section(config) for _, config in _configs(arguments))
+
+
+def without_stage_options(arguments: Sequence[str]) -> list[str]:
+    """Put configs in place of their names, less the options that only simulated scenes have.
+
+    So a config that was written for the stage can be used with recordings.
+    """
+    result = list(arguments)
+    for place, config in _configs(arguments):
+        data = _data_section(config)
+        kept = {name: value for name, value in data.items() if name not in STAGE_ONLY}
+        flag = "--config=" if arguments[place].startswith("--config=") else ""
+        result[place] = flag + yaml.safe_dump(config | ({"data": kept} if "data" in config else {}), sort_keys=False)
+    return result
+
+
+def _configs(arguments: Sequence[str]) -> list[tuple[int, dict[str, Any]]]:
+    """Places among the arguments that name a config, and what it holds."""
+    found = []
+    for place, argument in enumerate(arguments):
+        follows = place > 0 and arguments[place - 1] in ("--config", "-c")
+        path = Path(argument.removeprefix("--config=")) if follows or argument.startswith("--config=") else None
+        if path is not None and path.is_file():
+            content = yaml.safe_load(path.read_text())
+            if isinstance(content, dict):
+                found.append((place, content))
+    return found
+
+
+def _data_section(config: dict[str, Any]) -> dict[str, Any]:
+    section = config.get("data")
+    return section if isinstance(section, dict) else {}
+
+
+def _only_split(prepared: PreparedSet) -> str:
+    names = prepared.splits()
+    if len(names) != 1:
+        known = ", ".join(names) or "none"
+        raise DatasetError(f"{prepared.folder}: has {len(names)} splits ({known}); choose one with --data.split")
+    return names[0]

@@ -1,0 +1,204 @@
+"""Any folder of videos, through the real command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ccstereo.cli.main import main
+from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.media import read_channels, write_video
+
+VIDEOS = 9
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory, make_video) -> Path:
+    """Nine good videos, a truncated one, one of one channel, one of equal channels, one half silent, and a text."""
+    folder = tmp_path_factory.mktemp("videos")
+    for number in range(VIDEOS):
+        make_video(folder / "day 1" / f"{number}.mp4", 2.5, "panned" if number == 8 else "binaural", number)
+    whole = make_video(folder / "cut.mp4", 3.0).read_bytes()
+    (folder / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
+    for kind in ("one", "equal", "left"):
+        make_video(folder / f"{kind}.mp4", 1.0, kind)
+    (folder / "page.mp4").write_text("<html>not found</html>")
+    make_video(folder / "day 1" / "0.mkv", 1.0)
+    (folder / "notes.txt").write_text("not a video")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prepared(videos, tmp_path_factory) -> Path:
+    """What one process makes of them."""
+    output = tmp_path_factory.mktemp("prepared") / "set"
+    assert main(["prepare", "folder", str(videos), "-o", str(output), "--seconds", "1", "--jobs", "1"]) == 0
+    return output
+
+
+def command(videos: Path, output: Path, jobs: int) -> list[str]:
+    arguments = ["prepare", "folder", str(videos), "-o", str(output), "--seconds", "1", "--jobs", str(jobs)]
+    return [sys.executable, "-m", "ccstereo", *arguments]
+
+
+def test_what_is_used_and_what_is_not(prepared: Path) -> None:
+    made = PreparedSet(prepared)
+    assert len({row.source for row in made.clips.values()}) == VIDEOS  # day 1/0.mkv comes before day 1/0.mp4
+    lengths = sorted({row.duration for row in made.clips.values()})
+    assert lengths == [1.0]  # the half second at the end of each is too short
+    unused = {}
+    for line in (prepared / "unused.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        unused[row["source"]] = row["reason"]
+    assert set(unused) == {"cut", "one", "equal", "left", "page", next(k for k in unused if k.startswith("day-1-0"))}
+    assert "moov" in unused["cut"] or "cut off" in unused["cut"]
+    assert "1 channel, not 2" in unused["one"]
+    assert "channels are equal" in unused["equal"]
+    assert "right channel is silent" in unused["left"]
+    assert "text file" in unused["page"]
+
+
+def test_clips_are_the_video(prepared: Path, videos: Path) -> None:
+    made = PreparedSet(prepared)
+    source, rate = read_channels(videos / "day 1" / "3.mp4", 2)
+    ids = [row.id for row in made.clips.values() if row.source.startswith("day-1-3")]
+    sound = np.concatenate([made.sound(name) for name in ids], axis=1)
+    assert rate == 16_000
+    np.testing.assert_allclose(sound, source.T[:, : sound.shape[1]], atol=2 / 32768)
+    assert [made.clips[name].start for name in ids] == [0.0, 1.0]
+    levels = [float(made.frame(name, k).mean()) for name in ids for k in range(10)]
+    np.testing.assert_allclose(levels, (10 * np.arange(20) + 20) % 200, atol=3)
+
+
+def test_the_split_is_by_file(prepared: Path) -> None:
+    made = PreparedSet(prepared)
+    parts = {part: made.part("default", part) for part in ("train", "val", "test")}
+    sources = {part: {made.clips[name].source for name in names} for part, names in parts.items()}
+    assert [len(sources[part]) for part in parts] == [7, 1, 1]
+    assert sum(map(len, parts.values())) == len(made.clips) == len(set().union(*parts.values()))
+    assert len(set().union(*sources.values())) == VIDEOS
+
+
+def test_report(videos: Path, prepared: Path, capsys, tree) -> None:
+    """Said again when there is nothing to do; the panned file is warned of; the files stay as they are."""
+    before = tree(prepared)
+    assert main(["prepare", "folder", str(videos), "-o", str(prepared), "--seconds", "1", "--jobs", "2"]) == 0
+    out, error = capsys.readouterr()
+    assert f"{len(PreparedSet(prepared).clips)} clips" in out
+    assert "done before" in out
+    assert "sha256" in out
+    assert "could not be used" in out
+    assert "right channel is silent" in out
+    assert "warning: 1 of 9 files sound like ordinary stereo" in error
+    assert "day-1-8" in error
+    assert tree(prepared) == before
+    assert main(["prepare", "--check", str(prepared)]) == 0
+
+
+def test_the_same_bytes_with_several_processes(videos: Path, prepared: Path, tmp_path: Path, tree) -> None:
+    subprocess.run(command(videos, tmp_path / "set", 3), check=True, capture_output=True)
+    assert tree(tmp_path / "set") == tree(prepared)
+
+
+def test_the_same_bytes_after_a_kill(videos: Path, prepared: Path, tmp_path: Path, tree) -> None:
+    output = tmp_path / "set"
+    journal = output / "journal.jsonl"
+    run = subprocess.Popen(command(videos, output, 2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not (journal.exists() and journal.read_text().count("\n") >= 3):
+        assert run.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    children = subprocess.run(["pgrep", "-P", str(run.pid)], capture_output=True, text=True).stdout.split()
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert not (output / "dataset.json").exists()
+    while any(alive(int(child)) for child in children):  # its processes end with it
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    with pytest.raises(SystemExit):
+        main(["prepare", "folder", str(videos)])
+    assert main(["prepare", "--check", str(output)]) == 1
+    done = subprocess.run(command(videos, output, 2), check=True, capture_output=True, text=True).stdout
+    assert "done before" in done
+    assert tree(output) == tree(prepared)
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked after does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_check_finds_what_is_wrong(videos: Path, prepared: Path, tmp_path: Path, capsys) -> None:
+    subprocess.run(["cp", "-r", prepared, tmp_path / "set"], check=True)
+    made = PreparedSet(tmp_path / "set")
+    first, second, third, fourth = list(made.clips)[:4]
+    data = bytearray(made.sound_path(first).read_bytes())
+    data[1000] ^= 1
+    made.sound_path(first).write_bytes(data)
+    made.frames_path(second).write_bytes(made.frames_path(second).read_bytes()[:-1])
+    made.sound_path(third).unlink()
+    (made.folder / "sound" / "stray.wav").write_bytes(b"")
+    train = made.folder / "splits" / "default" / "train.txt"
+    train.write_text(train.read_text() + made.part("default", "val")[0] + "\n")
+    capsys.readouterr()
+    assert main(["prepare", "--check", str(made.folder)]) == 1
+    out, error = capsys.readouterr()
+    for words in (f"{first}.wav: has another checksum", f"{second}.mjpeg: is cut off", f"{third}.wav: cannot be read"):
+        assert words in out
+    assert "stray.wav" in out
+    assert "twice or in two parts" in out
+    assert fourth not in out
+    assert error.count("\n") == 1
+    made.frames_path(second).unlink()
+    made.sound_path(first).unlink()
+    assert main(["prepare", "folder", str(videos), "-o", str(made.folder), "--seconds", "1", "--jobs", "1"]) == 0
+    assert main(["prepare", "--check", str(made.folder)]) == 0
+
+
+def test_sound_at_another_rate_and_long_pictures(tmp_path: Path) -> None:
+    """44.1 kHz sound keeps its length and place; pictures that end early stand to the end."""
+    rate = 44_100
+    time_ = np.arange(round(2.2 * rate)) / rate
+    sound = np.stack([0.5 * np.sin(2 * np.pi * 440 * time_), 0.5 * np.sin(2 * np.pi * 440 * time_ + 0.5)])
+    frames = np.full((18, 48, 96, 3), 99, np.uint8)
+    (tmp_path / "in").mkdir()
+    write_video(tmp_path / "in" / "a.mp4", frames, sound.astype(np.float32), sample_rate=rate)
+    assert main(["prepare", "folder", str(tmp_path / "in"), "-o", str(tmp_path / "set"), "--jobs", "1", "-q"]) == 0
+    made = PreparedSet(tmp_path / "set")
+    (row,) = made.clips.values()
+    assert (row.samples, row.frames) == (35_200, 22)
+    at = np.arange(4000, 30_000) / 16_000
+    np.testing.assert_allclose(made.sound(row.id)[0, 4000:30_000], 0.5 * np.sin(2 * np.pi * 440 * at), atol=0.03)
+
+
+def test_errors_are_one_line(tmp_path: Path, capsys, make_video) -> None:
+    (tmp_path / "empty").mkdir()
+    make_video(tmp_path / "mono" / "a.mp4", 1.0, "one")
+    output = ["-o", str(tmp_path / "set"), "--jobs", "1"]
+    for folder, words in [("none", "no such folder"), ("empty", "no video"), ("mono", "1 channel, not 2")]:
+        assert main(["prepare", "folder", str(tmp_path / folder), *output]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith("ccstereo: error: ")
+        assert words in error
+        assert error.count("\n") == 1
+
+
+def test_real_videos(shared: Path, tmp_path: Path, capsys) -> None:
+    assert main(["prepare", "folder", str(shared / "media"), "-o", str(tmp_path / "set"), "--jobs", "1"]) == 0
+    out, error = capsys.readouterr()
+    made = PreparedSet(tmp_path / "set")
+    assert {row.source for row in made.clips.values()} == {"nasa_13013"}
+    assert "big_buck_bunny_30s: " in out
+    assert "6 channels, not 2" in out
+    assert "ordinary stereo" in error
+    assert main(["prepare", "--check", str(tmp_path / "set")]) == 0
