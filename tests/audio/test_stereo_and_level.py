@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccstereo.audio import apply_mask, istft, level_gain, mix_and_difference, rms, stft, to_binaural
@@ -61,6 +61,7 @@ class TestMask:
 
 class TestLevel:
     @given(loudness=st.floats(0.01, 1_000), target=st.floats(0.01, 1))
+    @settings(deadline=None)
     def test_every_audible_window_reaches_the_target(self, loudness, target):
         mix = loudness * torch.randn(3, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
         gain = level_gain(mix, target)

@@ -10,6 +10,7 @@ SIZES = st.integers(1, 60).flatmap(lambda window: st.tuples(st.just(window), st.
 
 
 @given(length=st.integers(1, 2_000), sizes=SIZES)
+@settings(deadline=None)
 def test_windows_cover_the_signal_and_none_is_spare(length, sizes):
     window, hop = sizes
     count = window_count(length, window, hop)
@@ -31,6 +32,7 @@ def test_windows_that_leave_gaps_are_refused(window, hop):
     start=st.integers(0, 10**8), window=st.integers(1_600, 48_000), rate=st.sampled_from([16_000, 44_100]),
     frame_rate=st.sampled_from([10.0, 25.0, 29.97]),
 )  # fmt: skip
+@settings(deadline=None)
 def test_the_frame_is_the_nearest_to_the_middle(start, window, rate, frame_rate):
     centre = (start + window / 2) / rate
     index = frame_index(start, window, rate, frame_rate)

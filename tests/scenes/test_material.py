@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -43,6 +43,7 @@ def prints(material: Material) -> set[bytes]:
 
 class TestSplits:
     @given(names=NAMES, data=st.data())
+    @settings(deadline=None)
     def test_every_name_has_one_side_whatever_the_order(self, names, data):
         sides = {split: split_of(names, split) for split in SPLITS}
         assert sorted(name for side in sides.values() for name in side) == sorted(names)

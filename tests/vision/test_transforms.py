@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -45,6 +45,7 @@ class TestResize:
 
 class TestCrops:
     @given(outer=SIDES, data=st.data())
+    @settings(deadline=None)
     def test_corners_touch_their_edges_and_the_centre_its_middle(self, outer, data):
         inner = tuple(data.draw(st.integers(1, side)) for side in outer)
         for crop in T.CROPS:
@@ -111,6 +112,7 @@ class TestJitter:
             assert abs(mine.numpy().astype(int) - grey).max() <= 1
 
     @given(saturation=st.floats(0.7, 1.3), seed=st.integers(0, 50))
+    @settings(deadline=None)
     def test_saturation_keeps_luminance_and_scales_colour(self, saturation, seed):
         generator = torch.Generator().manual_seed(seed)
         frames = torch.randint(90, 160, (1, 3, 6, 6), dtype=torch.uint8, generator=generator)  # nothing clips
