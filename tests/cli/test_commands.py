@@ -95,7 +95,7 @@ def test_demo(tmp_path: Path, capsys) -> None:
     )
     assert predicted["STFT"] < 0.8 * mono["STFT"]
     assert predicted["SNR"] > mono["SNR"] + 1
-    files = ["binaural.mp4", "mono.wav", "predicted.wav", "scene.mp4", "truth.wav"]
+    files = ["binaural.mp4", "mono.wav", "predicted.wav", "scene.mp4", "scene.png", "truth.wav"]
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == files
     truth, rate = soundfile.read(tmp_path / "demo" / "truth.wav")
     assert (rate, truth.shape) == (16_000, (160_000, 2))

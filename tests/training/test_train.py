@@ -138,7 +138,7 @@ def test_train_resume_and_use(tmp_path: Path, monkeypatch, clip: Path) -> None:
     assert main(["train", *TINY, "--trainer.max_steps", "4", "--ckpt_path", "last"]) == 0
     last = torch.load("runs/lite-stage/last.ckpt", weights_only=False)
     assert last["global_step"] == 4
-    assert last["epoch"] == first["epoch"] + 1
+    assert last["epoch"] > first["epoch"]
     assert load_model("runs/lite-stage/weights").name == "ccstereo-lite"
     assert main(["binauralize", str(clip), "-o", "out.mp4", "--weights", "runs/lite-stage/weights", "-q"]) == 0
     export_checkpoint("runs/lite-stage/last.ckpt", "half", half=True)

@@ -8,9 +8,10 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from ccstereo.audio import istft, mix_and_difference, stft, to_binaural
+from ccstereo.errors import WeightsError
 from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
 from ccstereo.metrics import functional as metrics
-from ccstereo.models import create_model
+from ccstereo.models import BinauralModel, create_model, load_model
 from ccstereo.training.truth import TruthHeads
 from ccstereo.vision.transforms import jitter, normalize
 
@@ -46,6 +47,7 @@ class BinauralTask(LightningModule):
     Args:
         model: registered name.
         model_config: what differs from the model's defaults.
+        init: weights to start from, as `ccstereo.load_model` takes them; None draws random ones.
         weights: of the objective's terms.
         learning_rate: of everything but the image encoder.
         visual_learning_rate: of the image encoder.
@@ -60,6 +62,7 @@ class BinauralTask(LightningModule):
         self,
         model: str = "ccstereo",
         model_config: dict[str, Any] | None = None,
+        init: str | None = None,
         weights: ObjectiveWeights = ObjectiveWeights(),
         learning_rate: float = 5e-4,
         visual_learning_rate: float = 5e-5,
@@ -73,6 +76,8 @@ class BinauralTask(LightningModule):
         self.save_hyperparameters()
         self.model_name = model
         self.model = create_model(model, **(model_config or {}))
+        if init is not None:
+            start_from(self.model, init)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
         self.weights = weights
         self.learning_rate = learning_rate
@@ -161,10 +166,13 @@ class BinauralTask(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Adam with a rate of its own for the image encoder, decaying polynomially over all steps."""
-        visual = set(self.model.visual.parameters())
+        visual = list(self.model.visual.parameters())
+        known = set(visual)
+        # Lists in the model's order, never sets: a resumed run finds its optimiser's state by position.
+        others = [parameter for parameter in self.parameters() if parameter not in known]
         groups = [
-            {"params": [p for p in self.parameters() if p not in visual], "lr": self.learning_rate},
-            {"params": list(visual), "lr": self.visual_learning_rate},
+            {"params": others, "lr": self.learning_rate},
+            {"params": visual, "lr": self.visual_learning_rate},
         ]
         optimizer = torch.optim.Adam(groups, betas=(0.9, 0.999), weight_decay=self.weight_decay)
         total = max(1, int(self.trainer.estimated_stepping_batches))
@@ -179,6 +187,18 @@ class BinauralTask(LightningModule):
     def _pictures(self, frames: Tensor) -> Tensor:
         factors = 1 + self.jitter_range * (2 * torch.rand(2, len(frames), device=frames.device) - 1)
         return normalize(jitter(frames, factors[0], factors[1])).contiguous(memory_format=torch.channels_last)
+
+
+def start_from(model: BinauralModel, weights: str) -> None:
+    """Copy weights into a model of the same configuration.
+
+    Raises:
+        WeightsError: they cannot be read, or belong to another architecture.
+    """
+    source = load_model(weights)
+    if source.config != model.config:
+        raise WeightsError(f"{weights}: its configuration differs from that of the model to be trained")
+    model.load_state_dict(source.state_dict())
 
 
 def _binaural_spec(mix_spec: Tensor, difference_spec: Tensor) -> Tensor:

@@ -1,0 +1,50 @@
+"""A scene at a glance: what is seen, and to which side it is heard."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = {"true": "#1b1b1b", "predicted": "#d1495b", "mono": "#8d99ae"}
+
+
+def plot_scene(frames: np.ndarray, curves: dict[str, np.ndarray], duration: float, columns: int = 4) -> "Figure":
+    """Draw frames of a scene above the level difference of the ears over time (the SPL curve of SAGM).
+
+    Args:
+        frames: (N, H, W, 3) uint8.
+        curves: name -> (M,) dB, left minus right, evenly spaced over the scene; "true", "predicted" and "mono" have
+            colours of their own.
+        duration: seconds.
+        columns: how many frames are shown.
+
+    Returns:
+        The figure; not shown, not registered with pyplot.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.6])
+    shown = np.linspace(0, len(frames) - 1, columns).round().astype(int)
+    for axes, index in zip(top.subplots(1, columns), shown, strict=True):
+        axes.imshow(frames[index])
+        axes.set_title(f"{index * duration / len(frames):.1f} s", fontsize=9)
+        axes.set_axis_off()
+    axes = bottom.subplots()
+    for name, curve in curves.items():
+        time = (np.arange(len(curve)) + 0.5) * duration / len(curve)
+        axes.plot(time, curve, label=name, color=COLOURS.get(name), linewidth=1.6)
+    axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    axes.set(xlabel="seconds", ylabel="louder right (dB) louder left", xlim=(0, duration))
+    axes.legend(frameon=False, ncols=len(curves), loc="upper right")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure
+
+
+def save_figure(figure: "Figure", path: str | Path) -> None:
+    """Write a figure as the file its suffix names."""
+    figure.savefig(path, dpi=120)
