@@ -3,6 +3,7 @@
 What files and lists say about their projection is often wrong, so the picture itself is asked first (see `seams.py`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -79,17 +80,20 @@ def detect_projection(path: str | Path) -> Detection:
         MediaError: the file cannot be read or has no picture that decodes.
     """
     path = Path(path)
+    height, width = _LOOK
+    pictures: list[Picture] = []
+    tagged: Projection | None = None
     with open_input(path) as container:
         stream = default_video(container)
         if stream is None:
             raise MediaError(f"{path}: has no video track; give a file with a picture")
         only(container, stream)
-        frames = _looks(container, stream)
-    if not frames:
+        for frame in _looks(container, stream):
+            if not pictures:
+                tagged = _tags(path, frame)
+            pictures.append(frame.reformat(width, height, "rgb24").to_ndarray().astype(np.float32))
+    if not pictures:
         raise MediaError(f"{path}: no picture decodes; get the file again")
-    tagged = _tags(path, frames[0])
-    height, width = _LOOK
-    pictures = [f.reformat(width, height, "rgb24").to_ndarray().astype(np.float32) for f in frames]
     seen, decided = judge(pictures, tagged)
     source: Literal["picture", "tags", "none"] = "picture" if decided else ("tags" if tagged else "none")
     return Detection(seen, tagged, source)
@@ -204,9 +208,8 @@ def _stereo(pictures: list[Picture], given: Stereo) -> Stereo:
     return given if given != "mono" and differences[given] < _OTHER else "mono"
 
 
-def _looks(container: InputContainer, stream: VideoStream) -> list[VideoFrame]:
+def _looks(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """A few pictures from all over the file; fewer where it is damaged."""
-    frames: list[VideoFrame] = []
     begin = (container.start_time or 0) / av.time_base
     length = (container.duration or 0) / av.time_base
     for k in range(_LOOKS):
@@ -217,8 +220,7 @@ def _looks(container: InputContainer, stream: VideoStream) -> list[VideoFrame]:
         except (av.FFmpegError, ValueError):
             continue
         if isinstance(frame, VideoFrame):
-            frames.append(frame)
-    return frames
+            yield frame
 
 
 def _tags(path: Path, frame: VideoFrame) -> Projection | None:

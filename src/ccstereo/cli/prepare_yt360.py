@@ -1,0 +1,71 @@
+"""`ccstereo prepare yt360`: 360 degree videos with ambisonic sound, rendered for two ears."""
+
+import argparse
+from pathlib import Path
+
+from ccstereo.cli.options import Subparsers, count
+from ccstereo.cli.prepare import add_set, run_prepare
+
+EXAMPLES = """examples:
+  ccstereo prepare yt360 videos/ --lists spatialaudiogen/meta/subsets --sofa CIPIC_subject_003.sofa -o prepared/yt360
+  ccstereo prepare yt360 videos/ --lists spatialaudiogen/meta/subsets --set yt-clean -o prepared/yt-clean
+  ccstereo prepare yt360 videos/ --lists meta/subsets --decoder magls --sofa KEMAR.sofa -o prepared/yt360-magls
+
+Videos are brought by you, named after their YouTube ids; see docs/data/yt360.md. The decoders are compared in
+docs/ambisonics.md.
+"""
+
+
+def add_yt360(sets: Subparsers) -> None:
+    """Add the kind of set."""
+    about = "YT-MUSIC, YT-CLEAN, YT-ALL and REC-STREET: 360 degree videos with first-order ambisonics."
+    parser = add_set(sets, "yt360", about, EXAMPLES, run)
+    parser.add_argument("input", type=Path, metavar="VIDEOS", help="folder of <youtube id>.mp4, .webm or .mkv")
+    parser.add_argument(
+        "--lists", type=Path, required=True, metavar="DIR", help="spatialaudiogen's meta/subsets, with YT-All.lst"
+    )
+    parser.add_argument(
+        "--set",
+        dest="names",
+        action="append",
+        choices=("rec-street", "yt-all", "yt-clean", "yt-music"),
+        help="which lists; may be given several times (default: all)",
+    )
+    parser.add_argument(
+        "--decoder",
+        choices=("projection", "pseudo-inverse", "magls"),
+        default="projection",
+        help="from ambisonics to two ears (default: projection, as in the published scores)",
+    )
+    parser.add_argument("--sofa", type=Path, metavar="FILE", help="measured head (default: a spherical one)")
+    parser.add_argument(
+        "--unresampled-head",
+        dest="resample_head",
+        action="store_false",
+        help="take the head's responses as if they were at 16 kHz, as PseudoBinaural's code does",
+    )
+    parser.add_argument(
+        "--yaw", type=float, default=0.0, metavar="DEG", help="turn sound and picture to the left (default: 0)"
+    )
+    parser.add_argument(
+        "--channel-order", choices=("acn", "aac-5.1", "fuma"), help="of the files (default: by codec and channels)"
+    )
+    parser.add_argument("--seconds", type=count, default=10, metavar="S", help="length of a clip (default: 10)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Render the videos."""
+    from ccstereo.datasets.yt360 import SETS, Rendering, yt360_set, yt360_splits
+
+    names = tuple(dict.fromkeys(options.names or SETS))
+    rendering = Rendering(
+        options.decoder,
+        options.sofa,
+        options.resample_head,
+        options.yaw,
+        options.channel_order,
+        options.seconds,
+    )
+    sources, missing, worker, info = yt360_set(options.input, options.lists, names, rendering)
+    run_prepare(options, sources, worker, info, yt360_splits(options.lists, names), missing)
+    return 0
