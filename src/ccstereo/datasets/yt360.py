@@ -33,8 +33,7 @@ from ccstereo.datasets.layout import (
 )
 from ccstereo.datasets.prepare import Rejected, Source, Splits, Worker
 from ccstereo.errors import DatasetError
-from ccstereo.media import AudioChunk, MediaReader, probe
-from ccstereo.media.projection import Detection, ToEquirectangular, detect_projection
+from ccstereo.media import AudioChunk, Detection, MediaReader, ToEquirectangular, detect_projection, probe
 from ccstereo.scenes.hrir import load_sofa, spherical_head
 
 SETS = {"rec-street": "REC-Street", "yt-all": "YT-All", "yt-clean": "YT-Clean", "yt-music": "YT-Music"}
@@ -98,7 +97,6 @@ def yt360_set(
     unused = [Unused(video, 0, "", "is not in the folder") for video in wanted if video not in files]
     _decoder(rendering.decoder, rendering.sofa, rendering.resample_head)  # a bad SOFA file is told at once
     options = {
-        "sets": sorted(names),
         "decoder": rendering.decoder,
         "head": "spherical head" if rendering.sofa is None else _fingerprint(rendering.sofa),
         "head_resampled": rendering.resample_head,

@@ -6,19 +6,24 @@ from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
 from ccstereo.media.mux import StereoWriter, open_writer
 from ccstereo.media.picture import read_pictures
 from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
+from ccstereo.media.projection import Detection, Projection, ToEquirectangular, detect_projection
 from ccstereo.media.sound import read_channels, read_mono
 from ccstereo.media.soundfiles import SoundWriter
 
 __all__ = [
     "AudioChunk",
     "AudioInfo",
+    "Detection",
     "FrameChunk",
     "MediaInfo",
     "MediaReader",
+    "Projection",
     "SoundWriter",
     "StereoWriter",
+    "ToEquirectangular",
     "VideoInfo",
     "check_output",
+    "detect_projection",
     "open_writer",
     "probe",
     "read_channels",
