@@ -22,7 +22,7 @@ def add_parser(commands: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="(default: demo)")
-    parser.add_argument("--seed", type=int, default=0, help="another scene (default: 0)")
+    parser.add_argument("--seed", type=int, default=4, help="another scene (default: 4)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the scene (default: 10)")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="photos/, sounds/ and backgrounds/ (default: drawn)")
     parser.add_argument("--sofa", type=Path, metavar="FILE", help="measured head (default: a spherical one)")
