@@ -33,7 +33,8 @@ def material() -> Material:
 def make_video():
     """Write a small video whose picture k is a grey of 10 * k + 20 (mod 200), with noise of the kind asked for.
 
-    `make_video(path, seconds, kind)`: "binaural" (the right ear is later and softer), "panned", "equal", "one" channel.
+    `make_video(path, seconds, kind)`: "binaural" (the right ear is later and softer), "panned", "equal", "tone" (equal even
+    as AAC stores it, whose noise above 4 kHz differs), "one" channel, "left" alone.
     """
     from ccstereo.media import write_video
 
@@ -50,6 +51,7 @@ def make_video():
             "binaural": (dry, 0.6 * np.roll(dry, round(0.0004 * rate))),
             "panned": (dry, 0.4 * dry),
             "equal": (dry, dry),
+            "tone": (tone := 0.1 * np.sin(2 * np.pi * 440 / rate * np.arange(len(dry))), tone),
             "one": (dry,),
             "left": (dry, 0 * dry),
         }

@@ -21,10 +21,14 @@ SILENT = 1e-4  # RMS of one channel over that of the other, up to which it count
 ORDINARY = 0.1  # share of delayed sound below which a file counts as ordinary stereo
 
 _WINDOW = 0.032  # seconds
-_GROUP = 16  # windows, half overlapping, over which coherence is measured
-_BAND = (200.0, 800.0)  # Hz: below, everything is in phase; above, the phase of a head's longest delay wraps
-_COHERENCE = 0.95  # of a cell in which one source prevails
-_DELAYS = (5e-5, 1e-3)  # seconds: more than 5 degrees off the middle, no more than a head and a margin
+_GROUP = 16  # windows, half overlapping, over which coherence is measured: a stretch of a quarter of a second
+_BAND = (200.0, 1500.0)  # Hz, where ears go by delay (the duplex theory of Lord Rayleigh)
+_COHERENCE = 0.9  # of a cell in which one source prevails
+_HEAD = 1e-3  # seconds, no more than a head's 0.8 ms and a margin
+_STEP = 2.5e-5  # seconds between the delays that are tried
+_OFF_MIDDLE = 5e-5  # seconds, about 5 degrees
+_AGREE = 0.55  # share of a stretch's magnitude that must agree on one delay
+_BETTER = 0.05  # by which that delay must be better than none
 
 
 @dataclass(frozen=True)
@@ -72,14 +76,16 @@ def file_balance(path: Path) -> Balance:
 
 
 def delayed_share(sound: NDArray[np.float32], sample_rate: int) -> float:
-    """Share of the sound between 200 and 800 Hz that reaches one channel later than the other, as it does two ears.
+    """Share of the sound between 200 and 1500 Hz that reaches one channel later than the other, as it does two ears.
 
     A sound that a mixing desk places between two channels reaches both at the same time, at different levels: where
     one source prevails, the channels are in phase. Two ears, or two microphones apart, hear it with a delay of up to
-    0.8 ms: their phases differ in proportion to frequency. Cells of a quarter of a second and 31 Hz in which the
-    channels are coherent are weighed by their magnitude; those with a delay of 0.05 to 1 ms count.
+    0.8 ms: phase grows in proportion to frequency. For every stretch of a quarter of a second, the delay is sought on
+    which the phases of its coherent cells agree best; the stretch counts if they do agree, off the middle, and much
+    better than on none. (A reverberation shifts phases, too, but each in its own way.)
 
-    This cannot tell a dummy head from two spaced microphones, and hears nothing in a source that stays in the middle.
+    This cannot tell a dummy head from two spaced microphones, hears nothing in a source that stays in the middle, and
+    loses its ground where sources overlap much or the reverberation is about as loud as what is heard directly.
 
     Args:
         sound: (2, T).
@@ -104,8 +110,15 @@ def delayed_share(sound: NDArray[np.float32], sample_rate: int) -> float:
     if total.max() <= 0:
         return 0.0
     coherent = np.abs(cross) >= _COHERENCE * np.sqrt(power[0] * power[1])
-    phase = np.abs(np.angle(cross))
-    delay = phase / (2 * np.pi * frequencies[band])
-    later = coherent & (delay >= _DELAYS[0]) & (delay <= _DELAYS[1]) & (phase < 0.9 * np.pi)
-    weight = np.sqrt(total) * (total > 1e-5 * total.max())
+    magnitude = np.sqrt(total)
+    weight = magnitude.sum(1)  # (groups,)
+    count = round(_HEAD / _STEP)
+    delays = np.arange(-count, count + 1) * _STEP
+    turns = np.exp(-2j * np.pi * np.outer(frequencies[band], delays))
+    agreement = ((magnitude * coherent * np.exp(1j * np.angle(cross))) @ turns).real / np.maximum(weight, 1e-20)[
+        :, None
+    ]
+    best = agreement.argmax(1)
+    later = (np.abs(delays[best]) >= _OFF_MIDDLE - 1e-9) & (np.abs(best - count) < count)
+    later &= (agreement.max(1) >= _AGREE) & (agreement.max(1) - agreement[:, count] >= _BETTER)
     return float((weight * later).sum() / weight.sum())

@@ -1,0 +1,269 @@
+"""FAIR-Play in small, in its raw layouts and with their quirks, through the real command line."""
+
+import hashlib
+import http.server
+import io
+import json
+import tarfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from ccstereo.cli.main import main
+from ccstereo.datasets import download
+from ccstereo.datasets.fairplay import CLIPS, fairplay_splits
+from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.splits import numbers_in
+from ccstereo.errors import DatasetError
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1234567\n"
+SECONDS = 1.2
+
+
+def write_sound(path: Path, seed: int, seconds: float = SECONDS) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).uniform(-0.3, 0.3, (round(48_000 * seconds), 2))
+    soundfile.write(path, noise, 48_000, subtype="PCM_16")
+
+
+def write_frames(folder: Path, pattern: str, first: int, count: int = 12) -> None:
+    folder.mkdir(parents=True)
+    for k in range(count):
+        Image.fromarray(np.full((90, 160, 3), 10 * k + 20, np.uint8)).save(folder / (pattern % (first + k)))
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory, make_video) -> Path:
+    """Clips 1 to 9: videos, png and jpg frames; then a pointer, no picture, a short video, frames with a gap, mono."""
+    folder = tmp_path_factory.mktemp("FAIR-Play")
+    for number in range(1, 10):
+        write_sound(folder / "binaural_audios" / f"{number:06d}.wav", number)
+        make_video(folder / "videos" / f"{number:06d}.mp4", SECONDS, seed=number)
+    write_frames(folder / "frames" / "000002.mp4", "%06d.png", 1)
+    write_frames(folder / "frames" / "000003", "%d.jpg", 0)
+    write_frames(folder / "frames" / "000004", "%d.jpg", 1)
+    (folder / "binaural_audios" / "000005.wav").write_bytes(POINTER)
+    (folder / "videos" / "000006.mp4").unlink()
+    make_video(folder / "videos" / "000007.mp4", 0.4)
+    write_frames(folder / "frames" / "000008", "%d.jpg", 1)
+    (folder / "frames" / "000008" / "5.jpg").unlink()
+    soundfile.write(folder / "binaural_audios" / "000009.wav", np.zeros(48_000), 48_000)
+    (folder / "videos" / "000001.mp4").rename(folder / "videos" / "whole.bin")
+    make_video(folder / "videos" / "000001.mp4", SECONDS)
+    write_splits(folder / "splits")
+    return folder
+
+
+def write_splits(folder: Path) -> None:
+    """Split 1 as the authors' HDF5 with their own paths, split 2 as pointers, split 3 as text."""
+    h5py = pytest.importorskip("h5py")
+    parts = {"train": [1, 2, 77], "val": [3], "test": [4]}
+    for name in ("split1", "split2", "split3"):
+        (folder / name).mkdir(parents=True)
+        for part, numbers in parts.items():
+            if name == "split1":
+                with h5py.File(folder / name / f"{part}.h5", "w") as file:
+                    paths = [f"/private/home/someone/FAIR-Play/binaural_audios/{n:06d}.wav" for n in numbers]
+                    file["audio"] = np.array(paths, dtype="S")
+            elif name == "split2":
+                (folder / name / f"{part}.h5").write_bytes(POINTER)
+            else:
+                (folder / name / f"{part}.txt").write_text("".join(f"{n:06d}.mp3\n" for n in numbers))
+
+
+def prepare(raw: Path, output: Path, *more: str) -> int:
+    return main(["prepare", "fairplay", str(raw), "-o", str(output), "--jobs", "1", *more])
+
+
+@pytest.fixture(scope="module")
+def prepared(raw: Path, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("prepared") / "set"
+    assert prepare(raw, output) == 0
+    return output
+
+
+def test_what_is_used_and_what_is_not(prepared: Path) -> None:
+    made = PreparedSet(prepared)
+    assert list(made.clips) == ["000001", "000002", "000003", "000004"]
+    assert {(row.samples, row.frames) for row in made.clips.values()} == {(19_200, 12)}
+    lines = [json.loads(line) for line in (prepared / "unused.jsonl").read_text().splitlines()]
+    reasons = {row["source"]: row["reason"] for row in lines}
+    assert "Git LFS pointer" in reasons.pop("000005")
+    assert "no video or frames" in reasons.pop("000006")
+    assert "lasts 0.40 s, its sound 1.2 s" in reasons.pop("000007")
+    assert "frame 5 is missing" in reasons.pop("000008")
+    assert "1 channel, not 2" in reasons.pop("000009")
+    assert "Git LFS pointer" in reasons.pop("ten-split2")
+    assert not reasons
+
+
+def test_sound_and_pictures_are_those_of_the_raw_files(raw: Path, prepared: Path) -> None:
+    made = PreparedSet(prepared)
+    for name in made.clips:
+        source, _ = soundfile.read(raw / "binaural_audios" / f"{name}.wav", dtype="float32")
+        spectra = [np.abs(np.fft.rfft(x, axis=0))[:6_000] for x in (source, made.sound(name).T * 3)]
+        np.testing.assert_allclose(spectra[1], spectra[0], atol=0.02 * spectra[0].max())  # the same below 5 kHz
+        levels = [float(made.frame(name, k).mean()) for k in range(12)]
+        np.testing.assert_allclose(levels, 10 * np.arange(12) + 20, atol=3)
+
+
+def test_splits(prepared: Path) -> None:
+    made = PreparedSet(prepared)
+    assert made.splits() == ["five-split3", "ten-split1"]
+    for name in made.splits():
+        assert made.part(name, "train") == ["000001", "000002"]  # 77 is not in the set
+        assert (made.part(name, "val"), made.part(name, "test")) == (["000003"], ["000004"])
+        assert "000077" in (prepared / "splits" / name / "train.txt").read_text()
+    with pytest.raises(DatasetError, match="this set has five-split3, ten-split1"):
+        made.part("five-split9", "train")
+    assert main(["prepare", "--check", str(prepared)]) == 0
+
+
+def test_the_official_five_splits(shared: Path) -> None:
+    splits, unused = fairplay_splits([shared / "splits" / "fairplay_five"])
+    assert unused == []
+    assert sorted(splits) == [f"five-split{n}" for n in range(1, 6)]
+    for parts in splits.values():
+        assert [len(parts[part]) for part in ("train", "val", "test")] == [1497, 187, 187]
+        assert len({number for part in parts.values() for number in part}) == CLIPS
+    tests = [set(parts["test"]) for parts in splits.values()]
+    assert len(set.union(*tests)) == 585  # the tests overlap: five means are not of independent folds
+
+
+def test_bad_split_files(tmp_path: Path) -> None:
+    for name, content, words in [
+        ("a.txt", b"000001.mp3\nabc.mp3\n", "found abc.mp3"),
+        ("b.txt", b"000001.mp3\n000001.mp3\n", "000001 more than once"),
+        ("c.txt", b"", "found nothing"),
+        ("d.h5", b"nonsense", "not an HDF5 file"),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DatasetError, match=words):
+            numbers_in(tmp_path / name)
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves files with ranges; breaks off after `quota` bytes of each answer while that is not None."""
+
+    files: dict[str, bytes]
+    quota: int | None = None
+    ranges = True
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        data = self.files.get(self.path.rpartition("/")[2])
+        if data is None:
+            self.send_error(404)
+            return
+        asked = self.headers.get("Range") if self.ranges else None
+        self.asked.append(self.headers.get("Range") or "")
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+        if asked and start >= len(data):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(data)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(data) - start))
+        if asked:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.end_headers()
+        self.wfile.write(data[start:][: self.quota])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(download, "_PAUSE", 0.0)
+    handler = type("Handler", (Server,), {"files": {}, "asked": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        handler.url = f"http://127.0.0.1:{running.server_port}/FAIR-Play/"
+        yield handler
+        running.shutdown()
+
+
+class TestDownload:
+    DATA = np.random.default_rng(0).bytes(3_000_000)
+
+    def test_goes_on_where_it_stopped(self, server, tmp_path: Path) -> None:
+        server.files["a.bin"], server.quota = self.DATA, 500_000
+        with pytest.raises(DatasetError, match="the same command goes on"):
+            download.download(server.url + "a.bin", tmp_path / "a.bin")
+        assert (tmp_path / "a.bin.part").stat().st_size == 2_500_000
+        assert not (tmp_path / "a.bin").exists()
+        server.quota, seen = None, []
+        digest = hashlib.sha256(self.DATA).hexdigest()
+        url = server.url + "a.bin"
+        download.download(url, tmp_path / "a.bin", digest, lambda done, total: seen.append((done, total)))
+        assert (tmp_path / "a.bin").read_bytes() == self.DATA
+        assert server.asked == ["", *(f"bytes={n * 500_000}-" for n in range(1, 6))]
+        assert seen[-1] == (3_000_000, 3_000_000)
+
+    def test_a_server_without_ranges_and_a_part_that_is_whole(self, server, tmp_path: Path) -> None:
+        server.files["a.bin"] = self.DATA
+        (tmp_path / "a.bin.part").write_bytes(self.DATA)
+        download.download(server.url + "a.bin", tmp_path / "a.bin")
+        server.ranges = False
+        (tmp_path / "b.part").write_bytes(b"other")
+        download.download(server.url + "a.bin", tmp_path / "b")
+        assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b").read_bytes() == self.DATA
+
+    def test_errors(self, server, tmp_path: Path) -> None:
+        server.files["a.bin"] = self.DATA
+        with pytest.raises(DatasetError, match="answers 404"):
+            download.download(server.url + "none", tmp_path / "none")
+        with pytest.raises(DatasetError, match="has the checksum"):
+            download.download(server.url + "a.bin", tmp_path / "a.bin", "0" * 64)
+        assert not list(tmp_path.iterdir())
+        huge = (download.Archive("huge.tar", gigabytes=1e9),)
+        with pytest.raises(DatasetError, match="needs 2000000000 GB"):
+            download.fetch_archives(huge, server.url, tmp_path)
+        (tmp_path / "x.tar.gz").write_bytes(b"no archive")
+        with pytest.raises(DatasetError, match="cannot be unpacked"):
+            download.unpack(tmp_path / "x.tar.gz", tmp_path)
+
+    def test_nothing_is_unpacked_outside(self, tmp_path: Path) -> None:
+        with tarfile.open(tmp_path / "bad.tar", "w") as archive:
+            archive.addfile(tarfile.TarInfo("../outside.txt"), io.BytesIO())
+        (tmp_path / "in").mkdir()
+        with pytest.raises(DatasetError, match="cannot be unpacked"):
+            download.unpack(tmp_path / "bad.tar", tmp_path / "in")
+        assert not (tmp_path / "outside.txt").exists()
+
+    def test_fairplay_from_the_server_to_the_set(
+        self, server, raw: Path, prepared: Path, tmp_path: Path, capsys, monkeypatch
+    ) -> None:
+        """As the publisher's archives: fetched, unpacked, prepared; a second run asks for nothing."""
+        small = tuple(download.Archive(f"{name}.tar.gz", 0.001) for name in ("splits", "audios", "videos"))
+        monkeypatch.setattr("ccstereo.datasets.fairplay.ARCHIVES", small)
+        for archive, folder in [("splits", "splits"), ("audios", "binaural_audios"), ("videos", "videos")]:
+            data = io.BytesIO()
+            with tarfile.open(fileobj=data, mode="w:gz") as file:
+                file.add(raw / folder, folder)
+            server.files[f"{archive}.tar.gz"] = data.getvalue()
+        arguments = ["--download", "--base-url", server.url]
+        assert prepare(tmp_path / "raw", tmp_path / "set", *arguments) == 0
+        assert "GB" in capsys.readouterr().out
+        made = PreparedSet(tmp_path / "set")
+        assert set(PreparedSet(prepared).clips) <= set(made.clips)
+        assert made.splits() == PreparedSet(prepared).splits()
+        assert not list((tmp_path / "raw").glob("[!.]*.tar.gz*"))
+        server.asked.clear()
+        assert prepare(tmp_path / "raw", tmp_path / "set", *arguments) == 0
+        assert server.asked == []
+
+
+def test_errors_are_one_line(tmp_path: Path, capsys) -> None:
+    for folder in (tmp_path / "none", tmp_path):
+        assert prepare(folder, tmp_path / "set") == 1
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert "--download" in error

@@ -1,0 +1,164 @@
+"""Windows of a prepared set, and from videos to trained weights and their score through the real command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ccstereo.audio import rms
+from ccstereo.binauralizer import Binauralizer
+from ccstereo.cli.main import main
+from ccstereo.datasets.layout import Clip, SetInfo, encode_jpeg
+from ccstereo.datasets.prepare import Source, prepare
+from ccstereo.datasets.prepared import PreparedClips, PreparedWindows
+from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.errors import DatasetError
+from ccstereo.metrics import functional as metrics
+from ccstereo.models import load_model
+from ccstereo.models.config import ModelConfig
+
+CONFIG = ModelConfig()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> PreparedSet:
+    """Four clips of 2 s: a click at 1 s on the left, pictures that tell their index, bright on their left half."""
+    folder = tmp_path_factory.mktemp("prepared")
+
+    def worker(source: Source):
+        sound = 0.001 * np.random.default_rng(len(source.key)).standard_normal((2, 32_000)).astype(np.float32)
+        sound[0, 16_000] = 0.9
+        pictures = []
+        for k in range(20):
+            picture = np.full((240, 480, 3), 5 * k + 20, np.uint8)
+            picture[:, :240] += 100
+            pictures.append(encode_jpeg(picture))
+        yield Clip(source.key, sound, pictures)
+
+    sources = []
+    for name in ("a", "bb", "ccc", "dddd"):
+        (folder / name).touch()
+        sources.append(Source(name, (folder / name,)))
+    splits = {"default": {"train": ["a", "bb"], "val": ["ccc"], "test": ["dddd"]}}
+    prepare(sources, worker, folder / "set", SetInfo("test"), splits=lambda _: splits)
+    return PreparedSet(folder / "set")
+
+
+class TestWindows:
+    def test_items(self, made):
+        windows = PreparedWindows(made, ["a", "bb"], CONFIG, 8)
+        item = windows[0]
+        assert {name: (tuple(value.shape), value.dtype) for name, value in item.items()} == {
+            "frame": ((3, *CONFIG.frame_size), torch.uint8),
+            "previous": ((3, *CONFIG.frame_size), torch.uint8),
+            "binaural": ((2, CONFIG.window), torch.float32),
+        }
+        again = PreparedWindows(PreparedSet(made.folder), ["a", "bb"], CONFIG, 8)
+        for index in (7, 0, 9):
+            assert all(torch.equal(windows[index][name], again[index][name]) for name in item)
+        assert not torch.equal(windows[0]["binaural"], windows[8]["binaural"])
+
+    def test_level_is_the_models(self, made):
+        windows = PreparedWindows(made, ["a"], CONFIG, 10, vary=False)
+        for index in range(10):
+            assert rms(windows[index]["binaural"].sum(0)).item() == pytest.approx(CONFIG.level, rel=1e-3)
+
+    def test_the_frame_is_that_of_the_middle(self, made):
+        """The click at 1 s tells where a window is, its picture which one was taken."""
+        windows = PreparedWindows(made, ["a", "bb"], CONFIG, 40, mirror=False)
+        seen = 0
+        for index in range(40):
+            item = windows[index]
+            at = int(item["binaural"][0].abs().argmax())
+            if item["binaural"].abs().max() < 5:  # the click is not in it
+                continue
+            middle = (16_000 - at + CONFIG.window / 2) / 16_000
+            frame, previous = (float(item[name][..., -50:].float().mean() - 20) / 5 for name in ("frame", "previous"))
+            assert abs(frame - 10 * middle) <= 0.75
+            assert frame - previous == pytest.approx(1, abs=0.3)
+            seen += 1
+        assert seen > 10
+
+    def test_mirrored_items_mirror_both(self, made):
+        """The picture's left half is bright, and the click is on the left: both, or neither, change sides."""
+        windows = PreparedWindows(made, ["a"], CONFIG, 40)
+        sides = []
+        for index in range(40):
+            item = windows[index]
+            left = item["frame"][..., :100].float().mean() > item["frame"][..., -100:].float().mean()
+            if item["binaural"].abs().max() > 5:
+                assert left == (item["binaural"][0].abs().max() > item["binaural"][1].abs().max())
+                sides.append(bool(left))
+        assert {True, False} == set(sides)
+
+    def test_clips_that_do_not_fit(self, made):
+        with pytest.raises(DatasetError, match="16000 Hz, but the model hears 22050"):
+            PreparedWindows(made, ["a"], ModelConfig(sample_rate=22_050))
+        with pytest.raises(DatasetError, match="none of 1 clips is as long"):
+            PreparedWindows(made, ["a"], ModelConfig(window=40_000))
+
+    def test_whole_clips(self, made):
+        item = PreparedClips(made, ["bb"])[0]
+        assert (item["id"], tuple(item["frames"].shape)) == ("bb", (20, 240, 480, 3))
+        np.testing.assert_array_equal(item["binaural"].numpy(), made.sound("bb"))
+
+
+TINY = [
+    *("--trainer.accelerator", "cpu", "--trainer.precision", "32-true", "--trainer.max_steps", "2"),
+    *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false", "--trainer.logger", "false"),
+    *("--data.batch_size", "2", "--data.workers", "0", "--data.epoch_size", "4", "--data.validation_size", "2"),
+]
+
+
+def test_from_videos_to_a_score(make_video, tmp_path: Path, monkeypatch) -> None:
+    """Prepare, train two steps with the stage's config, score whole clips of the test part."""
+    pytest.importorskip("lightning")
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        make_video(tmp_path / "videos" / f"{number}.mp4", 1.5, seed=number)
+    assert main(["prepare", "folder", "videos", "-o", "set", "--jobs", "1", "-q"]) == 0
+    assert main(["train", "--config", "lite-stage", "--data.path", "set", *TINY]) == 0
+    model = load_model("runs/lite-stage/weights")
+    made = PreparedSet("set")
+    clips = PreparedClips(made, made.part("default", "test"))
+    assert len(clips) == 1
+    truth = clips[0]["binaural"]
+    predicted = torch.from_numpy(
+        Binauralizer(model).binauralize(truth.mean(0).numpy(), 16_000, clips[0]["frames"].numpy(), 10.0)
+    )
+    score = metrics.stft_distance(predicted, truth)
+    assert torch.isfinite(score)
+    assert score > 0
+
+
+def test_configs_of_the_stage_lose_what_only_the_stage_has(tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    from ccstereo.training.prepared import wants_prepared, without_stage_options
+
+    yaml = pytest.importorskip("yaml")
+    (tmp_path / "stage.yaml").write_text("data: {drawn_share: 0.1, workers: 3}\nmodel: {model: ccstereo-lite}\n")
+    (tmp_path / "own.yaml").write_text("data: {path: here}\n")
+    stage, own = str(tmp_path / "stage.yaml"), str(tmp_path / "own.yaml")
+    assert wants_prepared(["--config", own])
+    assert wants_prepared([f"--config={own}"])
+    assert wants_prepared(["--config", stage, "--data.path=x"])
+    assert not wants_prepared(["--config", stage, "--data.folder", "x"])
+    for arguments in (["--config", stage, "--data.path", "x"], [f"--config={stage}", "--data.path", "x"]):
+        text = "".join(without_stage_options(arguments)).split("--data.path")[0].removeprefix("--config").lstrip("=")
+        assert yaml.safe_load(text) == {"data": {"workers": 3}, "model": {"model": "ccstereo-lite"}}
+
+
+def test_what_a_training_needs(made: PreparedSet, tmp_path: Path, monkeypatch, capsys) -> None:
+    pytest.importorskip("lightning")
+    monkeypatch.chdir(tmp_path)
+    start = ["train", "--config", "lite-stage", *TINY, "--data.path"]
+    for more, words in [
+        (["none"], "is no prepared set"),
+        ([str(made.folder), "--data.split", "other"], "this set has default"),
+        ([str(made.folder), "--data.val_part", "nothing"], "no such split"),
+    ]:
+        assert main([*start, *more]) == 1
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert error.startswith("ccstereo: error: ")
+        assert words in error
