@@ -8,6 +8,7 @@ import yaml
 
 from ccstereo.cli.main import main
 from ccstereo.datasets.stage import Stage, StageWindows
+from ccstereo.errors import WeightsError
 from ccstereo.models import create_model, load_model
 from ccstereo.scenes import drawn_material, spherical_head
 from ccstereo.training.data import FreshSampler
@@ -133,10 +134,10 @@ def test_the_learning_rate_decays_to_zero(batch) -> None:
 def test_train_resume_and_use(tmp_path: Path, monkeypatch, clip: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["train", *TINY, "--trainer.max_steps", "2"]) == 0
-    first = torch.load("runs/lite-stage/last.ckpt", weights_only=False)
+    first = torch.load("runs/lite-stage/last.ckpt", weights_only=True)
     assert first["global_step"] == 2
     assert main(["train", *TINY, "--trainer.max_steps", "4", "--ckpt_path", "last"]) == 0
-    last = torch.load("runs/lite-stage/last.ckpt", weights_only=False)
+    last = torch.load("runs/lite-stage/last.ckpt", weights_only=True)
     assert last["global_step"] == 4
     assert last["epoch"] > first["epoch"]
     assert load_model("runs/lite-stage/weights").name == "ccstereo-lite"
@@ -146,6 +147,15 @@ def test_train_resume_and_use(tmp_path: Path, monkeypatch, clip: Path) -> None:
         Path("half/model.safetensors").stat().st_size
         < 0.6 * Path("runs/lite-stage/weights/model.safetensors").stat().st_size
     )
+
+
+def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "text.ckpt").write_text("hello")
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    for name in ("text.ckpt", "other.ckpt", "none.ckpt"):
+        with pytest.raises(WeightsError, match=name):
+            export_checkpoint(tmp_path / name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_unknown_options_are_errors(capsys) -> None:

@@ -13,6 +13,7 @@ def rms(waveform: Tensor, floor: float = 0.0) -> Tensor:
     Returns:
         (..., 1).
 
+    >>> import torch
     >>> rms(torch.tensor([3.0, -3.0])).item()
     3.0
     """
@@ -32,6 +33,7 @@ def level_gain(mix: Tensor, target: float = 0.1, floor: float = 1e-4) -> Tensor:
     Returns:
         (..., 1) positive factor.
 
+    >>> import torch
     >>> round(level_gain(torch.full((4,), 0.5)).item(), 6)
     0.2
     """

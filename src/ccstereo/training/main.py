@@ -1,5 +1,6 @@
 """`ccstereo train`: Lightning's command line over this room's task and data."""
 
+import pickle
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,15 +67,14 @@ def export_checkpoint(checkpoint: str | Path, folder: str | Path, *, half: bool 
     Raises:
         WeightsError: the file is not such a checkpoint.
     """
-    with torch.serialization.safe_globals([]):
-        content = torch.load(checkpoint, map_location="cpu", weights_only=False)
     try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         settings = content["hyper_parameters"]
         model = create_model(settings["model"], **(settings["model_config"] or {}))
         prefix = "model."
         state = {k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)}
         model.load_state_dict(state)
-    except (KeyError, RuntimeError, TypeError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise WeightsError(f"{checkpoint}: not a checkpoint of ccstereo train ({error})") from error
     save_model(model, folder, half=half)
 
