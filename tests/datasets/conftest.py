@@ -33,8 +33,8 @@ def material() -> Material:
 def make_video():
     """Write a small video whose picture k is a grey of 10 * k + 20 (mod 200), with noise of the kind asked for.
 
-    `make_video(path, seconds, kind)`: "binaural" (the right ear is later and softer), "panned", "equal", "tone" (equal even
-    as AAC stores it, whose noise above 4 kHz differs), "one" channel, "left" alone.
+    `make_video(path, seconds, kind)`: "binaural" (the right ear is later and softer), "panned", "equal", "tone"
+    (equal even as AAC stores it, whose noise above 4 kHz differs), "one" channel, "left" alone.
     """
     from ccstereo.media import write_video
 

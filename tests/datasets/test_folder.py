@@ -106,6 +106,7 @@ def test_the_same_bytes_with_several_processes(videos: Path, prepared: Path, tmp
     assert tree(tmp_path / "set") == tree(prepared)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing can be killed so there")
 def test_the_same_bytes_after_a_kill(videos: Path, prepared: Path, tmp_path: Path, tree) -> None:
     output = tmp_path / "set"
     journal = output / "journal.jsonl"
@@ -179,6 +180,24 @@ def test_sound_at_another_rate_and_long_pictures(tmp_path: Path) -> None:
     assert (row.samples, row.frames) == (35_200, 22)
     at = np.arange(4000, 30_000) / 16_000
     np.testing.assert_allclose(made.sound(row.id)[0, 4000:30_000], 0.5 * np.sin(2 * np.pi * 440 * at), atol=0.03)
+
+
+@pytest.mark.parametrize("kind", [[], ["folder"], ["fairplay"], ["music"]])
+def test_help(kind: list[str], capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["prepare", *kind, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "examples:\n  ccstereo prepare" in text
+    assert not kind or "--jobs N" in text
+
+
+@pytest.mark.parametrize("arguments", [[], ["folder", "x"], ["folder", "x", "-o", "y", "--jobs", "0"], ["music", "x"]])
+def test_wrong_usage(arguments: list[str], capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["prepare", *arguments])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_errors_are_one_line(tmp_path: Path, capsys, make_video) -> None:

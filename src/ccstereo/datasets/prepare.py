@@ -228,7 +228,7 @@ def _done_before(output: Path, info: SetInfo, sources: dict[str, Source]) -> dic
         raise DatasetError(f"{output}: exists and is no prepared set; choose another folder")
     else:
         return {}
-    if (found.name, found.options) != (info.name, info.options):
+    if (found.name, found.options) != (info.name, json.loads(json.dumps(info.options))):
         begun = f"{found.name} with {found.options}"
         raise DatasetError(
             f"{output}: was begun as {begun}, not {info.name} with {info.options}; choose another folder"
