@@ -135,6 +135,8 @@ def tools():
         raw_sound=raw_sound,
         peaks=peaks,
         convert=convert,
+        video_for=video_for,
+        resident=resident,
         hear=hear,
     )
 
@@ -201,6 +203,16 @@ def hear(path, **options):
         chunks=chunks,
         info=reader.info,
     )
+
+
+def video_for(name):
+    """A video codec that the file's container holds."""
+    return {"codec": {"webm": "libvpx-vp9", "avi": "mpeg4"}.get(name.split(".")[1], "libx264")}
+
+
+def resident():
+    """Resident memory of this process, bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 def convert(source, target, sound, *, rate=48_000, start=None, step=777, **options):

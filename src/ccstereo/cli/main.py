@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import ccstereo
-from ccstereo.cli import bench, binauralize, demo, import_checkpoint, models, prepare, train
+from ccstereo.cli import bench, binauralize, demo, import_checkpoint, models, prepare, shard, train
 from ccstereo.cli.options import Parser
 from ccstereo.errors import CCStereoError
 
@@ -33,7 +33,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"ccstereo {ccstereo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for command in (binauralize, models, demo, prepare, train, bench, import_checkpoint):
+    for command in (binauralize, models, demo, prepare, shard, train, bench, import_checkpoint):
         command.add_parser(commands)
     return parser
 
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (OSError, MemoryError, RuntimeError) as error:
+    except Exception as error:
         if os.environ.get("CCSTEREO_TRACEBACK"):
             raise
         return _fail(f"{type(error).__name__}: {error} (CCSTEREO_TRACEBACK=1 shows where)")
