@@ -1,0 +1,112 @@
+"""`ccstereo shard`: a prepared set as WebDataset shards, to be streamed in training."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from ccstereo.cli.options import Subparsers
+
+if TYPE_CHECKING:
+    from ccstereo.datasets.prepared_set import PreparedSet
+
+EXAMPLES = """examples:
+  ccstereo shard prepared/mine -o shards/mine                          the parts of its split, train, val and test
+  ccstereo shard prepared/fairplay -o shards/fairplay1 --split split1  those of one of several splits
+  ccstereo shard prepared/mine -o shards/mine --split train --shard-size 1GB
+  ccstereo train --config lite-stage --data.path shards/mine           or https://host/shards/mine
+
+A run that was stopped goes on where it was when the same command is given again, and ends with the same files.
+The shards are described in docs/data/shards.md.
+"""
+UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "shard",
+        help="write a prepared set as tar shards for streaming",
+        description="Write a prepared set as WebDataset tar shards that training streams from disk or over HTTP.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", type=Path, metavar="PREPARED", help="folder of the prepared set")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the shards")
+    what = "train, val, test, a split's name, NAME/train, or all for all clips (default: the parts of the only split)"
+    parser.add_argument("--split", default="", metavar="S", help=what)
+    parser.add_argument("--shard-size", type=size, default="256MB", metavar="B", help="of a shard (default: 256MB)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
+    parser.set_defaults(run=run)
+
+
+def size(text: str) -> int:
+    """Read a number of bytes such as 256MB or 1GiB; argparse names the option when it is none.
+
+    >>> size("256MB"), size("1.5 GiB")
+    (256000000, 1610612736)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kKMG]i?)?B?", text)
+    value = int(float(found[1]) * UNITS[(found[2] or "").replace("K", "k").replace("ki", "Ki")]) if found else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be a size such as 256MB, got {text}")
+    return value
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the shards of every part that is asked for."""
+    from tqdm import tqdm
+
+    from ccstereo.datasets.prepared_set import PreparedSet
+    from ccstereo.datasets.shards_write import write_shards
+
+    prepared = PreparedSet(options.input)
+    split, parts = _wanted(prepared, options.split)
+    for part, clips in parts.items():
+        hidden = True if options.quiet else None
+        with tqdm(unit="B", unit_scale=True, desc=part, disable=hidden, leave=False) as bar:
+
+            def progress(done: int, total: int, bar: "tqdm[NoReturn]" = bar) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            index = write_shards(
+                prepared,
+                clips,
+                options.output,
+                part=part,
+                split=split,
+                shard_bytes=options.shard_size,
+                progress=progress,
+            )
+        if not options.quiet:
+            shards = f"{len(index.shards)} shard{'s' * (len(index.shards) > 1)}"
+            print(f"{options.output}: {part}: {index.samples} clips in {shards}, {index.bytes / 1e6:.1f} MB")
+    return 0
+
+
+def _wanted(prepared: "PreparedSet", text: str) -> tuple[str, dict[str, list[str]]]:
+    """The split, and the clips of its parts, that --split names.
+
+    Raises:
+        DatasetError: there is no such split or part, it has no clips, or there are several splits to choose from.
+    """
+    from ccstereo.datasets.layout import PARTS
+    from ccstereo.errors import DatasetError
+
+    if text == "all":
+        return "", {"all": list(prepared.clips)}
+    name, _, part = text.rpartition("/")
+    splits = prepared.splits()
+    if not name and part not in PARTS:
+        name, part = part, ""
+    if not name:
+        if len(splits) != 1:
+            known = ", ".join(splits) or "none; --split all takes all clips"
+            raise DatasetError(f"{prepared.folder}: has {len(splits)} splits ({known}); choose one with --split NAME")
+        name = splits[0]
+    parts = {each: prepared.part(name, each) for each in ([part] if part else PARTS)}
+    found = {each: clips for each, clips in parts.items() if clips}
+    if not found:
+        raise DatasetError(f"{prepared.folder}: {'/'.join(filter(None, (name, part)))} has no clips")
+    return name, found
