@@ -1,4 +1,4 @@
-"""How preparing scales, on a machine with nothing else to do: CCSTEREO_SPEED=1 pytest -s tests/datasets/test_speed.py."""
+"""How preparing scales, on a machine with nothing else to do: CCSTEREO_SPEED=1 pytest -s, on this file."""
 
 import os
 import resource

@@ -48,8 +48,8 @@ def test_another_number_of_channels_is_an_error(make, sound):
     path = make("a.mkv", sound=sound, audio={"codec": "pcm_s16le", "fmt": "s16", "rate": 8_000})
     with pytest.raises(MediaError, match="has 2 channels, not 4"):
         read_channels(path, 4)
-    with pytest.raises(MediaError, match="has 2 channels, not 1"):
-        MediaReader(path, channels=1)
+    with MediaReader(path, channels=1) as reader, pytest.raises(MediaError, match="has 2 channels, not 1"):
+        list(reader)
 
 
 def test_pictures_without_sound(make, tools):

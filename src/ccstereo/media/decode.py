@@ -66,7 +66,7 @@ class MediaReader:
             threads: that decode the pictures; 0 lets FFmpeg choose.
 
         Raises:
-            MediaError: the file cannot be read, lacks picture or sound, or has another number of channels.
+            MediaError: the file cannot be read, or lacks picture or sound.
             ValueError: frame_rate or frame_size is not positive.
         """
         if frame_rate <= 0 or min(frame_size) <= 0:
@@ -92,7 +92,8 @@ class MediaReader:
         """Yield all chunks; may be called once.
 
         Raises:
-            MediaError: the file breaks off before its declared end, or too much of it is damaged.
+            MediaError: the file breaks off before its declared end, too much of it is damaged, or its sound has
+                another number of channels than was asked for.
         """
         samples = 0
         index = 0
