@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader
 from ccstereo.datasets.layout import PARTS
 from ccstereo.datasets.prepared import PreparedWindows
 from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.shards import ShardLoader, ShardWindows
+from ccstereo.datasets.shards_index import is_sharded
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
 from ccstereo.training.data import FreshSampler
@@ -23,12 +25,13 @@ class PreparedData(LightningDataModule):
     """Recorded clips, as `ccstereo prepare` writes them. They know no truth but the sound.
 
     Args:
-        path: of the prepared set.
-        split: name of the split; None takes the only one.
+        path: of the prepared set, or folder or URL of the shards that `ccstereo shard` has made of one.
+        split: name of the split; None takes the only one. Shards are of one split.
         train_part: part of the split to train on.
         val_part: part of the split to validate on.
         batch_size: windows a step.
-        epoch_size: windows between two validations; None takes one a clip.
+        epoch_size: windows between two validations; None takes one a clip. Of shards, at most one a clip and of all
+            processes together, for nothing is read twice.
         validation_size: windows of a validation; None takes one a clip.
         workers: processes that read windows.
         seed: of the first window.
@@ -72,6 +75,12 @@ class PreparedData(LightningDataModule):
         Raises:
             DatasetError: there is no such set or split, a part is empty, or there are several splits to choose from.
         """
+        self.training: PreparedWindows | ShardWindows
+        self.validation: PreparedWindows | ShardWindows
+        if is_sharded(self.path):
+            self.training = self._shards(self.parts[0], self.epoch_size, self.seed, train=True)
+            self.validation = self._shards(self.parts[1], self.validation_size, 1_000_003, train=False)
+            return
         prepared = PreparedSet(self.path)
         split = self.split or _only_split(prepared)
         clips = [prepared.part(split, part) for part in self.parts]
@@ -86,6 +95,8 @@ class PreparedData(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Fresh windows every epoch."""
+        if isinstance(self.training, ShardWindows):
+            return ShardLoader(self.training, self.workers)
         return DataLoader(
             self.training,
             self.batch_size,
@@ -98,7 +109,26 @@ class PreparedData(LightningDataModule):
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """The same windows at every validation."""
+        if isinstance(self.validation, ShardWindows):
+            return [ShardLoader(self.validation)]
         return [DataLoader(self.validation, min(50, self.batch_size))]
+
+    def _shards(self, part: str, size: int | None, seed: int, train: bool) -> ShardWindows:
+        windows = ShardWindows(
+            self.path,
+            self.config,
+            part,
+            self.batch_size if train else min(50, self.batch_size),
+            seed,
+            vary=train,
+            mirror=self.mirror,
+            shuffle=train,
+            size=size,
+            drop_last=train,
+        )
+        if self.split not in (None, windows.index.split):
+            raise DatasetError(f"{self.path}: these shards are of split {windows.index.split}, not {self.split}")
+        return windows
 
 
 def wants_prepared(arguments: Sequence[str]) -> bool:
