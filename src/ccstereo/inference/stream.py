@@ -4,11 +4,11 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 import numpy as np
-import soxr
 import torch
 from torch import Tensor
 
 from ccstereo.audio import frame_index, istft, level_gain, stft, window_count
+from ccstereo.inference.buffers import Resampler, SampleQueue
 from ccstereo.inference.overlap import OverlapAverager
 from ccstereo.inference.tdss import view_frame
 from ccstereo.models import BinauralModel
@@ -67,11 +67,11 @@ class BinauralStream:
         self.device = next(model.parameters()).device
         self.windows_done = 0
         self.frames_encoded = 0
-        self._down = _Resampler(sample_rate, config.sample_rate)
-        self._up = _Resampler(config.sample_rate, sample_rate)
-        self._mono = _Queue()  # what was pushed and not yet pulled, full rate
-        self._heard = _Queue()  # the same at the model's rate, from the next window's start
-        self._difference = _Queue()  # predicted, full rate, not yet pulled
+        self._down = Resampler(sample_rate, config.sample_rate)
+        self._up = Resampler(config.sample_rate, sample_rate)
+        self._mono = SampleQueue()  # what was pushed and not yet pulled, full rate
+        self._heard = SampleQueue()  # the same at the model's rate, from the next window's start
+        self._difference = SampleQueue()  # predicted, full rate, not yet pulled
         self._averager = OverlapAverager(config.window, self.hop)
         self._pictures: OrderedDict[int, Tensor] = OrderedDict()
         self._frames = 0
@@ -185,65 +185,3 @@ class BinauralStream:
                 self._features.update(zip(new, self.model.encode_frames(pictures), strict=True))
             self.frames_encoded += len(new)
         return torch.stack([self._features[index] for index in frames])
-
-
-class _Resampler:
-    """A band-limited resampler that takes chunks; it passes them on where the rates are the same."""
-
-    def __init__(self, source: int, target: int) -> None:
-        self._stream = (
-            None if source == target else soxr.ResampleStream(source, target, 1, dtype="float32", quality="HQ")
-        )
-
-    def push(self, samples: np.ndarray) -> np.ndarray:
-        return samples if self._stream is None else np.asarray(self._stream.resample_chunk(samples))
-
-    def finish(self) -> np.ndarray:
-        nothing = np.zeros(0, dtype=np.float32)
-        return nothing if self._stream is None else np.asarray(self._stream.resample_chunk(nothing, last=True))
-
-
-class _Queue:
-    """Samples first in, first out, without copying what stays."""
-
-    def __init__(self) -> None:
-        self.pushed = 0  # samples in all
-        self._chunks: list[np.ndarray] = []
-        self._length = 0
-        self._debt = 0  # samples dropped before they came
-
-    def __len__(self) -> int:
-        return self._length
-
-    def append(self, samples: np.ndarray) -> None:
-        self.pushed += len(samples)
-        skipped = min(self._debt, len(samples))
-        self._debt -= skipped
-        if len(samples) > skipped:
-            self._chunks.append(samples[skipped:])
-            self._length += len(samples) - skipped
-
-    def peek(self, count: int) -> np.ndarray:
-        """The first `count` samples, zeros behind the end; they stay."""
-        joined = np.concatenate(self._chunks) if self._chunks else np.zeros(0, dtype=np.float32)
-        self._chunks = [joined] if len(joined) else []
-        return np.pad(joined[:count], (0, max(0, count - len(joined))))
-
-    def drop(self, count: int) -> None:
-        """Forget the first `count` samples, those still to come included."""
-        self._debt += max(0, count - self._length)
-        self.take(min(count, self._length))
-
-    def take(self, count: int) -> np.ndarray:
-        """Remove and return the first `count` samples, at most all."""
-        taken = []
-        self._length -= count
-        while count:
-            head = self._chunks[0]
-            taken.append(head[:count])
-            if len(head) <= count:
-                self._chunks.pop(0)
-            else:
-                self._chunks[0] = head[count:]
-            count -= len(taken[-1])
-        return np.concatenate(taken) if taken else np.zeros(0, dtype=np.float32)
