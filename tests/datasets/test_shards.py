@@ -208,6 +208,7 @@ class TestOrder:
                 break
         state = json.loads(json.dumps(stopped.state_dict()))
         assert (state["epoch"], state["samples"]) == (0, 9)
+        assert same(list(stopped), batches[len(whole) :])  # a pass that was broken off is followed by the next
         resumed = loader()
         resumed.load_state_dict(state)
         rest = list(resumed)

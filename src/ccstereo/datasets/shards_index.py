@@ -76,11 +76,9 @@ def beside(location: str, name: str) -> str:
 
 
 def is_sharded(location: str) -> bool:
-    """Whether this is a URL, or a folder with an index of shards and no prepared set."""
+    """Whether this is a URL, or a folder with shards and no prepared set."""
     folder = Path(location)
-    return is_url(location) or (
-        not (folder / "dataset.json").exists() and any((folder / f"{p}.json").is_file() for p in ("train", "val"))
-    )
+    return is_url(location) or (not (folder / "dataset.json").exists() and any(folder.glob("*-000000.tar")))
 
 
 def read_index(location: str, part: str) -> ShardIndex:
