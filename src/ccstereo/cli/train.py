@@ -13,6 +13,7 @@ examples:
   ccstereo train --config lite-stage                       drawn scenes, a spherical head
   ccstereo train --config lite-stage --data.folder STAGE --data.sofa KEMAR.sofa
   ccstereo train --config lite-stage --data.path SET       a set that ccstereo prepare has made, in place of scenes
+  ccstereo train --config lite-stage --data.path PREPARED  what ccstereo prepare or ccstereo shard wrote
   ccstereo train --config lite-stage --ckpt_path last      go on where a run was stopped
   ccstereo train --config lite-stage --trainer.max_steps 100 --data.batch_size 8
   ccstereo train --config lite-stage --print_config        every option and its value

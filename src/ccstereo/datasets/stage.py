@@ -14,6 +14,7 @@ from ccstereo.models.config import ModelConfig
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
 from ccstereo.scenes.scene import Scene, render_frame, render_sources, sample_scene
+from ccstereo.vision.transforms import crop, resize
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         binaural = torch.from_numpy(sources.sum(0))
         binaural = binaural * level_gain(binaural.sum(0), self.config.level)
         corner = self._corner(rng)
-        picture = render_frame(scene, stage.material, 0.5, self.config.resize)
+        picture = self._picture(scene, stage.material, 0.5)
         before = 0.5 - 1 / (self.config.frame_rate * duration)
-        earlier = picture if scene.still else render_frame(scene, stage.material, before, self.config.resize)
+        earlier = picture if scene.still else self._picture(scene, stage.material, before)
         item = {
             "frame": self._crop(picture, corner),
             "previous": self._crop(earlier, self._corner(rng)),
@@ -139,9 +140,13 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         top, left = (int(rng.integers(extra + 1)) if self.vary else extra // 2 for extra in spare)
         return top, left
 
-    def _crop(self, picture: np.ndarray, corner: tuple[int, int]) -> Tensor:
-        (top, left), (height, width) = corner, self.config.frame_size
-        return torch.from_numpy(picture[top : top + height, left : left + width].transpose(2, 0, 1).copy())
+    def _picture(self, scene: Scene, material: Material, phase: float) -> Tensor:
+        """Draw the stage at its own size and resize it as a stream does: a network notices other filters."""
+        drawn = torch.from_numpy(render_frame(scene, material, phase).transpose(2, 0, 1).copy())
+        return resize(drawn[None], self.config.resize)[0]
+
+    def _crop(self, picture: Tensor, corner: tuple[int, int]) -> Tensor:
+        return crop(picture, corner, self.config.frame_size).clone()
 
     def _columns(self, scene: Scene, sources: np.ndarray, left: int) -> Tensor:
         """Each source's level, divided between the two columns whose centres its own centre lies between."""

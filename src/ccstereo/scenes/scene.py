@@ -17,6 +17,7 @@ from ccstereo.scenes.spatialize import spatialize
 SOURCE_RMS = 0.1
 HEIGHTS = (0.35, 0.75)  # of a patch, in frame heights
 FRAME_ASPECT = 2.0
+LEG_SECONDS = 2.0  # between two points of a moving source's path
 Box = tuple[float, float, float, float]
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
@@ -111,7 +112,7 @@ def sample_scene(
         duration: seconds.
         sources: number of pictured sources, 1 to 3.
         silent: how many of them make no sound.
-        moving: whether they wander within their part of the picture.
+        moving: whether they wander within their part of the picture, to another place every two seconds or so.
         distinct: whether their classes all differ.
         min_azimuth: degrees that every sounding source keeps from the middle.
         vary: whether pictures are cut and stretched at random, for more variety in training.
@@ -124,10 +125,11 @@ def sample_scene(
         raise DatasetError(f"a scene of {sources} sources, {silent} of them silent, from {len(labels)} classes")
     rng = np.random.default_rng(seed)
     background = int(rng.integers(len(material.backgrounds)))
-    view = _random_view(material.backgrounds[background], rng)
+    view = _random_view(material.backgrounds[background], 0.4 if vary else 0.7, rng)
     chosen = [str(label) for label in rng.choice(labels, sources, replace=not distinct)]
+    points = max(2, round(duration / LEG_SECONDS) + 1) if moving else 1
     for _ in range(100):
-        drawn = [_sample_source(material, label, i >= silent, moving, vary, rng) for i, label in enumerate(chosen)]
+        drawn = [_sample_source(material, label, i >= silent, points, vary, rng) for i, label in enumerate(chosen)]
         placed = _place(_narrowed(drawn), min_azimuth, rng)
         if placed is not None:
             break
@@ -193,7 +195,7 @@ def render_sources(scene: Scene, material: Material, hrirs: HRIRSet) -> np.ndarr
 
 
 def _sample_source(
-    material: Material, label: str, sounds: bool, moving: bool, vary: bool, rng: np.random.Generator
+    material: Material, label: str, sounds: bool, points: int, vary: bool, rng: np.random.Generator
 ) -> Source:
     pictures, recordings = material.pictures[label], material.sounds[label]
     index = int(rng.integers(len(pictures)))
@@ -209,7 +211,7 @@ def _sample_source(
         sound=sound if sounds else None,
         height=height,
         width=height * aspect / FRAME_ASPECT,
-        path=(0.5,) * (6 if moving else 1),
+        path=(0.5,) * points,
         y=float(rng.uniform(height / 2, 1 - height / 2)),
         view=view,
         mirrored=bool(rng.integers(2)),
@@ -285,10 +287,10 @@ def _random_box(rng: np.random.Generator) -> Box:
     return float(left), float(top), float(right), float(bottom)
 
 
-def _random_view(background: np.ndarray, rng: np.random.Generator) -> Box:
+def _random_view(background: np.ndarray, least: float, rng: np.random.Generator) -> Box:
     """Part of a background shown: the frame's shape, as large as fits times a random zoom, anywhere."""
     aspect = background.shape[1] / background.shape[0]
-    zoom = float(rng.uniform(0.7, 1.0))
+    zoom = float(rng.uniform(least, 1.0))
     width, height = (1.0, aspect / FRAME_ASPECT) if aspect < FRAME_ASPECT else (FRAME_ASPECT / aspect, 1.0)
     width, height = width * zoom, height * zoom
     left, top = float(rng.uniform(0, 1 - width)), float(rng.uniform(0, 1 - height))

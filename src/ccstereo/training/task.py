@@ -56,6 +56,7 @@ class BinauralTask(LightningModule):
         warmup_steps: over which the rate rises from zero.
         contrastive_share: part of each batch on which the contrastive term is computed; it costs a second picture.
         jitter_range: brightness and colour are multiplied by factors uniform in 1 +- this.
+        cast_range: red, green and blue are each multiplied by factors uniform in 1 +- this; 0 in the papers.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class BinauralTask(LightningModule):
         warmup_steps: int = 0,
         contrastive_share: float = 1.0,
         jitter_range: float = 0.3,
+        cast_range: float = 0.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -87,6 +89,7 @@ class BinauralTask(LightningModule):
         self.warmup_steps = warmup_steps
         self.contrastive_share = contrastive_share
         self.jitter_range = jitter_range
+        self.cast_range = cast_range
         self.truth: TruthHeads | None = None
 
     @property
@@ -186,6 +189,8 @@ class BinauralTask(LightningModule):
 
     def _pictures(self, frames: Tensor) -> Tensor:
         factors = 1 + self.jitter_range * (2 * torch.rand(2, len(frames), device=frames.device) - 1)
+        cast = 1 + self.cast_range * (2 * torch.rand(len(frames), 3, 1, 1, device=frames.device) - 1)
+        frames = (frames * cast).round_().clamp_(0, 255).to(torch.uint8) if self.cast_range else frames
         return normalize(jitter(frames, factors[0], factors[1])).contiguous(memory_format=torch.channels_last)
 
 

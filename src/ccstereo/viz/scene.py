@@ -27,13 +27,14 @@ def plot_scene(frames: np.ndarray, curves: dict[str, np.ndarray], duration: floa
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.6), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.6])
+    grid = figure.add_gridspec(2, columns, height_ratios=[1, 1.6])
     shown = np.linspace(0, len(frames) - 1, columns).round().astype(int)
-    for axes, index in zip(top.subplots(1, columns), shown, strict=True):
+    for column, index in enumerate(shown):
+        axes = figure.add_subplot(grid[0, column])
         axes.imshow(frames[index])
         axes.set_title(f"{index * duration / len(frames):.1f} s", fontsize=9)
         axes.set_axis_off()
-    axes = bottom.subplots()
+    axes = figure.add_subplot(grid[1, :])
     for name, curve in curves.items():
         time = (np.arange(len(curve)) + 0.5) * duration / len(curve)
         axes.plot(time, curve, label=name, color=COLOURS.get(name), linewidth=1.6)
