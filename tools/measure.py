@@ -1,7 +1,7 @@
 """Speed and peak memory of the main job, as whole processes of the real command line.
 
-    python tools/measure.py VIDEO                       speed: seconds of video converted in a second
-    python tools/measure.py VIDEO --minutes 1 60        peak memory on the video repeated to a minute and to an hour
+python tools/measure.py VIDEO                       speed: seconds of video converted in a second
+python tools/measure.py VIDEO --minutes 1 60        peak memory on the video repeated to a minute and to an hour
 """
 
 import argparse
@@ -68,7 +68,9 @@ def main() -> None:
             length = seconds_of(options.video)
             for _ in range(options.runs):
                 elapsed, memory = convert(options.video, folder)
-                print(f"{length:.1f} s in {elapsed:.1f} s: {length / elapsed:.1f} times real time, peak {memory:.0f} MB")
+                print(
+                    f"{length:.1f} s in {elapsed:.1f} s: {length / elapsed:.1f} times real time, peak {memory:.0f} MB"
+                )
         for minutes in options.minutes:
             video = folder / f"repeated{options.video.suffix}"
             repeat(options.video, video, 60 * minutes)

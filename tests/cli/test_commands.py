@@ -42,7 +42,9 @@ def test_lazy_names_are_all_there() -> None:
         _ = ccstereo.no_such_thing
 
 
-@pytest.mark.parametrize("command", ["binauralize", "models", "import-checkpoint", "train", "demo", "bench", "prepare", "shard"])
+@pytest.mark.parametrize(
+    "command", ["binauralize", "models", "import-checkpoint", "train", "demo", "bench", "prepare", "shard"]
+)
 def test_help(command: str, capsys) -> None:
     try:
         status = main([command, "--help"])
