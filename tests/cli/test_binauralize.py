@@ -1,6 +1,5 @@
 """The main job through the real command line, and what it says when the input is bad."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -172,7 +171,13 @@ def test_interrupt_leaves_nothing_half_written(weights: str, tmp_path: Path) -> 
     write_video(long, np.zeros((1_200, 48, 96, 3), np.uint8), sound)
     out.write_text("earlier")
     command = [sys.executable, "-m", "ccstereo", "binauralize", str(long), "-o", str(out), "--weights", weights]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Started in the background, a test run ignores interrupts, and its children would, too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".*part*")):
         assert time.monotonic() < deadline

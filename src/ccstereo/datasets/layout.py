@@ -126,7 +126,7 @@ def safe_key(text: str) -> str:
     """Turn any name into a key of letters, digits, "_" and "-"; different names stay different.
 
     >>> safe_key("000123"), safe_key("My trip, day 2")
-    ('000123', 'My-trip--day-2-d65dd7f2')
+    ('000123', 'My-trip--day-2-c2031521')
     """
     key = re.sub(r"[^A-Za-z0-9_-]", "-", text)[:80]
     return key if key == text else f"{key}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:8]}"
