@@ -53,7 +53,7 @@ def test_help(command: str, capsys) -> None:
     assert status == 0
     text = capsys.readouterr().out
     assert f"usage: ccstereo {command}" in text
-    assert command == "models" or "examples:" in text
+    assert "examples:" in text
 
 
 @pytest.mark.parametrize("arguments", [[], ["sing"], ["binauralize"], ["import-checkpoint", "x.pth"]])
