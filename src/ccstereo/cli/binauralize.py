@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ccstereo.cli.options import Subparsers, add_model_options, check_device
+from ccstereo.cli.options import Subparsers, add_model_options, make_binauralizer
 
 EXAMPLES = """examples:
   ccstereo binauralize clip.mp4
@@ -42,21 +42,12 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Convert one file."""
     from tqdm import tqdm
 
-    from ccstereo.binauralizer import Binauralizer
     from ccstereo.media import check_output, probe
 
     output = options.output or options.input.with_suffix(f".binaural{options.input.suffix}")
     probe(options.input, require_video=True, require_audio=True)  # what is wrong with the files is said at once
     check_output(options.input, output, codec=options.codec)
-    from ccstereo.models import load_model
-
-    model = load_model(options.weights, device=check_device(options.device))
-    try:
-        binauralizer = Binauralizer(
-            model, hop=options.hop, tdss=options.tdss, batch_size=options.batch_size, precision=options.precision
-        )
-    except ValueError as error:
-        parser.error(str(error))
+    binauralizer = make_binauralizer(options, parser)
     with tqdm(unit="s", desc=options.input.name, disable=True if options.quiet else None, leave=False) as bar:
 
         def progress(done: float, total: float) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ccstereo.cli.options import Subparsers, add_model_options, check_device
+from ccstereo.cli.options import Subparsers, add_model_options, make_binauralizer
 
 EXAMPLES = """examples:
   ccstereo demo
@@ -32,19 +32,11 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Render, convert, score and write."""
-    from ccstereo.binauralizer import Binauralizer
     from ccstereo.demo import run_demo
-    from ccstereo.models import load_model
 
     if options.seconds < 1 or options.seed < 0:
         parser.error("--seconds must be at least 1 and --seed at least 0")
-    model = load_model(options.weights, device=check_device(options.device))
-    try:
-        binauralizer = Binauralizer(
-            model, hop=options.hop, tdss=options.tdss, batch_size=options.batch_size, precision=options.precision
-        )
-    except ValueError as error:
-        parser.error(str(error))
+    binauralizer = make_binauralizer(options, parser)
     for line in run_demo(
         binauralizer, options.output, options.seed, options.seconds, folder=options.folder, sofa=options.sofa
     ):

@@ -1,9 +1,12 @@
 """Options that several subcommands share, and the types of their values."""
 
 import argparse
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from ccstereo.errors import CCStereoError
+
+if TYPE_CHECKING:
+    from ccstereo.binauralizer import Binauralizer
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
@@ -51,6 +54,24 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--precision", choices=("float32", "bfloat16", "float16"), default="float32", help="(default: float32)"
     )
     parser.add_argument("--batch-size", type=count, default=16, metavar="N", help="windows at once (default: 16)")
+
+
+def make_binauralizer(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Binauralizer":
+    """Load what `add_model_options` chose; a value out of the model's range is wrong usage of `parser`.
+
+    Raises:
+        CCStereoError: there is no such device, or the weights cannot be read.
+    """
+    from ccstereo.binauralizer import Binauralizer
+    from ccstereo.models import load_model
+
+    model = load_model(options.weights, device=check_device(options.device))
+    try:
+        return Binauralizer(
+            model, hop=options.hop, tdss=options.tdss, batch_size=options.batch_size, precision=options.precision
+        )
+    except ValueError as error:
+        parser.error(str(error))
 
 
 def check_device(name: str) -> str:
