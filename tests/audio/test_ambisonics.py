@@ -164,7 +164,7 @@ class TestDecoding:
             own = level(torch.stack([torch.from_numpy(head.nearest(float(a))).flatten() for a in CIRCLE]))
             assert (energy - own).abs().max() < 3
         if method != "magls" or head.name != "CIPIC_subject_003":
-            assert (energy - energy.mean()).abs().max() < 3.05
+            assert (energy - energy.mean()).abs().max() < 3
 
     def test_the_bare_pseudo_inverse_is_uneven_on_measured_heads(self, head):
         """Why it is not what is given by default: sources behind are lost."""

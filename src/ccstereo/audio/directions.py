@@ -79,4 +79,5 @@ def diffuse_field_equalised(directions: Tensor, responses: Tensor) -> Tensor:
     fold[0] = fold[size // 2] = 1
     fold[1 : size // 2] = 2
     filter_ = torch.fft.rfft(torch.fft.irfft(wanted - wanted.mean(), size) * fold).exp()
-    return torch.fft.irfft(spectrum * filter_, size)[..., : 2 * taps].to(responses.dtype)
+    equalised: Tensor = torch.fft.irfft(spectrum * filter_, size)[..., : 2 * taps]
+    return equalised.to(responses.dtype)
