@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     from ccstereo.datasets.shards_write import write_shards
 
     prepared = PreparedSet(options.input)
-    split, parts = _wanted(prepared, options.split)
+    split, parts = wanted_parts(prepared, options.split)
     for part, clips in parts.items():
         hidden = True if options.quiet else None
         with tqdm(unit="B", unit_scale=True, desc=part, disable=hidden, leave=False) as bar:
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(prepared: "PreparedSet", text: str) -> tuple[str, dict[str, list[str]]]:
+def wanted_parts(prepared: "PreparedSet", text: str) -> tuple[str, dict[str, list[str]]]:
     """The split, and the clips of its parts, that --split names.
 
     Raises:

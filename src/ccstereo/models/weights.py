@@ -1,5 +1,6 @@
 """Weights on disk: a folder with `config.json` and `model.safetensors`, the hub's convention. No pickle."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -49,6 +50,15 @@ def load_model(weights: str | Path, device: str | torch.device = "cpu") -> Binau
     check_fit(model, state, str(model_file))
     model.load_state_dict(state, assign=True)
     return model.to(device).eval()
+
+
+def weights_sha256(weights: str | Path) -> str:
+    """SHA-256 of the file that `load_model` would read, to tell in a record which weights were used.
+
+    Raises:
+        WeightsError: the weights are not found.
+    """
+    return hashlib.sha256(_locate(weights).read_bytes()).hexdigest()
 
 
 def save_model(model: BinauralModel, folder: str | Path, *, half: bool = False) -> Path:

@@ -1,0 +1,134 @@
+"""`ccstereo evaluate`: a model, or a folder of predictions, scored against a prepared set."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ccstereo.cli.options import Subparsers, add_model_options, count, make_binauralizer, positive
+
+if TYPE_CHECKING:
+    from ccstereo.datasets.prepared_set import PreparedSet
+    from ccstereo.evaluation import Predictor
+    from ccstereo.models.config import ModelConfig
+
+EXAMPLES = """examples:
+  ccstereo evaluate prepared/fairplay --split five-1/test -o runs/embedded
+  ccstereo evaluate prepared/fairplay --split five-1/test --weights weights/mine -o runs/mine --compare runs/embedded
+  ccstereo evaluate prepared/mine --predictions theirs/ -o runs/theirs      theirs/<clip id>.wav or .flac
+  ccstereo evaluate prepared/mine --normalize peak --wav sum -o runs/paper  as CCStereo's code prints its scores
+
+A run that was stopped goes on where it was when the same command is given again. -o DIR gets clips.csv (every clip),
+summary.md (what is printed) and record.json. The scores are described in docs/metrics.md.
+"""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="score a model or predictions on a prepared set",
+        description="Score a model, or a folder of predictions, against the true sound of a prepared set, next to "
+        "mono (the floor) and the true mask (the ceiling).",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", type=Path, metavar="PREPARED", help="set that ccstereo prepare has made")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the run")
+    what = "test, val or train of the only split, NAME/test, NAME, or all for all clips (default: test)"
+    parser.add_argument("--split", default="test", metavar="S", help=what)
+    parser.add_argument("--predictions", type=Path, metavar="DIR", help="score <clip id>.wav or .flac, not a model")
+    add_model_options(parser)
+    parser.add_argument("--compare", type=Path, metavar="RUN", help="folder of an earlier run on the same clips")
+    parser.add_argument(
+        "--normalize",
+        choices=("none", "peak"),
+        default="none",
+        help="peak divides prediction and truth each by its own peak first, as papers do (default: none)",
+    )
+    parser.add_argument("--wav", choices=("mean", "sum"), default="mean", help="over the ears (default: mean)")
+    bound = "largest part of the oracle's mask, or inf (default: that of the model; of predictions 1)"
+    parser.add_argument("--mask-bound", type=mask_bound, metavar="B", help=bound)
+    parser.add_argument("--save-predictions", action="store_true", help="write the sound to DIR/predictions")
+    parser.add_argument("--jobs", type=count, metavar="N", help="clips at once (default: the cores; of a GPU 2)")
+    parser.add_argument("--seed", type=int, default=0, help="of intervals and tests (default: 0)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
+    parser.set_defaults(run=lambda options: run(options, parser))
+
+
+def mask_bound(text: str) -> float:
+    """Read a number above 0, inf included."""
+    return math.inf if text == "inf" else positive(text)
+
+
+def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Score all clips, print and write the tables."""
+    from tqdm import tqdm
+
+    from ccstereo.datasets.prepared_set import PreparedSet
+    from ccstereo.evaluation import Evaluation, Protocol, check_comparable, evaluate, finish, read_run
+    from ccstereo.evaluation.evaluate import default_jobs
+
+    if options.seed < 0:
+        parser.error("--seed must be at least 0")
+    prepared = PreparedSet(options.input)
+    split, clips = _part(prepared, options.split)
+    other = read_run(options.compare) if options.compare else None
+    predictor, config = _predictor(options, parser, prepared, clips)
+    evaluation = Evaluation(
+        prepared,
+        split,
+        clips,
+        predictor,
+        Protocol(options.normalize, options.wav),
+        config,
+        options.hop,
+        options.mask_bound or getattr(config, "mask_bound", 1.0),
+    )
+    if other:
+        check_comparable(other, evaluation.settings())
+    with tqdm(total=len(clips), unit="clip", disable=True if options.quiet else None, leave=False) as bar:
+
+        def progress(done: int, _: int) -> None:
+            bar.update(done - bar.n)
+
+        jobs = options.jobs or default_jobs(options.device)
+        found = evaluate(
+            evaluation, options.output, jobs=jobs, save_predictions=options.save_predictions, progress=progress
+        )
+    about = {} if options.predictions else {"device": options.device, "batch_size": options.batch_size}
+    text = finish(found, other, options.seed, about)
+    if not options.quiet:
+        print(text)
+    return 0
+
+
+def _part(prepared: "PreparedSet", text: str) -> tuple[str, list[str]]:
+    """The clips that --split names, and their name in full; a split's name alone is its test part."""
+    from ccstereo.cli.shard import wanted_parts
+    from ccstereo.datasets.layout import PARTS
+
+    name, parts = wanted_parts(prepared, text if text in (*PARTS, "all") or "/" in text else f"{text}/test")
+    ((part, clips),) = parts.items()
+    return (f"{name}/{part}" if name else part), clips
+
+
+def _predictor(
+    options: argparse.Namespace, parser: argparse.ArgumentParser, prepared: "PreparedSet", clips: list[str]
+) -> "tuple[Predictor, ModelConfig]":
+    """What predicts, and the sizes of its windows."""
+    from ccstereo.binauralizer import DEFAULT_WEIGHTS
+    from ccstereo.evaluation import FolderPredictor, ModelPredictor
+    from ccstereo.models.config import ModelConfig
+    from ccstereo.models.weights import weights_sha256
+
+    if options.predictions:
+        if options.weights != DEFAULT_WEIGHTS:
+            parser.error("--predictions and --weights exclude each other")
+        return FolderPredictor(prepared, clips, options.predictions), ModelConfig()
+    binauralizer = make_binauralizer(options, parser)
+    name = Path(options.weights).name if Path(options.weights).exists() else options.weights
+    return (
+        ModelPredictor(prepared, binauralizer, name, weights_sha256(options.weights)),
+        binauralizer.model.config,
+    )

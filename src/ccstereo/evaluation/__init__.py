@@ -1,0 +1,28 @@
+"""Scoring a model, or a folder of predictions, against the true sound of a prepared set; see docs/evaluate.md."""
+
+from ccstereo.evaluation.evaluate import Evaluation, evaluate
+from ccstereo.evaluation.oracle import oracle
+from ccstereo.evaluation.predictors import FolderPredictor, ModelPredictor, Predictor
+from ccstereo.evaluation.report import check_comparable, comparison, comparison_table, finish, summarise, summary_table
+from ccstereo.evaluation.run import Run, read_run
+from ccstereo.evaluation.scores import SCORES, Protocol, score_clips
+
+__all__ = [
+    "SCORES",
+    "Evaluation",
+    "FolderPredictor",
+    "ModelPredictor",
+    "Predictor",
+    "Protocol",
+    "Run",
+    "check_comparable",
+    "comparison",
+    "comparison_table",
+    "evaluate",
+    "finish",
+    "oracle",
+    "read_run",
+    "score_clips",
+    "summarise",
+    "summary_table",
+]

@@ -1,0 +1,58 @@
+"""The ceiling: what a network would give whose mask is the true one."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ccstereo.audio import apply_mask, istft, level_gain, mix_and_difference, overlap_average, stft, to_binaural
+from ccstereo.audio.windows import window_count
+from ccstereo.models.config import ModelConfig
+
+SIZES = ModelConfig()
+"""Windows and transform of the papers' networks."""
+_SILENT = 1e-12  # power of a bin of the levelled mixture below which no mask can make a difference of it
+
+
+def oracle(binaural: Tensor, config: ModelConfig = SIZES, *, hop: float = 0.1, bound: float = math.inf) -> Tensor:
+    """Take a clip apart and put it together as inference does, with the true mask in the network's place.
+
+    Windows, level, transform and overlap are the stream's. Per bin the mask is the quotient of true difference and
+    mixture, its real and imaginary part clamped: of all masks within the bound this one leaves the least error.
+
+    Args:
+        binaural: (2, T) true clip at the configuration's rate.
+        config: sizes of window and transform, and the level.
+        hop: seconds between two windows.
+        bound: largest magnitude of the mask's real and imaginary part: 1 in the papers, `mask_bound` of a
+            configuration that has one; infinity gives the clip back, but for rounding and for bins in which the
+            mixture is silent.
+
+    Returns:
+        (2, T), left ear first.
+
+    Raises:
+        ValueError: the shape is another, or the hop or the bound is out of range.
+
+    >>> x = torch.randn(2, 20_000)
+    >>> torch.allclose(oracle(x), x, atol=1e-4)
+    True
+    """
+    if binaural.ndim != 2 or len(binaural) != 2 or binaural.shape[1] == 0 or not bound > 0:
+        raise ValueError(f"expected a clip (2, T) and a bound above 0, got {tuple(binaural.shape)} and {bound}")
+    mix, difference = mix_and_difference(binaural)
+    samples, step = len(mix), round(hop * config.sample_rate)
+    count = window_count(samples, config.window, step)
+    padded = torch.nn.functional.pad(torch.stack([mix, difference]), (0, (count - 1) * step + config.window - samples))
+    windows = padded.unfold(-1, config.window, step)  # (2, N, W)
+    gain = level_gain(windows[0], config.level)
+    mix_spec, true_spec = stft(windows * gain, config.stft)
+    predicted = istft(apply_mask(_true_mask(mix_spec, true_spec, bound), mix_spec), config.window, config.stft)
+    return to_binaural(mix, overlap_average(predicted / gain, step, samples))
+
+
+def _true_mask(mix_spec: Tensor, difference_spec: Tensor, bound: float) -> Tensor:
+    """Complex quotient difference / mixture (..., 2, F, frames), clamped."""
+    conjugate = mix_spec * mix_spec.new_tensor([1, -1])[:, None, None]
+    power = mix_spec.square().sum(-3, keepdim=True).clamp_min(_SILENT)
+    return (apply_mask(conjugate, difference_spec) / power).clamp(-bound, bound)
