@@ -3,6 +3,8 @@
 from ccstereo.scenes.drawn import drawn_material
 from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head, spherical_head_delay
 from ccstereo.scenes.material import Material, Split, load_material
+from ccstereo.scenes.rooms import Room, room_responses, sample_room
+from ccstereo.scenes.rooms_bank import RoomBank, room_bank
 from ccstereo.scenes.scene import (
     Scene,
     Source,
@@ -17,6 +19,8 @@ from ccstereo.scenes.spatialize import spatialize
 __all__ = [
     "HRIRSet",
     "Material",
+    "Room",
+    "RoomBank",
     "Scene",
     "Source",
     "Split",
@@ -27,6 +31,9 @@ __all__ = [
     "render_frame",
     "render_frames",
     "render_sources",
+    "room_bank",
+    "room_responses",
+    "sample_room",
     "sample_scene",
     "spatialize",
     "spherical_head",

@@ -44,10 +44,11 @@ class HRIRSet:
 
     def nearest_index(self, azimuth: float, elevation: float = 0.0) -> int:
         """Index of the measured direction with the smallest angle to the given one."""
-        return int(np.argmax(self._units @ _unit(np.array([[azimuth, elevation]]))[0]))
+        return int(np.argmax(self.units @ _unit(np.array([[azimuth, elevation]]))[0]))
 
     @cached_property
-    def _units(self) -> np.ndarray:
+    def units(self) -> np.ndarray:
+        """(N, 3) unit vectors of the directions: to the front, to the left, upwards."""
         return _unit(self.directions)
 
     def resampled(self, sample_rate: int) -> "HRIRSet":

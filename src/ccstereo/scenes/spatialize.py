@@ -18,7 +18,7 @@ def convolve_pair(dry: np.ndarray, response: np.ndarray) -> np.ndarray:
         (2, T + K - 1) float32.
     """
     length = dry.shape[-1] + response.shape[-1] - 1
-    size = _fast_size(length)
+    size = fast_size(length)
     spectrum = np.fft.rfft(dry, size) * np.fft.rfft(response, size)
     return np.asarray(np.fft.irfft(spectrum, size)[..., :length], dtype=np.float32)
 
@@ -66,7 +66,7 @@ def _runs(values: np.ndarray) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in pairwise(bounds)]
 
 
-def _fast_size(length: int) -> int:
+def fast_size(length: int) -> int:
     """Smallest 2^a 3^b 5^c that is at least `length`: sizes whose transform is fast."""
     best = 1 << (length - 1).bit_length()
     power5 = 1
