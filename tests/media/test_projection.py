@@ -7,7 +7,9 @@ import pytest
 from av.filter import Graph
 
 from ccstereo.errors import MediaError
-from ccstereo.media.projection import Projection, ToEquirectangular, detect_projection, judge, left_eye
+from ccstereo.media.equirectangular import ToEquirectangular
+from ccstereo.media.projection import detect_projection, judge
+from ccstereo.media.spherical import Projection, left_eye
 
 DOTS = {"red": (60, 0), "green": (-90, 30), "blue": (0, -60), "yellow": (150, -20)}  # azimuth left, elevation up
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
@@ -52,8 +54,12 @@ def laid_out(picture, projection, other=None):
     eyes = []
     for eye in (picture, picture if other is None else other):
         if projection.kind != "equirectangular":
-            output = {"eac": "eac", "cubemap": "c3x2", "half-equirectangular": "hequirect"}[projection.kind]
-            size = "w=240:h=240" if output == "hequirect" else "w=480:h=320"
+            output, size = {
+                "eac": ("eac", "w=480:h=320"),
+                "cubemap": ("c3x2", "w=480:h=320"),
+                "half-equirectangular": ("hequirect", "w=240:h=240"),
+                "equal-area": ("cylindricalea", "w=480:h=152"),
+            }[projection.kind]
             eye = v360(eye, f"input=e:output={output}:{size}")
         eyes.append(np.rot90(eye) if projection.turned else eye)
     if projection.stereo == "mono":
@@ -115,6 +121,17 @@ def film(tmp_path, tools):
     return write
 
 
+def copied(source, target):
+    """The same packets in another container; as 8 bit H.264 is not for WebM, Matroska's writer takes that name, too."""
+    with av.open(str(source)) as before, av.open(str(target), "w", format="matroska") as after:
+        stream = after.add_stream_from_template(before.streams.video[0])
+        for packet in before.demux(before.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                after.mux(packet)
+    return target
+
+
 def found(path):
     detection = detect_projection(path)
     return SimpleNamespace(**vars(detection), kind=detection.projection.kind, stereo=detection.projection.stereo)
@@ -137,6 +154,16 @@ class TestPictures:
         seen, decided = judge(pictures)
         assert decided
         assert seen == layout
+
+    @pytest.mark.parametrize("stereo", ["mono", "top-bottom"])
+    def test_an_equal_area_picture_is_told_by_its_shape(self, stereo):
+        layout = Projection("equal-area", stereo)
+        pictures = [laid_out(world(seed), layout, world(seed, shift=0.02)) for seed in range(3)]
+        height, width, _ = pictures[0].shape
+        pictures = [np.asarray(v360(p, "e:e:w=384:h=288"), np.float32) for p in pictures]  # only resized
+        assert judge(pictures, shape=width / height) == (layout, True)
+        assert judge(pictures, ER, shape=width / height) == (layout, True)
+        assert judge(pictures, shape=2.0 if stereo == "mono" else 1.0) == (Projection(stereo=stereo), True)
 
     def test_flat_pictures_tell_nothing(self):
         flat = [np.full((288, 384, 3), level, np.float32) for level in (0, 128)]
@@ -185,6 +212,33 @@ class TestFiles:
         assert found(film(black, sv3d("cubemap"), "cube.mp4")).kind == "cubemap"
         assert found(film(black, st3d(1), "eyes.mp4")).stereo == "top-bottom"
 
+    @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+    @pytest.mark.parametrize("kind", ["equirectangular", "cubemap", "mesh"])
+    def test_matroska_elements(self, film, tmp_path, suffix, kind):
+        """A copy by FFmpeg has its Projection and StereoMode; a mesh is YouTube's way to describe a cubemap."""
+        black = [np.zeros((96, 192, 3), np.uint8)] * 2
+        source = film(black, st3d(1) + sv3d("equirectangular" if kind == "mesh" else kind))
+        path = copied(source, tmp_path / f"film{suffix}")
+        if kind == "mesh":  # FFmpeg writes none: turn the type of its ProjectionType into 3
+            data = path.read_bytes()
+            assert data.count(b"\x76\x71\x81\x01") == 1
+            path.write_bytes(data.replace(b"\x76\x71\x81\x01", b"\x76\x71\x81\x03"))
+        detection = found(path)
+        assert detection.projection == Projection("eac" if kind == "mesh" else kind, "top-bottom")
+        assert detection.source == "tags"
+
+    def test_matroska_without_a_projection(self, film, tmp_path):
+        path = copied(film([np.zeros((96, 192, 3), np.uint8)] * 2), tmp_path / "film.mkv")
+        assert (found(path).tagged, found(path).source) == (None, "none")
+
+    @pytest.mark.parametrize("bounds", [0, 1 << 30])
+    def test_bounds_of_half_a_sphere(self, film, bounds):
+        """VR180: an equirectangular picture of which a quarter is missing on each side."""
+        equi = full(b"equi", struct.pack(">4I", 0, 0, bounds, bounds))
+        boxes = box(b"sv3d", full(b"svhd", b"test\0"), box(b"proj", full(b"prhd", bytes(12)), equi))
+        detection = found(film([np.zeros((96, 192, 3), np.uint8)] * 2, boxes))
+        assert detection.kind == ("half-equirectangular" if bounds else "equirectangular")
+
     def test_nothing_known(self, film):
         detection = found(film([np.zeros((96, 192, 3), np.uint8)] * 2))
         assert (detection.projection, detection.source) == (ER, "none")
@@ -198,7 +252,15 @@ class TestFiles:
 
 class TestRemap:
     @pytest.mark.parametrize(
-        "layout", [*LAYOUTS, Projection("cubemap"), Projection("half-equirectangular", "left-right")], ids=str
+        "layout",
+        [
+            *LAYOUTS,
+            Projection("cubemap"),
+            Projection("half-equirectangular", "left-right"),
+            Projection("equal-area"),
+            Projection("equal-area", "top-bottom"),
+        ],
+        ids=str,
     )
     def test_dots_are_at_their_azimuth_and_elevation(self, layout):
         remap = ToEquirectangular(layout)

@@ -3,12 +3,14 @@
 from ccstereo.media.containers import check_output
 from ccstereo.media.create import write_video
 from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
+from ccstereo.media.equirectangular import ToEquirectangular
 from ccstereo.media.mux import StereoWriter, open_writer
 from ccstereo.media.picture import read_pictures
 from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
-from ccstereo.media.projection import Detection, Projection, ToEquirectangular, detect_projection
+from ccstereo.media.projection import Detection, detect_projection
 from ccstereo.media.sound import read_channels, read_mono
 from ccstereo.media.soundfiles import SoundWriter
+from ccstereo.media.spherical import Projection
 
 __all__ = [
     "AudioChunk",
