@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import ccstereo
-from ccstereo.cli import bench, binauralize, demo, evaluate, import_checkpoint, models, prepare, shard, train
+from ccstereo.cli import bench, binauralize, demo, evaluate, import_checkpoint, models, prepare, shard, simulate, train
 from ccstereo.cli.options import Parser
 from ccstereo.errors import CCStereoError
 
@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   ccstereo models                               what can be run
   ccstereo demo                                 two moving sources, true and predicted
   ccstereo prepare folder videos/ -o prepared/  bring videos into the layout that is trained on
+  ccstereo simulate --photos P --sounds S -o prepared/  make a set of photos and mono sounds
   ccstereo train --config lite-stage            train on simulated scenes
   ccstereo evaluate prepared/ -o runs/first     score a model on the test part of a prepared set
 """
@@ -34,7 +35,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"ccstereo {ccstereo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for command in (binauralize, models, demo, prepare, shard, train, evaluate, bench, import_checkpoint):
+    for command in (binauralize, models, demo, prepare, simulate, shard, train, evaluate, bench, import_checkpoint):
         command.add_parser(commands)
     return parser
 

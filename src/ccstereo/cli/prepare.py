@@ -119,18 +119,18 @@ def fairplay(options: argparse.Namespace) -> int:
         from ccstereo.datasets.download import fetch_archives, space_needed
 
         waiting = [item for item in ARCHIVES if not (options.input / f".{item.name}.unpacked").exists()]
-        _say(
+        say(
             options, f"{options.input}: download and unpacking take up to {space_needed(waiting, options.input):.0f} GB"
         )
-        with _bar(options, "B", "download") as progress:
+        with ProgressBar(options, "B", "download") as progress:
             fetch_archives(ARCHIVES, options.base_url or BASE_URL, options.input, progress)
     sources, missing, worker, info = fairplay_set(options.input)
     splits, faulty = fairplay_splits(options.splits or [options.input / "splits"])
     report = run_prepare(options, sources, worker, info, only_present(splits), [*missing, *faulty])
     if len(report.rows) != CLIPS:
-        _say(options, f"note: {len(report.rows)} clips; the whole of FAIR-Play has {CLIPS}")
+        say(options, f"note: {len(report.rows)} clips; the whole of FAIR-Play has {CLIPS}")
     if not report.splits:
-        _say(options, "note: no split was found; give a folder of them with --splits")
+        say(options, "note: no split was found; give a folder of them with --splits")
     return 0
 
 
@@ -151,11 +151,12 @@ def run_prepare(
     info: "SetInfo",
     splits: "Callable[[list[ClipRow]], Splits]",
     rejected: "Sequence[Unused]" = (),
+    unit: str = "file",
 ) -> "Report":
     """Prepare with a progress bar, and report what was made and what could not be used."""
     from ccstereo.datasets.prepare import prepare
 
-    with _bar(options, "file", info.name) as progress:
+    with ProgressBar(options, unit, info.name) as progress:
         report = prepare(
             sources,
             worker,
@@ -167,19 +168,19 @@ def run_prepare(
             progress=progress,
         )
     hours = sum(row.duration for row in report.rows) / 3600
-    again = f", {report.done_before} of {len(sources)} files done before" if report.done_before else ""
-    _say(options, f"{options.output}: {len(report.rows)} clips, {hours:.2f} h{again}")
+    again = f", {report.done_before} of {len(sources)} {unit}s done before" if report.done_before else ""
+    say(options, f"{options.output}: {len(report.rows)} clips, {hours:.2f} h{again}")
     for name, checksum in report.splits.items():
         sizes = "/".join(
             str(_lines(options.output / "splits" / name / f"{part}.txt")) for part in ("train", "val", "test")
         )
-        _say(options, f"split {name}: train/val/test {sizes}, sha256 {checksum}")
+        say(options, f"split {name}: train/val/test {sizes}, sha256 {checksum}")
     if report.unused:
-        _say(options, f"{len(report.unused)} could not be used; all are in {options.output / 'unused.jsonl'}:")
+        say(options, f"{len(report.unused)} could not be used; all are in {options.output / 'unused.jsonl'}:")
         for item in report.unused[:SHOWN]:
-            _say(options, f"  {item.source}{f' ({item.part})' if item.part else ''}: {item.reason}")
+            say(options, f"  {item.source}{f' ({item.part})' if item.part else ''}: {item.reason}")
         if len(report.unused) > SHOWN:
-            _say(options, f"  and {len(report.unused) - SHOWN} more")
+            say(options, f"  and {len(report.unused) - SHOWN} more")
     return report
 
 
@@ -189,7 +190,7 @@ def check(options: argparse.Namespace, parser: Parser) -> int:
         parser.error("name a kind of set to prepare, or --check DIR")
     from ccstereo.datasets.check import check_set
 
-    with _bar(argparse.Namespace(quiet=False), "clip", "check") as progress:
+    with ProgressBar(argparse.Namespace(quiet=False), "clip", "check") as progress:
         faults = check_set(options.check, progress)
     for fault in faults:
         print(fault)
@@ -213,7 +214,7 @@ def _warn_of_ordinary(rows: "list[ClipRow]") -> None:
         )
 
 
-class _bar:
+class ProgressBar:
     """A progress bar for functions that report what is done and how much there is; 0 means unknown."""
 
     def __init__(self, options: argparse.Namespace, unit: str, name: str) -> None:
@@ -226,6 +227,7 @@ class _bar:
         return self.update
 
     def update(self, done: int, total: int) -> None:
+        """Show what is done of how much."""
         self.bar.total = total or None
         self.bar.update(done - self.bar.n)
 
@@ -233,7 +235,8 @@ class _bar:
         self.bar.close()
 
 
-def _say(options: argparse.Namespace, line: str) -> None:
+def say(options: argparse.Namespace, line: str) -> None:
+    """Print a line of the report, unless --quiet asks for none."""
     if not options.quiet:
         print(line)
 

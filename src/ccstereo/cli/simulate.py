@@ -1,0 +1,110 @@
+"""`ccstereo simulate`: a pseudo-binaural data set from anyone's photos and mono sounds."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ccstereo.cli.options import Parser, Subparsers, count, positive
+from ccstereo.cli.prepare import ProgressBar, run_prepare, say
+
+if TYPE_CHECKING:
+    from ccstereo.simulation import Recipe
+
+EXAMPLES = """examples:
+  ccstereo simulate --photos photos/ --sounds sounds/ -o prepared/mine
+  ccstereo simulate --photos crops/ --sounds sounds/ --backgrounds rooms/ --sofa KEMAR.sofa --clips 2000 -o prepared/b
+  ccstereo simulate --photos photos/ --sounds sounds/ --recipe stage --render ambisonic -o prepared/mine
+  ccstereo train --config lite-stage --data.path prepared/mine
+
+--photos and --sounds hold a folder a class, named alike: photos/dog/1.jpg, photos/dog/run.mp4, sounds/dog/bark.wav.
+A run that was stopped goes on where it was when the same command is given again, and ends with the same files; with
+more --clips a finished set grows. What could not be used is listed at the end and in unused.jsonl, the truth of each
+clip stands in clips.jsonl; contact-sheet.png and preview.mp4 show some. See docs/data/simulate.md.
+"""
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "simulate",
+        help="make a data set of photos and mono sounds, with the truth known",
+        description="Put photos or video crops into pictures, their sounds around a head, and keep both as a data set.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="folders of pictures or videos")
+    parser.add_argument("--sounds", type=Path, required=True, metavar="DIR", help="folders of sounds, named alike")
+    parser.add_argument("--backgrounds", type=Path, metavar="DIR", help="pictures (default: an empty background)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the prepared set")
+    parser.add_argument("--clips", type=count, default=100, metavar="N", help="(default: 100)")
+    parser.add_argument("--seconds", type=positive, default=10.0, metavar="S", help="of a clip (default: 10)")
+    parser.add_argument("--sofa", type=Path, metavar="FILE", help="measured head (default: a spherical one)")
+    parser.add_argument(
+        "--render",
+        choices=("hrir", "ambisonic"),
+        default="hrir",
+        help="through the nearest HRIR, or first-order ambisonics and eight loudspeakers (default: hrir)",
+    )
+    parser.add_argument(
+        "--recipe",
+        choices=("stage", "pseudobinaural"),
+        default="pseudobinaural",
+        help="of PseudoBinaural, or of this project's training scenes (default: pseudobinaural)",
+    )
+    parser.add_argument(
+        "--legacy-hrir-rate",
+        action="store_true",
+        help="do not resample HRIRs, as PseudoBinaural's code: delays between the ears 2.76 times too long",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another set (default: 0)")
+    parser.add_argument(
+        "--fps", type=positive, default=10.0, metavar="F", help="at which videos are read, at most 10 (default: 10)"
+    )
+    cores = os.cpu_count() or 1
+    parser.add_argument(
+        "--jobs", type=count, default=cores, metavar="N", help="processes (default: the cores, %(default)s)"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
+    parser.set_defaults(run=lambda options: run(options, parser))
+
+
+def run(options: argparse.Namespace, parser: Parser) -> int:
+    """Look into the files, make the clips, report, and draw."""
+    if options.seed < 0 or options.fps > 10 or options.seconds < 1:
+        parser.error("--seed must be at least 0, --fps at most 10 and --seconds at least 1")
+    from ccstereo.datasets.prepared_set import PreparedSet
+    from ccstereo.simulation import simulated_set, simulated_splits, survey
+    from ccstereo.simulation.build import split_notes
+    from ccstereo.simulation.show import write_contact_sheet, write_preview
+
+    with ProgressBar(options, "file", "look into files") as progress:
+        inputs, unused = survey(
+            options.photos, options.sounds, options.backgrounds, jobs=options.jobs, progress=progress
+        )
+    for note in split_notes(inputs):
+        say(options, f"note: {note}")
+    sources, worker, info = simulated_set(inputs, _recipe(options), options.clips)
+    run_prepare(options, sources, worker, info, simulated_splits, unused, unit="clip")
+    prepared = PreparedSet(options.output)
+    drawn = write_contact_sheet(prepared, options.output / "contact-sheet.png")
+    write_preview(prepared, options.output / "preview.mp4")
+    sheet = f"look at {options.output / 'contact-sheet.png'}, and " if drawn else ""
+    say(options, f"{sheet}listen to {options.output / 'preview.mp4'} with headphones")
+    if not drawn:
+        say(options, "for a contact sheet: pip install 'ccstereo[viz]'")
+    return 0
+
+
+def _recipe(options: argparse.Namespace) -> "Recipe":
+    from ccstereo.simulation import Recipe
+
+    return Recipe(
+        name=options.recipe,
+        render=options.render,
+        sofa=options.sofa,
+        legacy_rate=options.legacy_hrir_rate,
+        seconds=options.seconds,
+        fps=options.fps,
+        seed=options.seed,
+    )
