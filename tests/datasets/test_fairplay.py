@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image
 
 from ccstereo.cli.main import main
 from ccstereo.datasets import download
@@ -20,59 +19,10 @@ from ccstereo.datasets.prepared_set import PreparedSet
 from ccstereo.datasets.splits import numbers_in
 from ccstereo.errors import DatasetError
 
-POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1234567\n"
-SECONDS = 1.2
-
-
-def write_sound(path: Path, seed: int, seconds: float = SECONDS) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).uniform(-0.3, 0.3, (round(48_000 * seconds), 2))
-    soundfile.write(path, noise, 48_000, subtype="PCM_16")
-
-
-def write_frames(folder: Path, pattern: str, first: int, count: int = 12) -> None:
-    folder.mkdir(parents=True)
-    for k in range(count):
-        Image.fromarray(np.full((90, 160, 3), 10 * k + 20, np.uint8)).save(folder / (pattern % (first + k)))
-
 
 @pytest.fixture(scope="module")
-def raw(tmp_path_factory, make_video) -> Path:
-    """Clips 1 to 9: videos, png and jpg frames; then a pointer, no picture, a short video, frames with a gap, mono."""
-    folder = tmp_path_factory.mktemp("FAIR-Play")
-    for number in range(1, 10):
-        write_sound(folder / "binaural_audios" / f"{number:06d}.wav", number)
-        make_video(folder / "videos" / f"{number:06d}.mp4", SECONDS, seed=number)
-    write_frames(folder / "frames" / "000002.mp4", "%06d.png", 1)
-    write_frames(folder / "frames" / "000003", "%d.jpg", 0)
-    write_frames(folder / "frames" / "000004", "%d.jpg", 1)
-    (folder / "binaural_audios" / "000005.wav").write_bytes(POINTER)
-    (folder / "videos" / "000006.mp4").unlink()
-    make_video(folder / "videos" / "000007.mp4", 0.4)
-    write_frames(folder / "frames" / "000008", "%d.jpg", 1)
-    (folder / "frames" / "000008" / "5.jpg").unlink()
-    soundfile.write(folder / "binaural_audios" / "000009.wav", np.zeros(48_000), 48_000)
-    (folder / "videos" / "000001.mp4").rename(folder / "videos" / "whole.bin")
-    make_video(folder / "videos" / "000001.mp4", SECONDS)
-    write_splits(folder / "splits")
-    return folder
-
-
-def write_splits(folder: Path) -> None:
-    """Split 1 as the authors' HDF5 with their own paths, split 2 as pointers, split 3 as text."""
-    h5py = pytest.importorskip("h5py")
-    parts = {"train": [1, 2, 77], "val": [3], "test": [4]}
-    for name in ("split1", "split2", "split3"):
-        (folder / name).mkdir(parents=True)
-        for part, numbers in parts.items():
-            if name == "split1":
-                with h5py.File(folder / name / f"{part}.h5", "w") as file:
-                    paths = [f"/private/home/someone/FAIR-Play/binaural_audios/{n:06d}.wav" for n in numbers]
-                    file["audio"] = np.array(paths, dtype="S")
-            elif name == "split2":
-                (folder / name / f"{part}.h5").write_bytes(POINTER)
-            else:
-                (folder / name / f"{part}.txt").write_text("".join(f"{n:06d}.mp3\n" for n in numbers))
+def raw(fairplay_raw: Path) -> Path:
+    return fairplay_raw
 
 
 def prepare(raw: Path, output: Path, *more: str) -> int:
@@ -97,7 +47,9 @@ def test_what_is_used_and_what_is_not(prepared: Path) -> None:
     assert "lasts 0.40 s, its sound 1.2 s" in reasons.pop("000007")
     assert "frame 5 is missing" in reasons.pop("000008")
     assert "1 channel, not 2" in reasons.pop("000009")
+    assert "moov" in reasons.pop("000010") or "cut off" in reasons
     assert "Git LFS pointer" in reasons.pop("ten-split2")
+    assert "names 000001 more than once" in reasons.pop("five-split4")
     assert not reasons
 
 

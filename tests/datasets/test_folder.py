@@ -19,19 +19,8 @@ VIDEOS = 9
 
 
 @pytest.fixture(scope="module")
-def videos(tmp_path_factory, make_video) -> Path:
-    """Nine good videos, a truncated one, one of one channel, one of equal channels, one half silent, and a text."""
-    folder = tmp_path_factory.mktemp("videos")
-    for number in range(VIDEOS):
-        make_video(folder / "day 1" / f"{number}.mp4", 2.5, "panned" if number == 8 else "binaural", number)
-    whole = make_video(folder / "cut.mp4", 3.0).read_bytes()
-    (folder / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
-    for kind in ("one", "equal", "left"):
-        make_video(folder / f"{kind}.mp4", 1.0, kind)
-    (folder / "page.mp4").write_text("<html>not found</html>")
-    make_video(folder / "day 1" / "0.mkv", 1.0)
-    (folder / "notes.txt").write_text("not a video")
-    return folder
+def videos(folder_raw: Path) -> Path:
+    return folder_raw
 
 
 @pytest.fixture(scope="module")

@@ -119,7 +119,7 @@ def test_from_videos_to_a_score(make_video, tmp_path: Path, monkeypatch) -> None
         make_video(tmp_path / "videos" / f"{number}.mp4", 1.5, seed=number)
     assert main(["prepare", "folder", "videos", "-o", "set", "--jobs", "1", "-q"]) == 0
     assert main(["train", "--config", "lite-stage", "--data.path", "set", *TINY]) == 0
-    model = load_model("runs/lite-stage/weights")
+    model = load_model("runs/set/weights")
     made = PreparedSet("set")
     clips = PreparedClips(made, made.part("default", "test"))
     assert len(clips) == 1

@@ -281,7 +281,7 @@ def test_training_goes_on_in_the_middle_of_a_pass(shards, tmp_path, monkeypatch)
 
     monkeypatch.setattr(BinauralTask, "training_step", noting)
     assert main(["train", *options, "--trainer.max_steps", "2"]) == 0
-    content = torch.load("runs/lite-stage/last.ckpt", weights_only=True)
+    content = torch.load(f"runs/{Path(shards).name}/last.ckpt", weights_only=True)
     (state,) = content["loops"]["fit_loop"]["state_dict"]["combined_loader"]
     assert (state["epoch"], state["samples"], len(trained)) == (0, 8, 8)
     assert main(["train", *options, "--trainer.max_steps", "6", "--ckpt_path", "last"]) == 0

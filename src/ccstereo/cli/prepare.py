@@ -27,6 +27,7 @@ What could not be used is listed at the end and in unused.jsonl. The layout is d
 FOLDER_EXAMPLES = """examples:
   ccstereo prepare folder my-videos/ -o prepared/mine
   ccstereo prepare folder my-videos/ -o prepared/mine --jobs 8 --seconds 5
+  ccstereo prepare folder films/ -o prepared/films --surround --sofa KEMAR.sofa    5.1 sound, heard through a head
 """
 FAIRPLAY_EXAMPLES = """examples:
   ccstereo prepare fairplay FAIR-Play/ -o prepared/fairplay
@@ -81,6 +82,12 @@ def _add_folder(sets: Subparsers) -> None:
     )
     parser.add_argument("input", type=Path, metavar="DIR", help="folder of videos, in any folders within")
     parser.add_argument("--seconds", type=count, default=10, metavar="S", help="length of a clip (default: 10)")
+    parser.add_argument(
+        "--surround", action="store_true", help="render 5.1 and 7.1 sound for two ears (else it is left out)"
+    )
+    parser.add_argument(
+        "--sofa", type=Path, metavar="FILE", help="measured head for --surround (default: a spherical one)"
+    )
 
 
 def _add_fairplay(sets: Subparsers) -> None:
@@ -105,9 +112,10 @@ def folder(options: argparse.Namespace) -> int:
     """Prepare any folder of videos, and warn where the sound is ordinary stereo."""
     from ccstereo.datasets.folder import folder_set, folder_splits
 
-    sources, worker, info = folder_set(options.input, options.seconds)
+    sources, worker, info = folder_set(options.input, options.seconds, options.surround, options.sofa)
     report = run_prepare(options, sources, worker, info, folder_splits)
     _warn_of_ordinary(report.rows)
+    _warn_of_few(report.rows)
     return 0
 
 
@@ -198,6 +206,16 @@ def check(options: argparse.Namespace, parser: Parser) -> int:
         raise DatasetError(f"{options.check}: {len(faults)} fault{'s' * (len(faults) > 1)} found")
     print(f"{options.check}: whole")
     return 0
+
+
+def _warn_of_few(rows: "list[ClipRow]") -> None:
+    if len({row.source for row in rows}) > 1:
+        return
+    if len(rows) == 1:
+        told = "a single clip leaves nothing to validate on; add videos, or cut shorter clips with --seconds"
+    else:
+        told = "all clips are of one file, so they are split by time: val and test sound like train; add videos"
+    print(f"warning: {told}", file=sys.stderr)
 
 
 def _warn_of_ordinary(rows: "list[ClipRow]") -> None:

@@ -20,7 +20,7 @@ def add_yt360(sets: Subparsers) -> None:
     """Add the kind of set."""
     about = "YT-MUSIC, YT-CLEAN, YT-ALL and REC-STREET: 360 degree videos with first-order ambisonics."
     parser = add_set(sets, "yt360", about, EXAMPLES, run)
-    parser.add_argument("input", type=Path, metavar="VIDEOS", help="folder of <youtube id>.mp4, .webm or .mkv")
+    parser.add_argument("input", type=Path, metavar="VIDEOS", help="folder of <youtube id>.mp4 and the like")
     parser.add_argument(
         "--lists", type=Path, required=True, metavar="DIR", help="spatialaudiogen's meta/subsets, with YT-All.lst"
     )
@@ -50,12 +50,16 @@ def add_yt360(sets: Subparsers) -> None:
     parser.add_argument(
         "--channel-order", choices=("acn", "aac-5.1", "fuma"), help="of the files (default: by codec and channels)"
     )
+    parser.add_argument(
+        "--projections", type=Path, metavar="FILE", help="ids with their projection, where it is not to be detected"
+    )
     parser.add_argument("--seconds", type=count, default=10, metavar="S", help="length of a clip (default: 10)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Render the videos."""
-    from ccstereo.datasets.yt360 import SETS, Rendering, yt360_set, yt360_splits
+    from ccstereo.datasets.yt360 import Rendering, yt360_set
+    from ccstereo.datasets.yt360_lists import SETS, yt360_splits
 
     names = tuple(dict.fromkeys(options.names or SETS))
     rendering = Rendering(
@@ -65,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
         options.yaw,
         options.channel_order,
         options.seconds,
+        options.projections,
     )
     sources, missing, worker, info = yt360_set(options.input, options.lists, names, rendering)
     run_prepare(options, sources, worker, info, yt360_splits(options.lists, names), missing)

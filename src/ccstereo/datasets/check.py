@@ -61,10 +61,11 @@ def _check_clip(prepared: PreparedSet, row: ClipRow) -> list[str]:
 
 
 def _check_split(prepared: PreparedSet, split: str) -> list[str]:
-    """No id twice in a split, no source in two parts, and at least one clip that is there."""
+    """No id twice in a split, at least one clip that is there, and no source in two parts, if there are several."""
     faults = []
     seen: set[str] = set()
     homes: dict[str, str] = {}
+    several = len({row.source for row in prepared.clips.values()}) > 1
     for part in PARTS:
         path = prepared.folder / "splits" / split / f"{part}.txt"
         if not path.is_file():
@@ -74,7 +75,7 @@ def _check_split(prepared: PreparedSet, split: str) -> list[str]:
             if name in seen:
                 faults.append(f"splits/{split}/{part}.txt: {name} is there twice or in two parts")
             seen.add(name)
-            if name in prepared.clips and homes.setdefault(prepared.clips[name].source, part) != part:
+            if several and name in prepared.clips and homes.setdefault(prepared.clips[name].source, part) != part:
                 faults.append(f"splits/{split}/{part}.txt: {name} is of a source that another part holds, too")
     if not seen & prepared.clips.keys():
         faults.append(f"splits/{split}: names no clip of the set")

@@ -8,6 +8,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ccstereo.datasets.layout import FRAME_RATE, FRAME_SIZE, SAMPLE_RATE, Clip, clip_id, encode_jpeg, frame_count
+from ccstereo.datasets.surround import SurroundRenderer
 from ccstereo.media import AudioChunk, MediaReader
 
 VIDEO_SUFFIXES = frozenset(
@@ -45,23 +46,26 @@ def fit_pictures(pictures: list[bytes], samples: int) -> list[bytes]:
     return (pictures + pictures[-1:] * (wanted - len(pictures)))[:wanted]
 
 
-def cut_video(path: Path, key: str, seconds: int = 10, least: float = 1.0) -> Iterator[Clip]:
+def cut_video(
+    path: Path, key: str, seconds: int = 10, least: float = 1.0, render: SurroundRenderer | None = None
+) -> Iterator[Clip]:
     """Cut a video into clips, one after the other.
 
     Args:
-        path: any video with two channels of sound.
+        path: any video with two channels of sound, or those that `render` takes.
         key: of the source; clip number n begins at n * seconds.
         seconds: length of a clip.
         least: seconds that the last, shorter one must have, or it is left out.
+        render: what makes two channels of more.
 
     Raises:
-        MediaError: the file cannot be read, breaks off, or its sound is not stereo.
+        MediaError: the file cannot be read, breaks off, or its sound has another number of channels.
     """
     length = seconds * SAMPLE_RATE
     sound = np.zeros((0, 2), np.float32)
     pictures: list[bytes] = []
     number = 0
-    for chunk, jpegs in _at_layout_rates(path):
+    for chunk, jpegs in _at_layout_rates(path, render):
         sound = np.concatenate([sound, chunk])
         pictures += jpegs
         while len(sound) >= length and len(pictures) >= seconds * FRAME_RATE:
@@ -75,11 +79,16 @@ def cut_video(path: Path, key: str, seconds: int = 10, least: float = 1.0) -> It
         yield Clip(clip_id(key, number), sound[:length].T, last, number * float(seconds))
 
 
-def _at_layout_rates(path: Path) -> Iterator[tuple[NDArray[np.float32], list[bytes]]]:
+def _at_layout_rates(path: Path, render: SurroundRenderer | None) -> Iterator[tuple[NDArray[np.float32], list[bytes]]]:
     """Stretches of a second or so of sound (T, 2) at 16 kHz with the JPEG pictures that came before its end."""
-    with MediaReader(path, frame_rate=FRAME_RATE, frame_size=FRAME_SIZE, channels=2, threads=1) as reader:
-        stream = soxr.ResampleStream(reader.sample_rate, SAMPLE_RATE, 2, dtype="float32")
-        same = reader.sample_rate == SAMPLE_RATE
+    channels = render.channels if render else 2
+    with MediaReader(path, frame_rate=FRAME_RATE, frame_size=FRAME_SIZE, channels=channels, threads=1) as reader:
+        stream = soxr.ResampleStream(reader.sample_rate, SAMPLE_RATE, channels, dtype="float32")
+
+        def brought(block: NDArray[np.float32], last: bool = False) -> NDArray[np.float32]:
+            block = block if reader.sample_rate == SAMPLE_RATE else stream.resample_chunk(block, last=last)
+            return render(block) if render else block
+
         pictures: list[bytes] = []
         blocks: list[NDArray[np.float32]] = []
         held = 0
@@ -94,8 +103,7 @@ def _at_layout_rates(path: Path) -> Iterator[tuple[NDArray[np.float32], list[byt
                     shown, jpeg = chunk.picture, encode_jpeg(chunk.picture)
                 pictures.append(jpeg)
             if held >= reader.sample_rate:
-                block = np.concatenate(blocks)
-                yield (block if same else stream.resample_chunk(block)), pictures
+                yield brought(np.concatenate(blocks)), pictures
                 pictures, blocks, held = [], [], 0
-        block = np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
-        yield (block if same else stream.resample_chunk(block, last=True)), pictures
+        block = np.concatenate(blocks) if blocks else np.zeros((0, channels), np.float32)
+        yield brought(block, last=True), pictures

@@ -9,22 +9,36 @@ from ccstereo.datasets.layout import SAMPLE_RATE, Clip, ClipRow, SetInfo, safe_k
 from ccstereo.datasets.prepare import Rejected, Source, Splits, Worker
 from ccstereo.datasets.splits import split_by_source
 from ccstereo.datasets.stereo_kind import ORDINARY, balance, delayed_share, file_balance
+from ccstereo.datasets.surround import SPEAKERS, SurroundRenderer
 from ccstereo.errors import DatasetError
+from ccstereo.media import probe
 
 
-def folder_set(folder: str | Path, seconds: int = 10) -> tuple[list[Source], Worker, SetInfo]:
+def folder_set(
+    folder: str | Path, seconds: int = 10, surround: bool = False, sofa: Path | None = None
+) -> tuple[list[Source], Worker, SetInfo]:
     """Return what `prepare` takes to prepare all videos in and under a folder.
 
+    Args:
+        folder: of videos.
+        seconds: of a clip.
+        surround: render surround sound for two ears; else videos with it are left out.
+        sofa: head that it is rendered with; None is the spherical one.
+
     Raises:
-        DatasetError: there is no such folder, or no video in it.
+        DatasetError: there is no such folder, no video in it, or the SOFA file cannot be read.
     """
     folder = Path(folder)
     videos = find_videos(folder)
     if not videos:
         raise DatasetError(f"{folder}: holds no video; expected files such as .mp4, .mkv or .webm")
     sources = [Source(safe_key(path.relative_to(folder).with_suffix("").as_posix()), (path,)) for path in videos]
-    info = SetInfo("folder", {"seconds": seconds}, {"licence": "that of the videos"})
-    return sources, partial(folder_clips, seconds=seconds), info
+    options: dict[str, object] = {"seconds": seconds}
+    if surround:
+        SurroundRenderer("5.1", sofa)  # a bad SOFA file is told at once
+        options["surround"] = "spherical head" if sofa is None else sofa.stem
+    info = SetInfo("folder", options, {"licence": "that of the videos"})
+    return sources, partial(folder_clips, seconds=seconds, surround=surround, sofa=sofa), info
 
 
 def find_videos(folder: Path) -> list[Path]:
@@ -39,30 +53,41 @@ def find_videos(folder: Path) -> list[Path]:
     return sorted(p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))
 
 
-def folder_clips(source: Source, seconds: int = 10) -> Iterator[Clip | Rejected]:
+def folder_clips(
+    source: Source, seconds: int = 10, surround: bool = False, sofa: Path | None = None
+) -> Iterator[Clip | Rejected]:
     """Cut one video with true stereo sound into clips; each is tagged with its share of delayed sound.
+
+    Surround sound is tagged with its layout.
 
     Raises:
         DatasetError: its sound is not true stereo.
-        MediaError: it cannot be read, or its sound has not two channels.
+        MediaError: it cannot be read, or its sound has another number of channels.
     """
     (path,) = source.paths
-    fault = file_balance(path).fault
+    audio = probe(path, require_video=True, require_audio=True).audio
+    layout = audio.layout if audio and audio.layout in SPEAKERS else None
+    if layout and not surround:
+        channels = len(SPEAKERS[layout])
+        raise DatasetError(f"{path}: its sound has {channels} channels, not 2; --surround renders them for two ears")
+    fault = None if layout else file_balance(path).fault
     if fault:
         raise DatasetError(f"{path}: {fault}")
-    for clip in cut_video(path, source.key, seconds):
+    for clip in cut_video(path, source.key, seconds, render=SurroundRenderer(layout, sofa) if layout else None):
         fault = balance([clip.sound.T], SAMPLE_RATE).fault
         if fault:
             yield Rejected(
                 f"{clip.start:g} s to {clip.start + clip.sound.shape[1] / SAMPLE_RATE:g} s", f"{fault} there"
             )
         else:
+            if layout:
+                clip.tags["rendered"] = layout
             clip.tags["delayed"] = round(delayed_share(clip.sound, SAMPLE_RATE), 3)
             yield clip
 
 
 def folder_splits(rows: list[ClipRow]) -> Splits:
-    """One split, "default", by file."""
+    """One split, "default", by file; by time where there is only one."""
     return {"default": split_by_source(rows)}
 
 

@@ -1,8 +1,8 @@
-"""Splits by source: clips of one recording never lie in two parts."""
+"""Splits by source: clips of one recording never lie in two parts, unless there is no other recording."""
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from ccstereo.datasets.layout import PARTS, ClipRow
@@ -11,11 +11,12 @@ from ccstereo.errors import DatasetError
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
-def split_by_source(rows: Iterable[ClipRow], seed: int = 0) -> dict[str, list[str]]:
+def split_by_source(rows: Sequence[ClipRow], seed: int = 0) -> dict[str, list[str]]:
     """Divide clips 80-10-10 into train, val and test, by their source.
 
     Sources are ordered by a hash of their key, so that the split is the same on every machine and hardly changes when
-    sources are added. Of three sources or more every part gets one; two are train and val, one is train.
+    sources are added. Of three sources or more every part gets one; two are train and val. The clips of a single source
+    are divided by time, the last ones for test, the ones before for val: two clips are train and val, one is train.
 
     Args:
         rows: of the table.
@@ -24,6 +25,8 @@ def split_by_source(rows: Iterable[ClipRow], seed: int = 0) -> dict[str, list[st
     clips: dict[str, list[str]] = {}
     for row in rows:
         clips.setdefault(row.source, []).append(row.id)
+    if len(clips) == 1:
+        return _by_time(sorted(rows, key=lambda row: row.start))
     order = sorted(clips, key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
     share = max(1, round(len(order) / 10))
     val = order[:share] if len(order) > 1 else []
@@ -31,6 +34,15 @@ def split_by_source(rows: Iterable[ClipRow], seed: int = 0) -> dict[str, list[st
     train = order[len(val) + len(test) :]
     chosen = dict(zip(PARTS, (train, val, test), strict=True))
     return {part: sorted(clip for key in keys for clip in clips[key]) for part, keys in chosen.items()}
+
+
+def _by_time(rows: Sequence[ClipRow]) -> dict[str, list[str]]:
+    names = [row.id for row in rows]
+    share = max(1, round(len(names) / 10))
+    test = share if len(names) > 2 else 0
+    val = share if len(names) > 1 else 0
+    kept = len(names) - val - test
+    return {"train": names[:kept], "val": names[kept : kept + val], "test": names[kept + val :]}
 
 
 def numbers_in(path: Path) -> list[str]:

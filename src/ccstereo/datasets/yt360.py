@@ -1,12 +1,11 @@
 """YT-MUSIC, YT-CLEAN, YT-ALL and REC-STREET: 360 degree videos with first-order ambisonics, by their YouTube ids.
 
 The lists are those of spatialaudiogen (Morgado et al., "Self-Supervised Generation of Spatial Audio for 360 Video",
-NeurIPS 2018; github.com/pedro-morgado/spatialaudiogen); the files are brought by the user. See docs/data/yt360.md.
+NeurIPS 2018; see `yt360_lists.py`); the files are brought by the user. See docs/data/yt360.md.
 """
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from multiprocessing import parent_process
@@ -19,25 +18,31 @@ from numpy.typing import NDArray
 
 from ccstereo.audio.ambisonics import CHANNEL_ORDERS, DECODERS, FOADecoder, foa_to_binaural, make_decoder, rotate_yaw
 from ccstereo.audio.ambisonics import to_acn as acn_of
-from ccstereo.datasets.cutting import VIDEO_SUFFIXES, fit_pictures
+from ccstereo.datasets.cutting import fit_pictures
 from ccstereo.datasets.layout import (
     FRAME_RATE,
     FRAME_SIZE,
     SAMPLE_RATE,
     Clip,
-    ClipRow,
     SetInfo,
     Unused,
     clip_id,
     encode_jpeg,
 )
-from ccstereo.datasets.prepare import Rejected, Source, Splits, Worker
+from ccstereo.datasets.prepare import Rejected, Source, Worker
+from ccstereo.datasets.yt360_lists import SETS, find_sources, read_list, read_projections
 from ccstereo.errors import DatasetError
-from ccstereo.media import AudioChunk, Detection, MediaReader, ToEquirectangular, detect_projection, probe
+from ccstereo.media import (
+    AudioChunk,
+    Detection,
+    MediaReader,
+    Projection,
+    ToEquirectangular,
+    detect_projection,
+    probe,
+)
 from ccstereo.scenes.hrir import load_sofa, spherical_head
 
-SETS = {"rec-street": "REC-Street", "yt-all": "YT-All", "yt-clean": "YT-Clean", "yt-music": "YT-Music"}
-_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _SILENT = 1e-4  # RMS of W up to which a clip counts as silent (-80 dB)
 _DIFFUSE = 1e-3  # RMS of Y and X over that of W up to which a clip has no direction
 _LEAST = 1.0  # seconds of the last clip of a video
@@ -54,6 +59,7 @@ class Rendering:
         yaw: degrees by which sound and picture are turned to the left.
         channel_order: of the files, a key of `CHANNEL_ORDERS`; None goes by codec and number of channels.
         seconds: of a clip.
+        projections: list of those videos whose projection is known better than it can be detected.
     """
 
     decoder: str = "projection"
@@ -62,6 +68,7 @@ class Rendering:
     yaw: float = 0.0
     channel_order: str | None = None
     seconds: int = 10
+    projections: Path | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that does not exist."""
@@ -76,7 +83,7 @@ def yt360_set(
 
     Args:
         raw: folder, searched with those in it, of videos with ambisonic sound named after their YouTube id,
-            `<id>.webm` or yt-dlp's `title [<id>].webm`.
+            `<id>.webm` or yt-dlp's `title [<id>].webm`, or in two files; see `find_sources`.
         lists: spatialaudiogen's `meta/subsets`, or the folder above it.
         names: keys of `SETS`.
         rendering: of sound and picture.
@@ -88,14 +95,11 @@ def yt360_set(
     if not raw.is_dir():
         raise DatasetError(f"{raw}: no such folder; give the folder that holds the downloaded videos")
     wanted = sorted({video for name in names for video in read_list(lists, name)})
-    files: dict[str, list[Path]] = {}
-    for path in sorted(p for p in raw.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".")):
-        files.setdefault(youtube_id(path), []).append(path)
-    sources = [Source(video, (path,)) for video in wanted for path in files.get(video, [])]
+    sources, unused = find_sources(raw, wanted)
     if not sources:
         raise DatasetError(f"{raw}: holds none of the {len(wanted)} listed videos; name files after their YouTube id")
-    unused = [Unused(video, 0, "", "is not in the folder") for video in wanted if video not in files]
     _decoder(rendering.decoder, rendering.sofa, rendering.resample_head)  # a bad SOFA file is told at once
+    _projections(rendering.projections)  # a bad list, too
     options = {
         "decoder": rendering.decoder,
         "head": "spherical head" if rendering.sofa is None else _fingerprint(rendering.sofa),
@@ -103,17 +107,10 @@ def yt360_set(
         "yaw": rendering.yaw,
         "channel_order": rendering.channel_order or "by codec",
         "seconds": rendering.seconds,
+        "projections": "detected" if rendering.projections is None else _fingerprint(rendering.projections),
     }
     about = {"licence": "that of each video", "source": "https://github.com/pedro-morgado/spatialaudiogen"}
     return sources, unused, partial(yt360_clips, rendering=rendering), SetInfo("yt360", options, about)
-
-
-def yt360_splits(lists: str | Path, names: Sequence[str] = tuple(SETS)) -> Callable[[list[ClipRow]], Splits]:
-    """Return a function that makes the official splits, "yt-music-1" and so on, from the table.
-
-    They have no validation part. "yt-music-1-val" is the same with every tenth training video put aside for it.
-    """
-    return partial(_splits, lists=Path(lists), names=tuple(names))
 
 
 def yt360_clips(source: Source, rendering: Rendering) -> Iterator[Clip | Rejected]:
@@ -125,17 +122,20 @@ def yt360_clips(source: Source, rendering: Rendering) -> Iterator[Clip | Rejecte
     """
     if parent_process() is not None:  # one of several: they share the cores
         torch.set_num_threads(1)
-    (path,) = source.paths
-    audio = probe(path, require_video=True, require_audio=True).audio
+    picture, sound = source.paths[0], source.paths[-1]
+    audio = probe(sound, require_audio=True).audio
     assert audio is not None
-    order = rendering.channel_order or channel_order(path, audio.codec, audio.channels)
-    detection = detect_projection(path)
+    order = rendering.channel_order or channel_order(sound, audio.codec, audio.channels)
+    detection = detect_projection(picture)
+    known = _projections(rendering.projections).get(source.key)
+    if known is not None:
+        detection = Detection(known, detection.tagged, "list")
     decoder = _decoder(rendering.decoder, rendering.sofa, rendering.resample_head)
     length, taps = rendering.seconds * SAMPLE_RATE, decoder.filters.shape[-1]
     foa = np.zeros((0, 0), np.float32)
     begin = number = 0  # sample of the video at which `foa` begins; clip
     pictures: list[bytes] = []
-    for block, jpegs, last in _at_layout_rates(path, audio.channels, detection, rendering.yaw):
+    for block, jpegs, last in _at_layout_rates(picture, sound, audio.channels, detection, rendering.yaw):
         foa = np.concatenate([foa, block]) if foa.size else block
         pictures += jpegs
         while True:
@@ -155,9 +155,9 @@ def yt360_clips(source: Source, rendering: Rendering) -> Iterator[Clip | Rejecte
                     f"{start / SAMPLE_RATE:g} s to {(start + count) / SAMPLE_RATE:g} s", fault or "no picture"
                 )
             else:
-                sound = foa_to_binaural(heard, decoder)[:, inside].numpy()
+                pair = foa_to_binaural(heard, decoder)[:, inside].numpy()
                 at = start / SAMPLE_RATE
-                yield Clip(clip_id(source.key, number), sound, fit_pictures(shown, count), at, tags)
+                yield Clip(clip_id(source.key, number), pair, fit_pictures(shown, count), at, tags)
             number += 1
             keep = max(0, number * length - taps - begin)
             foa, begin = foa[keep:], begin + keep
@@ -178,64 +178,8 @@ def channel_order(path: Path, codec: str, channels: int) -> str:
     return "aac-5.1" if codec == "aac" and channels >= 5 else "acn"
 
 
-def youtube_id(path: Path) -> str:
-    """The YouTube id that a file's name holds, or all of the name.
-
-    >>> youtube_id(Path("-076WPWoCRE.webm")), youtube_id(Path("A walk [kZB3KMhqqyI].mp4"))
-    ('-076WPWoCRE', 'kZB3KMhqqyI')
-    """
-    name = path.name[: -len(path.suffix)] if path.suffix else path.name
-    bracketed = re.search(r"\[([A-Za-z0-9_-]{11})\]$", name)
-    return bracketed[1] if bracketed else name
-
-
-def read_list(lists: str | Path, name: str, part: str = "") -> list[str]:
-    """Read the ids of an official list.
-
-    Args:
-        lists: folder of the lists, or the one above.
-        name: a key of `SETS`.
-        part: "" for all of the set, or "train.1", "test.3" and so on.
-
-    Raises:
-        DatasetError: there is no such list, or it holds something other than ids.
-    """
-    folder = Path(lists)
-    folder = folder / "subsets" if (folder / "subsets").is_dir() else folder
-    path = folder / f"{SETS[name]}{'.' if part else ''}{part}.lst"
-    try:
-        found = path.read_text().split()
-    except OSError as error:
-        raise DatasetError(f"{path}: no such list; give the folder meta/subsets of spatialaudiogen") from error
-    odd = [video for video in found if not _ID.fullmatch(video)]
-    if odd or not found:
-        raise DatasetError(f"{path}: expected YouTube ids, found {odd[0] if odd else 'nothing'}; get the file again")
-    return list(dict.fromkeys(found))
-
-
-def _splits(rows: list[ClipRow], lists: Path, names: tuple[str, ...]) -> Splits:
-    clips: dict[str, list[str]] = {}
-    for row in rows:
-        clips.setdefault(row.source, []).append(row.id)
-    splits: Splits = {}
-    for name in names:
-        for number in (1, 2, 3):
-            train, test = (read_list(lists, name, f"{part}.{number}") for part in ("train", "test"))
-            ranked = sorted(train, key=lambda video: hashlib.sha256(video.encode()).digest())
-            aside = set(ranked[: len(ranked) // 10])
-            parts = {"train": train, "val": [], "test": test}
-            held = {
-                "train": [v for v in train if v not in aside],
-                "val": [v for v in train if v in aside],
-                "test": test,
-            }
-            for label, chosen in ((f"{name}-{number}", parts), (f"{name}-{number}-val", held)):
-                splits[label] = {part: [c for v in ids for c in clips.get(v, [])] for part, ids in chosen.items()}
-    return splits
-
-
 def _at_layout_rates(
-    path: Path, channels: int, detection: Detection, yaw: float
+    picture: Path, sound: Path, channels: int, detection: Detection, yaw: float
 ) -> Iterator[tuple[NDArray[np.float32], list[bytes], bool]]:
     """Stretches of sound (T, C) at 16 kHz with the JPEG pictures that came before their end, and whether it is over."""
     remap = ToEquirectangular(detection.projection, FRAME_SIZE)
@@ -243,7 +187,10 @@ def _at_layout_rates(
     shown: NDArray[np.uint8] | None = None
     jpeg = b""
     pictures: list[bytes] = []
-    with MediaReader(path, frame_rate=FRAME_RATE, frame_size=remap.source_size, channels=channels, threads=1) as reader:
+    size = remap.source_size
+    with MediaReader(
+        picture, frame_rate=FRAME_RATE, frame_size=size, channels=channels, threads=1, sound=sound
+    ) as reader:
         stream = soxr.ResampleStream(reader.sample_rate, SAMPLE_RATE, channels, dtype="float32")
         for chunk in reader:
             if isinstance(chunk, AudioChunk):
@@ -271,6 +218,11 @@ def _look_at(foa: NDArray[np.float32], detection: Detection) -> tuple[str, dict[
     if w <= _SILENT:
         return "its sound is silent there", tags
     return ("its sound has no direction there" if max(y, x) <= _DIFFUSE * w else ""), tags
+
+
+@lru_cache(maxsize=2)
+def _projections(path: Path | None) -> dict[str, Projection]:
+    return {} if path is None else read_projections(path)
 
 
 @lru_cache(maxsize=2)

@@ -55,6 +55,7 @@ class MediaReader:
         frame_size: tuple[int, int] = (240, 480),
         channels: int | None = None,
         threads: int = 0,
+        sound: str | Path | None = None,
     ) -> None:
         """Open a video.
 
@@ -64,17 +65,19 @@ class MediaReader:
             frame_size: (height, width) of the pictures; their shape is not kept.
             channels: that the sound must have, to be given as they are; None downmixes to mono.
             threads: that decode the pictures; 0 lets FFmpeg choose.
+            sound: file of the sound on the same clock, as downloads in two files have it; None is `path` itself.
 
         Raises:
-            MediaError: the file cannot be read, or lacks picture or sound.
+            MediaError: a file cannot be read, or lacks picture or sound.
             ValueError: frame_rate or frame_size is not positive.
         """
         if frame_rate <= 0 or min(frame_size) <= 0:
             raise ValueError(f"need a positive frame rate and size, got {frame_rate} and {frame_size}")
-        self.info: MediaInfo = probe(path, require_video=True, require_audio=True)
+        self.info: MediaInfo = probe(path, require_video=True, require_audio=sound is None)
         # A float rate such as 29.97 stays itself; one such as 0.1 becomes the decimal that was meant.
         self._frame_rate = Fraction(frame_rate).limit_denominator(1_000_000)
-        self._sound = SoundTrack(self.info.path, KeepChannels(self.info.path, channels) if channels else None)
+        heard = self.info.path if sound is None else Path(sound)
+        self._sound = SoundTrack(heard, KeepChannels(heard, channels) if channels else None)
         try:
             self._picture = PictureTrack(self.info.path, frame_size, threads)
         except BaseException:

@@ -13,10 +13,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from ccstereo.errors import WeightsError
 from ccstereo.models import create_model, save_model
 from ccstereo.training.data import StageData
-from ccstereo.training.prepared import PreparedData, wants_prepared, without_stage_options
+from ccstereo.training.prepared import CONFIGS, PreparedData, wants_prepared, without_stage_options
 from ccstereo.training.task import BinauralTask
-
-CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 class TrainCLI(LightningCLI):

@@ -1,6 +1,7 @@
 """Windows of a prepared set for training and validation."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ccstereo.datasets.layout import PARTS
+from ccstereo.datasets.layout import PARTS, safe_key
 from ccstereo.datasets.prepared import PreparedWindows
 from ccstereo.datasets.prepared_set import PreparedSet
 from ccstereo.datasets.shards import ShardLoader, ShardWindows
@@ -18,6 +19,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
 from ccstereo.training.data import FreshSampler
 
+CONFIGS = Path(__file__).parents[1] / "configs"
 STAGE_ONLY = frozenset({"folder", "sofa", "drawn_share", "mix"})  # options of StageData that recordings have not
 
 
@@ -140,15 +142,41 @@ def wants_prepared(arguments: Sequence[str]) -> bool:
 def without_stage_options(arguments: Sequence[str]) -> list[str]:
     """Put configs in place of their names, less the options that only simulated scenes have.
 
-    So a config that was written for the stage can be used with recordings.
+    So a config that was written for the stage can be used with recordings. Those of the package then write to a folder
+    named after the set, `runs/<set>`, or to `--trainer.default_root_dir`: weights of the stage are not overwritten.
     """
     result = list(arguments)
     for place, config in _configs(arguments):
         data = _data_section(config)
         kept = {name: value for name, value in data.items() if name not in STAGE_ONLY}
         flag = "--config=" if arguments[place].startswith("--config=") else ""
-        result[place] = flag + yaml.safe_dump(config | ({"data": kept} if "data" in config else {}), sort_keys=False)
+        config |= {"data": kept} if "data" in config else {}
+        if Path(arguments[place].removeprefix(flag)).parent == CONFIGS:
+            config = _moved(config, config["trainer"]["default_root_dir"], _run_folder(arguments))
+        result[place] = flag + yaml.safe_dump(config, sort_keys=False)
     return result
+
+
+def _run_folder(arguments: Sequence[str]) -> str:
+    path = _last(arguments, "--data.path").rstrip("/")
+    return _last(arguments, "--trainer.default_root_dir") or f"runs/{safe_key(Path(path).resolve().name)}"
+
+
+def _last(arguments: Sequence[str], option: str) -> str:
+    """Value of an option, the last one if it is there several times."""
+    follows = [value for name, value in pairwise(arguments) if name == option]
+    joined = [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")]
+    return (["", *follows, *joined])[-1]
+
+
+def _moved(content: Any, old: str, new: str) -> Any:
+    """The content of a config with another folder in place of the old one, in all strings that begin with it."""
+    if isinstance(content, dict):
+        return {name: _moved(value, old, new) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_moved(value, old, new) for value in content]
+    inside = isinstance(content, str) and (content == old or content.startswith(f"{old}/"))
+    return new + content.removeprefix(old) if inside else content
 
 
 def _configs(arguments: Sequence[str]) -> list[tuple[int, dict[str, Any]]]:
