@@ -182,7 +182,7 @@ def inspect(item: tuple[str, Path]) -> tuple[str, str]:
         return _digest(path), ""
     except Exception as error:  # any library may raise anything on a broken file, and one must not stop the rest
         reason = str(error) if isinstance(error, CCStereoError) else f"cannot be read ({error})"
-        return "", " ".join(reason.removeprefix(f"{path}: ").split())
+        return "", " ".join(reason.removeprefix(f"{path}: ").replace(str(path), path.name).split())
 
 
 def read_sound(path: Path) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ccstereo.datasets.layout import FRAME_RATE, FRAME_SIZE, SAMPLE_RATE, ClipRow
 from ccstereo.datasets.prepared_set import PreparedSet, decode_jpeg
 from ccstereo.media import write_video
+from ccstereo.media.temporary import Temporary
 from ccstereo.scenes.geometry import FIELD_OF_VIEW, position_of
 
 SHEET_CLIPS = 24
@@ -26,7 +27,12 @@ def chosen_clips(prepared: PreparedSet, count: int) -> list[ClipRow]:
 
 
 def write_contact_sheet(prepared: PreparedSet, path: Path, clips: int = SHEET_CLIPS) -> bool:
-    """Draw the middle picture of some clips with their classes and azimuths, as a PNG file.
+    """Draw the middle picture of some clips with their classes and azimuths.
+
+    Args:
+        prepared: a simulated set.
+        path: .png, .svg or .pdf file; appears when it is whole.
+        clips: at most so many.
 
     Returns:
         Whether it was drawn: matplotlib may not be there.
@@ -45,7 +51,12 @@ def write_contact_sheet(prepared: PreparedSet, path: Path, clips: int = SHEET_CL
         figure = plot_contact_sheet(cells, _title(prepared), field_of_view=FIELD_OF_VIEW)
     except ImportError:
         return False
-    save_figure(figure, path)
+    temporary = Temporary(path)
+    try:
+        save_figure(figure, temporary.path)
+        temporary.commit()
+    finally:
+        temporary.discard()
     return True
 
 
@@ -62,6 +73,12 @@ def write_preview(
     """Write the beginnings of some clips, one after the other, as a video with their sound.
 
     Under the picture is a ruler of azimuths with the names of what is there, grey where it is silent.
+
+    Args:
+        prepared: a simulated set.
+        path: .mp4, .mov or .mkv file; appears when it is whole.
+        clips: at most so many.
+        seconds: of each clip.
 
     Raises:
         MediaError: the video cannot be written.
