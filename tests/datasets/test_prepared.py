@@ -149,6 +149,22 @@ def test_configs_of_the_stage_lose_what_only_the_stage_has(tmp_path: Path) -> No
         assert yaml.safe_load(text) == {"data": {"workers": 3}, "model": {"model": "ccstereo-lite"}}
 
 
+def test_configs_of_the_package_write_to_a_folder_of_the_set() -> None:
+    """Weights that were trained on the stage are not overwritten by those of recordings."""
+    pytest.importorskip("lightning")
+    from ccstereo.training.prepared import CONFIGS, without_stage_options
+
+    for option, folder in [
+        (["--data.path", "prepared/mine/"], "runs/mine"),
+        (["--data.path=https://host/shards"], "runs/shards"),
+        (["--data.path", "x", "--trainer.default_root_dir", "out/here"], "out/here"),
+    ]:
+        text = without_stage_options(["--config", str(CONFIGS / "lite-stage.yaml"), *option])[1]
+        assert f"default_root_dir: {folder}\n" in text
+        assert f"folder: {folder}/weights\n" in text
+        assert "runs/lite-stage" not in text
+
+
 def test_what_a_training_needs(made: PreparedSet, tmp_path: Path, monkeypatch, capsys) -> None:
     pytest.importorskip("lightning")
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,103 @@
+"""Every set from its raw layout to a score by the real command line, and to the same bytes whatever happens."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ccstereo.cli.main import main
+from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.models import load_model
+
+TINY = [
+    *("--trainer.accelerator", "cpu", "--trainer.precision", "32-true", "--trainer.max_steps", "2"),
+    *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false", "--trainer.logger", "false"),
+    *("--data.batch_size", "2", "--data.workers", "0", "--data.epoch_size", "4", "--data.validation_size", "2"),
+]
+SPLITS = {
+    "fairplay-ten": "ten-split1",
+    "fairplay-five": "five-split3",
+    "music": "default",
+    "yt360": "yt-music-1-val",
+    "folder": "default",
+}
+
+
+@dataclass
+class Sets:
+    """Raw sets, and what one process prepares of each; made when asked for."""
+
+    request: pytest.FixtureRequest
+    folder: Path
+    made: dict[str, Path] = field(default_factory=dict)
+
+    def arguments(self, kind: str) -> list[str]:
+        """Of `ccstereo prepare`, but for the output."""
+        raw = self.request.getfixturevalue(f"{kind}_raw")
+        if kind == "music":
+            (self.folder / "ids.txt").write_text("\n".join(raw.ids))
+            return ["music", str(raw.videos), "--ids", str(self.folder / "ids.txt")]
+        if kind == "yt360":
+            return ["yt360", str(raw.videos), "--lists", str(raw.lists), "--set", "yt-music", "--seconds", "1"]
+        return [kind, str(raw), *(["--seconds", "1"] if kind == "folder" else [])]
+
+    def prepared(self, kind: str) -> Path:
+        if kind not in self.made:
+            assert main(["prepare", *self.arguments(kind), "-o", str(self.folder / kind), "--jobs", "1"]) == 0
+            self.made[kind] = self.folder / kind
+        return self.made[kind]
+
+
+@pytest.fixture(scope="module")
+def sets(request, tmp_path_factory) -> Sets:
+    return Sets(request, tmp_path_factory.mktemp("sets"))
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_from_the_raw_layout_to_a_score(sets: Sets, name: str, tmp_path: Path, monkeypatch, capsys) -> None:
+    """Prepare with all its quirks, check, train two steps, score the test part with the trained weights."""
+    pytest.importorskip("lightning")
+    prepared, split = sets.prepared(name.partition("-")[0]), SPLITS[name]
+    assert (prepared / "unused.jsonl").read_text()  # every raw set has files that cannot be used
+    assert main(["prepare", "--check", str(prepared)]) == 0
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--config", "lite-stage", "--data.path", str(prepared), "--data.split", split, *TINY]
+    assert main(["train", *arguments]) == 0
+    weights = tmp_path / "runs" / prepared.name / "weights"
+    assert all(parameter.isfinite().all() for parameter in load_model(str(weights)).parameters())
+    capsys.readouterr()
+    arguments = ["--weights", str(weights), "--split", f"{split}/test", "--hop", "0.3", "--jobs", "1"]
+    assert main(["evaluate", str(prepared), *arguments, "-o", "scores"]) == 0
+    assert "STFT" in capsys.readouterr().out
+    with (tmp_path / "scores" / "clips.csv").open() as file:
+        scored = {row[next(iter(row))] for row in csv.DictReader(file)}
+    assert scored == set(PreparedSet(prepared).part(split, "test"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing can be killed so there")
+@pytest.mark.parametrize("kind", ["fairplay", "yt360"])  # and folder, in test_folder.py
+def test_the_same_bytes_with_four_processes_and_after_a_kill(sets: Sets, kind: str, tmp_path: Path, tree) -> None:
+    whole = tree(sets.prepared(kind))
+    command = [sys.executable, "-m", "ccstereo", "prepare", *sets.arguments(kind)]
+    subprocess.run([*command, "-o", tmp_path / "four", "--jobs", "4"], check=True, capture_output=True)
+    assert tree(tmp_path / "four") == whole
+    run = subprocess.Popen([*command, "-o", tmp_path / "killed", "--jobs", "1"], stdout=subprocess.DEVNULL)
+    journal, until = tmp_path / "killed" / "journal.jsonl", time.monotonic() + 120
+    while not (journal.exists() and journal.read_text().count("\n") >= 2):  # its head and a source
+        assert run.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert not (tmp_path / "killed" / "dataset.json").exists()
+    again = subprocess.run(
+        [*command, "-o", tmp_path / "killed", "--jobs", "2"], check=True, capture_output=True, text=True
+    )
+    assert "done before" in again.stdout
+    assert tree(tmp_path / "killed") == whole
