@@ -5,6 +5,7 @@ python tools/measure_scoring.py --clips 4           fewer, and what 186 would ta
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -39,17 +40,18 @@ def make_set(folder: Path, clips: int, seconds: float) -> None:
     prepare(sources, worker, folder, SetInfo("drawn"), jobs=os.cpu_count() or 1, splits=lambda _: parts)
 
 
-def timed(name: str, clips: int, *arguments: str | Path) -> None:
+def timed(name: str, clips: int, run: Path, *arguments: str | Path) -> None:
     begin = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "ccstereo", "evaluate", *map(str, arguments)])
+    process = subprocess.Popen([sys.executable, "-m", "ccstereo", "evaluate", *map(str, arguments), "-o", str(run)])
     _, status, usage = os.wait4(process.pid, 0)
     elapsed = time.monotonic() - begin
     if status:
         sys.exit("scoring failed")
-    start = 3.0  # seconds, of Python, torch and the tables; does not grow with the clips
-    whole = f", {PUBLISHED} would take {start + (elapsed - start) / clips * PUBLISHED:.0f} s" * (clips != PUBLISHED)
+    scoring = json.loads((run / "record.json").read_text())["seconds"]  # without the start of Python, and the tables
+    rest = elapsed - scoring
+    whole = f"; {PUBLISHED} would take {rest + scoring / clips * PUBLISHED:.0f} s" * (clips != PUBLISHED)
     used = f"{usage.ru_utime + usage.ru_stime:.0f} s of a core, peak {usage.ru_maxrss / 1024:.0f} MB"
-    print(f"\n{name}: {clips} clips in {elapsed:.1f} s ({used}){whole}\n", flush=True)
+    print(f"\n{name}: {clips} clips in {elapsed:.1f} s, {scoring:.1f} of them scoring ({used}){whole}\n", flush=True)
 
 
 def main() -> None:
@@ -63,10 +65,9 @@ def main() -> None:
         make_set(folder / "set", options.clips, options.seconds)
         run = folder / "model"
         kept = ("--weights", options.weights, "--save-predictions")
-        timed("model", options.clips, folder / "set", "-o", run, *kept)
-        timed(
-            "metrics alone", options.clips, folder / "set", "-o", folder / "files", "--predictions", run / "predictions"
-        )
+        timed("model", options.clips, run, folder / "set", *kept)
+        files = ("--predictions", run / "predictions")
+        timed("metrics alone", options.clips, folder / "files", folder / "set", *files)
 
 
 if __name__ == "__main__":

@@ -10,5 +10,6 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 
 @pytest.fixture(autouse=True)
-def _seed() -> None:
+def _one_core_and_seed() -> None:
+    torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -191,5 +191,9 @@ def test_multi_resolution_is_per_clip():
     assert batch.shape == (2, 1)
     assert torch.allclose(batch[1, 0], F.multi_resolution_stft(pred[1, 0], target[1, 0]))
     assert F.multi_resolution_stft(target, target).abs().max() < 1e-5
+    auraloss = pytest.importorskip("auraloss.freq").MultiResolutionSTFTLoss  # whose spectra we take without phases
+    assert torch.allclose(batch[0, 0], auraloss()(pred[0], target[0]), rtol=1e-5)
+    phases = F.multi_resolution_stft(pred, target, w_phs=0.5)
+    assert torch.allclose(phases[0, 0], auraloss(w_phs=0.5)(pred[0], target[0]), rtol=1e-5)
     small = F.multi_resolution_stft(pred, target, fft_sizes=[64], hop_sizes=[16], win_lengths=[64])
     assert not torch.allclose(small, batch)

@@ -2,20 +2,24 @@
 
 import argparse
 import math
+import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Subparsers, add_model_options, count, make_binauralizer, positive
+from ccstereo.errors import CCStereoError
 
 if TYPE_CHECKING:
     from ccstereo.datasets.prepared_set import PreparedSet
-    from ccstereo.evaluation import Predictor
+    from ccstereo.evaluation import Predictor, Run
     from ccstereo.models.config import ModelConfig
 
 EXAMPLES = """examples:
   ccstereo evaluate prepared/fairplay --split five-1/test -o runs/embedded
   ccstereo evaluate prepared/fairplay --split five-1/test --weights weights/mine -o runs/mine --compare runs/embedded
   ccstereo evaluate prepared/mine --predictions theirs/ -o runs/theirs      theirs/<clip id>.wav or .flac
+  ccstereo evaluate prepared/mine -o runs/mine --figure scores.png --table clips.parquet
   ccstereo evaluate prepared/mine --normalize peak --wav sum -o runs/paper  as CCStereo's code prints its scores
 
 A run that was stopped goes on where it was when the same command is given again. -o DIR gets clips.csv (every clip),
@@ -49,8 +53,16 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--wav", choices=("mean", "sum"), default="mean", help="over the ears (default: mean)")
     bound = "largest part of the oracle's mask, or inf (default: that of the model; of predictions 1)"
     parser.add_argument("--mask-bound", type=mask_bound, metavar="B", help=bound)
+    parser.add_argument("--figure", type=picture, metavar="FILE", help="draw every clip: .png, .svg or .pdf")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="the scores of every clip, .csv or .parquet")
     parser.add_argument("--save-predictions", action="store_true", help="write the sound to DIR/predictions")
-    parser.add_argument("--jobs", type=count, metavar="N", help="clips at once (default: the cores; of a GPU 2)")
+    parser.add_argument(
+        "--jobs",
+        type=count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="clips at once (default: the cores, %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of intervals and tests (default: 0)")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
     parser.set_defaults(run=lambda options: run(options, parser))
@@ -61,18 +73,38 @@ def mask_bound(text: str) -> float:
     return math.inf if text == "inf" else positive(text)
 
 
+def picture(text: str) -> Path:
+    """Read the name of a picture."""
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise argparse.ArgumentTypeError(f"must end in .png, .svg or .pdf, got {text}")
+    return path
+
+
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Score all clips, print and write the tables."""
     from tqdm import tqdm
 
     from ccstereo.datasets.prepared_set import PreparedSet
-    from ccstereo.evaluation import Evaluation, Protocol, check_comparable, evaluate, finish, read_run
-    from ccstereo.evaluation.evaluate import default_jobs
+    from ccstereo.evaluation import (
+        Evaluation,
+        Protocol,
+        check_comparable,
+        check_table,
+        evaluate,
+        finish,
+        read_run,
+        write_table,
+    )
 
     if options.seed < 0:
         parser.error("--seed must be at least 0")
+    if options.figure and find_spec("matplotlib") is None:
+        raise CCStereoError("--figure needs matplotlib: pip install 'ccstereo[viz]'")
+    if options.table:
+        check_table(options.table)
     prepared = PreparedSet(options.input)
-    split, clips = _part(prepared, options.split)
+    split, clips, missing = _part(prepared, options.split)
     other = read_run(options.compare) if options.compare else None
     predictor, config = _predictor(options, parser, prepared, clips)
     evaluation = Evaluation(
@@ -92,25 +124,48 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         def progress(done: int, _: int) -> None:
             bar.update(done - bar.n)
 
-        jobs = options.jobs or default_jobs(options.device)
         found = evaluate(
-            evaluation, options.output, jobs=jobs, save_predictions=options.save_predictions, progress=progress
+            evaluation, options.output, jobs=options.jobs, save_predictions=options.save_predictions, progress=progress
         )
     about = {} if options.predictions else {"device": options.device, "batch_size": options.batch_size}
-    text = finish(found, other, options.seed, about)
+    text = finish(found, other, options.seed, {**about, "jobs": options.jobs, "missing": missing})
+    if options.table:
+        write_table(options.table, found)
+    if options.figure:
+        _draw(found, options.seed, options.figure)
     if not options.quiet:
         print(text)
+        if missing:
+            print(f"\nnote: {missing} clips of this part are not in the set; do not compare with scores of all of it")
     return 0
 
 
-def _part(prepared: "PreparedSet", text: str) -> tuple[str, list[str]]:
-    """The clips that --split names, and their name in full; a split's name alone is its test part."""
+def _part(prepared: "PreparedSet", text: str) -> tuple[str, list[str], int]:
+    """Name in full of what --split names, its clips, and how many it names that are not in the set."""
     from ccstereo.cli.shard import wanted_parts
     from ccstereo.datasets.layout import PARTS
 
+    # A split's name alone is its test part.
     name, parts = wanted_parts(prepared, text if text in (*PARTS, "all") or "/" in text else f"{text}/test")
     ((part, clips),) = parts.items()
-    return (f"{name}/{part}" if name else part), clips
+    if not name:
+        return part, clips, 0
+    listed = (prepared.folder / "splits" / name / f"{part}.txt").read_text().split()
+    return f"{name}/{part}", clips, len(listed) - len(clips)
+
+
+def _draw(found: "Run", seed: int, path: Path) -> None:
+    from ccstereo.evaluation import draw, summarise
+    from ccstereo.viz import save_figure
+
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        save_figure(draw(found, summarise(found, seed)), temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise CCStereoError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _predictor(

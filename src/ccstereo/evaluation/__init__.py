@@ -3,9 +3,18 @@
 from ccstereo.evaluation.evaluate import Evaluation, evaluate
 from ccstereo.evaluation.oracle import oracle
 from ccstereo.evaluation.predictors import FolderPredictor, ModelPredictor, Predictor
-from ccstereo.evaluation.report import check_comparable, comparison, comparison_table, finish, summarise, summary_table
+from ccstereo.evaluation.report import (
+    check_comparable,
+    comparison,
+    comparison_table,
+    draw,
+    finish,
+    summarise,
+    summary_table,
+)
 from ccstereo.evaluation.run import Run, read_run
 from ccstereo.evaluation.scores import SCORES, Protocol, score_clips
+from ccstereo.evaluation.tables import check_table, write_table
 
 __all__ = [
     "SCORES",
@@ -16,8 +25,10 @@ __all__ = [
     "Protocol",
     "Run",
     "check_comparable",
+    "check_table",
     "comparison",
     "comparison_table",
+    "draw",
     "evaluate",
     "finish",
     "oracle",
@@ -25,4 +36,5 @@ __all__ = [
     "score_clips",
     "summarise",
     "summary_table",
+    "write_table",
 ]

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
@@ -127,9 +126,13 @@ def evaluate(
     folder = output / "predictions" if save_predictions else None
     if folder:
         folder.mkdir(exist_ok=True)
+        for stale in folder.glob(".*.part.wav"):  # of an attempt that was killed
+            stale.unlink()
     waiting = [c for c in clips if c not in journal.done or (folder and not (folder / f"{c}.wav").is_file())]
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(jobs, initializer=torch.set_num_threads, initargs=(1,))
+    if progress:
+        progress(len(clips) - len(waiting), len(clips))
     try:
         futures = [pool.submit(lambda clip: journal.add(clip, evaluation.score(clip, folder)), c) for c in waiting]
         for number, future in enumerate(as_completed(futures)):
@@ -140,8 +143,3 @@ def evaluate(
         pool.shutdown(cancel_futures=True)  # clips that are at work are finished, after an interrupt, too
         torch.set_num_threads(threads)
     return collect(output, settings, clips, journal)
-
-
-def default_jobs(device: str) -> int:
-    """Threads that keep a machine busy: the cores; of a GPU two, one decoding pictures while the other computes."""
-    return (os.cpu_count() or 1) if device == "cpu" else 2

@@ -1,58 +1,62 @@
-"""Tables and record of a run: means with deviation and interval, and two runs compared clip by clip."""
+"""Tables, figure and record of a run: means with deviation and interval, and two runs compared clip by clip."""
 
 import json
 import platform
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import ccstereo
 from ccstereo.errors import DatasetError
-from ccstereo.evaluation.run import ROWS, Run, clips_csv, first_difference, write_whole
+from ccstereo.evaluation.run import ROWS, Run, first_difference, write_whole
 from ccstereo.evaluation.scores import SCORES
+from ccstereo.evaluation.tables import clips_csv
 from ccstereo.metrics.statistics import RESAMPLES, PairedComparison, bootstrap_interval, paired_comparison
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DRAWN = ("stft", "env", "phs", "snr", "mrstft", "spl", "ild", "itd")  # WAV and Mag look as STFT does
 MUST_AGREE = ("dataset", "split", "scores")  # settings without which two runs cannot be compared
+Summary: TypeAlias = dict[str, dict[str, dict[str, float]]]
+"""Row -> score -> "mean", "deviation", "low" and "high" end of the 95 % interval, and number of "clips" counted."""
 
 
-def summarise(run: Run, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, dict[str, dict[str, float | int]]]:
-    """Mean, standard deviation and 95 % bootstrap interval over clips: row -> score -> those and the clips counted.
-
-    A score that no clip has is left out.
-    """
-    return {row: _summary(run.scores[row], seed, resamples) for row in ROWS}
+def summarise(run: Run, seed: int = 0, resamples: int = RESAMPLES) -> Summary:
+    """Mean, standard deviation and 95 % bootstrap interval over clips; a score that no clip has is left out."""
+    return {row: _summarise_row(run.scores[row], seed, resamples) for row in ROWS}
 
 
-def _summary(scores: dict[str, Any], seed: int, resamples: int) -> dict[str, dict[str, float | int]]:
+def _summarise_row(scores: dict[str, NDArray[np.float64]], seed: int, resamples: int) -> dict[str, dict[str, float]]:
     known = {name: values for name, values in scores.items() if not np.isnan(values).all()}
     low, high = bootstrap_interval(np.stack(list(known.values()), axis=1), resamples=resamples, seed=seed)
+    counts = {name: int(np.sum(~np.isnan(values))) for name, values in known.items()}
     return {
         name: {
-            "clips": int(np.sum(~np.isnan(values))),
             "mean": float(np.nanmean(values)),
-            "deviation": float(np.nanstd(values, ddof=1)) if np.sum(~np.isnan(values)) > 1 else 0.0,
+            "deviation": float(np.nanstd(values, ddof=1)) if counts[name] > 1 else 0.0,
             "low": float(low[i]),
             "high": float(high[i]),
+            "clips": counts[name],
         }
         for i, (name, values) in enumerate(known.items())
     }
 
 
-def summary_table(run: Run, summary: dict[str, dict[str, dict[str, float | int]]]) -> str:
+def summary_table(run: Run, summary: Summary) -> str:
     """A summary as Markdown: floor, prediction and ceiling beside each other, a line a score."""
-    bound = run.settings["oracle"]["mask_bound"]
-    heads = [
-        "Mono-Mono",
-        run.settings["prediction"]["name"],
-        f"oracle ({f'mask to {bound:g}' if bound else 'any mask'})",
-    ]
-    lines = [f"| mean ± deviation [95 % interval] | {' | '.join(heads)} |", "|---|---|---|---|"]
+    lines = [f"| mean ± deviation [95 % interval] | {' | '.join(_titles(run).values())} |", "|---|---|---|---|"]
     for name, score in SCORES.items():
         if score.main and name in summary["mono"]:
-            cells = [_cell(summary[row][name]) for row in ROWS]
-            lines.append(f"| {score.title} {_arrow(name)} | {' | '.join(cells)} |")
+            cells = []
+            for row in ROWS:
+                values = (summary[row][name][key] for key in ("mean", "deviation", "low", "high"))
+                mean, deviation, low, high = (f"{value:.{score.digits}f}" for value in values)
+                cells.append(f"{mean} ± {deviation} [{low}, {high}]")
+            lines.append(f"| {_title(name)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -65,7 +69,7 @@ def check_comparable(other: Run, settings: dict[str, Any]) -> None:
     one, two = ({key: found[key] for key in MUST_AGREE} for found in (other.settings, settings))
     difference = first_difference(one, two)
     if difference:
-        raise DatasetError(f"{other.folder}: cannot be compared with, for it has {difference} here")
+        raise DatasetError(f"{other.folder}: cannot be compared with: its {difference}")
 
 
 def comparison(run: Run, other: Run, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, PairedComparison]:
@@ -95,11 +99,25 @@ def comparison_table(run: Run, other: Run, compared: dict[str, PairedComparison]
     lines = [f"| {names[0]} against {names[1]} | difference [95 % interval] | better clips | p |", "|---|---|---|---|"]
     for name, found in compared.items():
         if SCORES[name].main and found.clips:
-            gap = f"{found.difference:+.4g} [{found.low:+.4g}, {found.high:+.4g}]"
-            lines.append(
-                f"| {SCORES[name].title} {_arrow(name)} | {gap} | {100 * found.better:.0f} % | {found.p_value:.2g} |"
-            )
+            values = (found.difference, found.low, found.high)
+            gap, low, high = (f"{value:+.{SCORES[name].digits + 1}f}" for value in values)
+            better, p = f"{100 * found.better:.0f} %", f"{found.p_value:.4f}"
+            lines.append(f"| {_title(name)} | {gap} [{low}, {high}] | {better} | {p} |")
     return "\n".join(lines)
+
+
+def draw(run: Run, summary: Summary) -> "Figure":
+    """Draw every clip's scores, mono and oracle beside the prediction (needs matplotlib)."""
+    from ccstereo.viz import plot_scores
+
+    titles = _titles(run)
+    shown = [name for name in DRAWN if name in summary["mono"]]
+    panels = {_title(name): {titles[row]: run.scores[row][name] for row in ROWS} for name in shown}
+    ends = {
+        _title(name): {titles[row]: (summary[row][name]["low"], summary[row][name]["high"]) for row in ROWS}
+        for name in shown
+    }
+    return plot_scores(panels, ends)
 
 
 def finish(run: Run, other: Run | None = None, seed: int = 0, about: dict[str, Any] | None = None) -> str:
@@ -117,12 +135,9 @@ def finish(run: Run, other: Run | None = None, seed: int = 0, about: dict[str, A
     Raises:
         DatasetError: the runs cannot be compared, or the folder cannot be written.
     """
-    compared = comparison(run, other, seed) if other else None
+    compared = comparison(run, other, seed) if other else {}
     summary = summarise(run, seed)
-    tables = [_headline(run), summary_table(run, summary)]
-    if compared and other:
-        tables.append(comparison_table(run, other, compared))
-    text = "\n\n".join(tables)
+    text = f"{_headline(run)}\n\n{summary_table(run, summary)}"
     record = {
         "settings": run.settings,
         "seconds": round(run.seconds, 3),
@@ -132,11 +147,10 @@ def finish(run: Run, other: Run | None = None, seed: int = 0, about: dict[str, A
         **(about or {}),
         "summary": summary,
     }
-    if compared and other:
-        record["comparison"] = {
-            "with": other.settings["prediction"],
-            "scores": {name: asdict(found) for name, found in compared.items() if found.clips},
-        }
+    if other:
+        text += f"\n\n{comparison_table(run, other, compared)}"
+        scores = {name: asdict(found) for name, found in compared.items() if found.clips}
+        record["comparison"] = {"with": other.settings["prediction"], "scores": scores}
     try:
         write_whole(run.folder / "clips.csv", clips_csv(run))
         write_whole(run.folder / "summary.md", text + "\n")
@@ -163,9 +177,12 @@ def _headline(run: Run) -> str:
     return f"{split['clips']} clips of {dataset['name']}, {split['name']}; {levels}, WAV the {scores['wav']} over ears"
 
 
-def _cell(found: dict[str, float | int]) -> str:
-    return f"{found['mean']:.4g} ± {found['deviation']:.2g} [{found['low']:.4g}, {found['high']:.4g}]"
+def _titles(run: Run) -> dict[str, str]:
+    """What people call the rows."""
+    bound = run.settings["oracle"]["mask_bound"]
+    oracle = f"oracle, mask within {bound:g}" if bound else "oracle, any mask"
+    return {"mono": "Mono-Mono", "prediction": run.settings["prediction"]["name"], "oracle": oracle}
 
 
-def _arrow(name: str) -> str:
-    return "↑" if SCORES[name].higher_is_better else "↓"
+def _title(score: str) -> str:
+    return f"{SCORES[score].title} {'↑' if SCORES[score].higher_is_better else '↓'}"

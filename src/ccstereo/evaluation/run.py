@@ -8,7 +8,6 @@ RUN/predictions/      <clip>.wav, where asked for
 """
 
 import csv
-import io
 import json
 import math
 import threading
@@ -140,8 +139,8 @@ def read_run(folder: str | Path) -> Run:
             }
             for row in ROWS
         }
-        if any(len(values) != len(clips) for columns in scores.values() for values in columns.values()):
-            raise ValueError("clips.csv lacks rows")
+        if {settings["split"]["clips"]} != {len(v) for columns in scores.values() for v in columns.values()}:
+            raise ValueError("clips.csv does not hold the clips that record.json tells of")
     except FileNotFoundError as error:
         unfinished = " (one was begun here: give its command again)" if (folder / "journal.jsonl").exists() else ""
         raise DatasetError(
@@ -152,18 +151,6 @@ def read_run(folder: str | Path) -> Run:
     return Run(settings, clips, scores, seconds, folder)
 
 
-def clips_csv(run: Run) -> str:
-    """The table of clips as CSV: a line a clip and row, empty where a score is undefined."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["clip", "row", *SCORES])
-    for i, clip in enumerate(run.clips):
-        for row in ROWS:
-            values = (run.scores[row][name][i] for name in SCORES)
-            writer.writerow([clip, row, *("" if np.isnan(value) else repr(float(value)) for value in values)])
-    return text.getvalue()
-
-
 def check_settings(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Refuse to go on with a run that was begun otherwise.
 
@@ -172,14 +159,14 @@ def check_settings(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) 
     """
     difference = first_difference(found, json.loads(json.dumps(wanted)))
     if difference:
-        raise DatasetError(f"{folder}: was begun with {difference} now; choose another folder")
+        raise DatasetError(f"{folder}: holds a run whose {difference}; choose another folder")
 
 
 def first_difference(found: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> str:
     """Name the first setting in which two differ.
 
     >>> first_difference({"a": {"hop": 0.1}}, {"a": {"hop": 0.2}})
-    'a.hop 0.1, but it is 0.2'
+    'a.hop is 0.1, not 0.2'
     """
     for key in {**found, **wanted}:
         one, other = found.get(key), wanted.get(key)
@@ -188,7 +175,7 @@ def first_difference(found: dict[str, Any], wanted: dict[str, Any], prefix: str 
             if deeper:
                 return deeper
         elif one != other:
-            return f"{prefix}{key} {one}, but it is {other}"
+            return f"{prefix}{key} is {one}, not {other}"
     return ""
 
 

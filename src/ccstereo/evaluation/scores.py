@@ -21,11 +21,13 @@ class Score:
         title: as tables print it, with its unit.
         higher_is_better: whether more is better.
         main: whether it is in the printed table; the others are in the files alone.
+        digits: behind the point, in print.
     """
 
     title: str
     higher_is_better: bool = False
     main: bool = True
+    digits: int = 3
 
 
 SCORES: dict[str, Score] = {
@@ -36,9 +38,9 @@ SCORES: dict[str, Score] = {
     "phs": Score("Phs (rad)"),
     "snr": Score("SNR (dB)", higher_is_better=True),
     "mrstft": Score("MRSTFT"),
-    "spl": Score("SPL (dB)"),
-    "ild": Score("ILD (dB)"),
-    "itd": Score("ITD (us)"),
+    "spl": Score("SPL (dB)", digits=2),
+    "ild": Score("ILD (dB)", digits=2),
+    "itd": Score("ITD (us)", digits=1),
     "louder_ear": Score("louder ear right", higher_is_better=True),
     **{f"ild_{low:.0f}": Score(f"ILD from {low:.0f} Hz (dB)", main=False) for low in ILD_EDGES[:-1]},
     **{f"itd_{low:.0f}": Score(f"ITD from {low:.0f} Hz (us)", main=False) for low in ITD_EDGES[:-1]},

@@ -123,8 +123,9 @@ def _resampled(clips: int, resamples: int, seed: int) -> Iterator[NDArray[np.flo
     rng = np.random.default_rng(seed)
     step = max(1, _AT_ONCE // clips)
     for start in range(0, resamples, step):
-        rows = range(min(step, resamples - start))
-        yield np.stack([np.bincount(rng.integers(clips, size=clips), minlength=clips) for _ in rows]).astype(float)
+        rows = min(step, resamples - start)
+        drawn = rng.integers(clips, size=(rows, clips)) + clips * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * clips).reshape(rows, clips).astype(np.float64)
 
 
 def _sign_flip(gaps: NDArray[np.float64], resamples: int, seed: int) -> float:

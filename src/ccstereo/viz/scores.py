@@ -1,0 +1,63 @@
+"""Scores of clips, system beside system: what a mean hides."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#8d99ae", "#d1495b", "#2e7d6b", "#e9a23b")
+
+
+def plot_scores(
+    panels: Mapping[str, Mapping[str, np.ndarray]],
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] | None = None,
+    columns: int = 4,
+    order: Sequence[str] | None = None,
+) -> "Figure":
+    """Draw a panel a score: a point a clip, a line of points a system, and the mean.
+
+    Args:
+        panels: title -> system -> (clips,) scores, NaN where undefined. All panels have the same systems.
+        intervals: title -> system -> lower and upper end of the interval of the mean, drawn as a bar.
+        columns: panels in a row.
+        order: systems from top to bottom; None takes that of the first panel.
+
+    Returns:
+        The figure; not shown, not registered with pyplot.
+
+    Raises:
+        ValueError: there is no panel.
+    """
+    from matplotlib.figure import Figure
+
+    if not panels:
+        raise ValueError("there are no scores to draw")
+    systems = list(order or next(iter(panels.values())))
+    rows = -(-len(panels) // columns)
+    height = 0.8 + 0.35 * len(systems)
+    figure = Figure(figsize=(2.9 * min(columns, len(panels)) + 1, height * rows + 0.3), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    spread = np.random.default_rng(0)  # of the points across their line, the same in every figure
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (title, scores) in zip(grid.flat, panels.items(), strict=False):
+        for line, system in enumerate(systems):
+            values = np.asarray(scores[system], dtype=float)
+            values = values[~np.isnan(values)]
+            colour = COLOURS[line % len(COLOURS)]
+            across = line + spread.uniform(-0.28, 0.28, len(values))
+            axes.scatter(values, across, s=9, color=colour, alpha=min(0.6, 8 / max(len(values), 1) ** 0.5), lw=0)
+            if len(values):
+                low, high = (intervals or {}).get(title, {}).get(system, (values.mean(), values.mean()))
+                axes.plot([low, high], [line, line], color="#1b1b1b", linewidth=2.5, solid_capstyle="butt")
+                axes.plot(values.mean(), line, marker="D", color="white", markeredgecolor="#1b1b1b", markersize=5)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_yticks(range(len(systems)), systems)
+        axes.set_ylim(len(systems) - 0.5, -0.5)
+        axes.tick_params(labelsize=8, left=False)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+    return figure

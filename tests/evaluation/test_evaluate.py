@@ -1,0 +1,195 @@
+"""`ccstereo evaluate`, run for real on a small set."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from ccstereo.cli.main import main
+from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.evaluation import SCORES, read_run, score_clips
+
+TEST = ["d", "a", "c", "b"]  # of split "one", in its order
+
+
+def run(prepared: PreparedSet, output: Path, *arguments: str | Path, split: str = "one") -> dict:
+    command = ["evaluate", prepared.folder, "-o", output, "--split", split, "--jobs", "2", *arguments]
+    assert main([str(word) for word in command]) == 0
+    return json.loads((output / "record.json").read_text())
+
+
+def clips_of(output: Path) -> list[dict[str, str]]:
+    with (output / "clips.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def model_run(prepared, weights, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("run") / "model"
+    run(prepared, output, "--weights", weights, "--save-predictions", "-q")
+    return output
+
+
+class TestAModel:
+    def test_record(self, prepared, model_run, weights):
+        record = json.loads((model_run / "record.json").read_text())
+        settings = record["settings"]
+        table = (prepared.folder / "clips.jsonl").read_bytes()
+        assert settings["dataset"] == {"name": "noises", "sha256": hashlib.sha256(table).hexdigest()}
+        assert settings["split"]["name"] == "one/test"
+        assert settings["split"]["clips"] == 4
+        sha256 = hashlib.sha256((weights / "model.safetensors").read_bytes()).hexdigest()
+        prediction = {"name": "random", "weights": "random", "sha256": sha256, "model": "ccstereo-lite"}
+        assert settings["prediction"] == prediction | {"hop": 0.1, "tdss": True, "precision": "float32"}
+        assert settings["oracle"] == {"mask_bound": 2.5, "hop": 0.1}
+        assert settings["scores"]["normalize"] == "none"
+        assert set(record["versions"]) == {"ccstereo", "torch", "numpy", "python"}
+        assert record["seconds"] > 0
+        assert (record["seed"], record["missing"], record["device"]) == (0, 1, "cpu")
+
+    def test_files(self, model_run):
+        assert sorted(p.name for p in model_run.iterdir()) == ["clips.csv", "predictions", "record.json", "summary.md"]
+        assert [(line["clip"], line["row"]) for line in clips_of(model_run)] == [
+            (clip, row) for clip in TEST for row in ("mono", "prediction", "oracle")
+        ]
+        summary = (model_run / "summary.md").read_text()
+        assert summary.startswith("4 clips of noises, one/test; levels as they are")
+        assert "| Mono-Mono | random | oracle, mask within 2.5 |" in summary
+
+    def test_mono_is_scored_as_mono(self, prepared, model_run):
+        for line in clips_of(model_run):
+            if line["row"] == "mono":
+                truth = torch.from_numpy(prepared.sound(line["clip"]))
+                expected = score_clips(truth.mean(0).expand(2, -1), truth, 16_000)
+                for name, value in expected.items():
+                    assert float(line[name] or "nan") == pytest.approx(value.item(), rel=1e-4, nan_ok=True), name
+
+    def test_predictions_are_the_models(self, prepared, model_run, lite):
+        from ccstereo import Binauralizer
+        from ccstereo.datasets.prepared import PreparedClips
+
+        clip = PreparedClips(prepared, ["c"])[0]
+        expected = Binauralizer(lite).binauralize(clip["binaural"].mean(0).numpy(), 16_000, clip["frames"].numpy())
+        saved, rate = soundfile.read(model_run / "predictions" / "c.wav", dtype="float32")
+        assert rate == 16_000
+        np.testing.assert_allclose(saved.T, expected, atol=1e-5)
+
+    def test_saved_predictions_score_the_same(self, prepared, model_run, tmp_path):
+        run(prepared, tmp_path / "files", "--predictions", model_run / "predictions", "--mask-bound", "2.5", "-q")
+        assert clips_of(tmp_path / "files") == clips_of(model_run)
+
+    def test_summary_is_of_the_clips(self, model_run):
+        summary = json.loads((model_run / "record.json").read_text())["summary"]
+        for row, scores in read_run(model_run).scores.items():
+            for name, found in summary[row].items():
+                values = scores[name][~np.isnan(scores[name])]
+                assert found["clips"] == len(values)
+                assert found["mean"] == pytest.approx(values.mean())
+                assert found["deviation"] == pytest.approx(values.std(ddof=1))
+                assert found["low"] <= found["mean"] <= found["high"]
+
+    def test_hop_crops_and_bound_count(self, prepared, model_run, weights, tmp_path):
+        record = run(prepared, tmp_path / "r", "--weights", weights, "--hop", "0.3", "--no-tdss", "--mask-bound", "inf")
+        assert record["settings"]["prediction"]["hop"] == 0.3
+        assert record["settings"]["prediction"]["tdss"] is False
+        assert record["settings"]["oracle"] == {"mask_bound": None, "hop": 0.3}
+        assert record["summary"]["oracle"]["stft"]["mean"] < 1e-8
+        earlier = read_run(model_run).scores["prediction"]["stft"]
+        assert not np.allclose(read_run(tmp_path / "r").scores["prediction"]["stft"], earlier, rtol=1e-5)
+
+
+class TestPredictions:
+    def test_truth_scores_nothing(self, prepared, truths, tmp_path):
+        record = run(prepared, tmp_path / "r", "--predictions", truths)
+        found = {name: score["mean"] for name, score in record["summary"]["prediction"].items()}
+        assert found.pop("louder_ear") == 1
+        assert found.pop("snr") > 10
+        assert all(value < 1e-4 for value in found.values())
+        assert record["settings"]["oracle"]["mask_bound"] == 1
+        assert record["settings"]["prediction"]["name"] == "truths"
+        assert record["summary"]["mono"]["phs"]["mean"] == pytest.approx(np.pi / 2, abs=0.02)
+
+    def test_flac_and_the_papers_protocol(self, prepared, truths, tmp_path):
+        for path in list(truths.iterdir()):
+            sound, rate = soundfile.read(path)
+            soundfile.write(path.with_suffix(".flac"), 0.5 * sound, rate, subtype="PCM_24")
+            path.unlink()
+        plain = run(prepared, tmp_path / "plain", "--predictions", truths)["summary"]["prediction"]
+        peak = run(prepared, tmp_path / "peak", "--predictions", truths, "--normalize", "peak", "--wav", "sum")
+        assert plain["stft"]["mean"] > 0.01
+        assert peak["summary"]["prediction"]["stft"]["mean"] < 1e-8
+        assert peak["settings"]["scores"] == {"normalize": "peak", "wav": "sum", "mrstft": plain.keys() >= {"mrstft"}}
+
+    def test_printed(self, prepared, truths, tmp_path, capsys):
+        run(prepared, tmp_path / "r", "--predictions", truths)
+        printed = capsys.readouterr().out
+        assert (tmp_path / "r" / "summary.md").read_text() in printed
+        assert "note: 1 clips of this part are not in the set" in printed
+        run(prepared, tmp_path / "r", "--predictions", truths, "-q")
+        assert capsys.readouterr().out == ""
+
+
+class TestSplits:
+    @pytest.mark.parametrize(
+        ("asked", "name", "clips"),
+        [
+            ("two", "two/test", ["c", "d", "e", "f"]),
+            ("two/val", "two/val", ["a", "b"]),
+            ("all", "all", ["a", "b", "c", "d", "e", "f"]),
+        ],
+    )
+    def test_forms(self, prepared, tmp_path, asked, name, clips):
+        for clip in clips:
+            (tmp_path / "p").mkdir(exist_ok=True)
+            soundfile.write(tmp_path / "p" / f"{clip}.wav", prepared.sound(clip).T, 16_000)
+        record = run(prepared, tmp_path / "r", "--predictions", tmp_path / "p", split=asked)
+        assert record["settings"]["split"]["name"] == name
+        assert read_run(tmp_path / "r").clips == clips
+
+    def test_test_is_the_default(self, make_set, weights, tmp_path):
+        small = make_set(tmp_path / "set", {"only": {"train": ["a"], "val": ["b"], "test": ["c"]}})
+        command = ["evaluate", str(small.folder), "-o", str(tmp_path / "r"), "--weights", str(weights)]
+        assert main(command) == 0
+        assert read_run(tmp_path / "r").clips == ["c"]
+
+
+class TestTablesAndFigure:
+    def test_csv(self, prepared, truths, tmp_path):
+        run(prepared, tmp_path / "r", "--predictions", truths, "--table", tmp_path / "t.csv")
+        assert (tmp_path / "t.csv").read_bytes() == (tmp_path / "r" / "clips.csv").read_bytes()
+
+    def test_parquet(self, prepared, model_run, tmp_path):
+        parquet = pytest.importorskip("pyarrow.parquet")
+        path = tmp_path / "t.parquet"
+        run(prepared, tmp_path / "r", "--predictions", model_run / "predictions", "--table", path)
+        columns = parquet.read_table(path).to_pydict()
+        assert list(columns) == ["clip", "row", *SCORES]
+        for name in SCORES:
+            expected = [float(line[name]) if line[name] else None for line in clips_of(tmp_path / "r")]
+            assert columns[name] == expected
+        assert columns["clip"] == [clip for clip in TEST for _ in range(3)]
+
+    def test_figure(self, prepared, model_run, tmp_path):
+        pytest.importorskip("matplotlib")
+        for name in ("scores.png", "scores.svg"):
+            run(prepared, tmp_path / "r", "--predictions", model_run / "predictions", "--figure", tmp_path / name)
+            assert (tmp_path / name).stat().st_size > 10_000
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["r", "scores.png", "scores.svg"]
+
+    def test_without_their_libraries(self, prepared, truths, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr("ccstereo.evaluation.tables.find_spec", lambda _: None)
+        monkeypatch.setattr("ccstereo.cli.evaluate.find_spec", lambda _: None)
+        monkeypatch.setattr("ccstereo.evaluation.scores.find_spec", lambda _: None)
+        command = ["evaluate", str(prepared.folder), "-o", str(tmp_path / "r"), "--split", "one"]
+        for option, name, library in (("--table", "t.parquet", "pyarrow"), ("--figure", "f.png", "matplotlib")):
+            assert main([*command, option, str(tmp_path / name)]) == 1
+            assert library in capsys.readouterr().err
+        assert not (tmp_path / "r").exists()
+        record = run(prepared, tmp_path / "r", "--predictions", truths)  # auraloss is not needed, either
+        assert "mrstft" not in record["summary"]["mono"]
+        assert "MRSTFT" not in (tmp_path / "r" / "summary.md").read_text()
