@@ -12,7 +12,7 @@ from ccstereo.errors import CCStereoError
 
 if TYPE_CHECKING:
     from ccstereo.datasets.prepared_set import PreparedSet
-    from ccstereo.evaluation import Predictor, Run
+    from ccstereo.evaluation import Predictor
     from ccstereo.models.config import ModelConfig
 
 EXAMPLES = """examples:
@@ -91,9 +91,11 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         Protocol,
         check_comparable,
         check_table,
+        draw,
         evaluate,
         finish,
         read_run,
+        summarise,
         write_table,
     )
 
@@ -132,7 +134,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.table:
         write_table(options.table, found)
     if options.figure:
-        _draw(found, options.seed, options.figure)
+        draw(found, summarise(found, options.seed), options.figure)
     if not options.quiet:
         print(text)
         if missing:
@@ -152,20 +154,6 @@ def _part(prepared: "PreparedSet", text: str) -> tuple[str, list[str], int]:
         return part, clips, 0
     listed = (prepared.folder / "splits" / name / f"{part}.txt").read_text().split()
     return f"{name}/{part}", clips, len(listed) - len(clips)
-
-
-def _draw(found: "Run", seed: int, path: Path) -> None:
-    from ccstereo.evaluation import draw, summarise
-    from ccstereo.viz import save_figure
-
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        save_figure(draw(found, summarise(found, seed)), temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise CCStereoError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _predictor(

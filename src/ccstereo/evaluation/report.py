@@ -3,7 +3,8 @@
 import json
 import platform
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,9 +16,6 @@ from ccstereo.evaluation.run import ROWS, Run, first_difference, write_whole
 from ccstereo.evaluation.scores import SCORES
 from ccstereo.evaluation.tables import clips_csv
 from ccstereo.metrics.statistics import RESAMPLES, PairedComparison, bootstrap_interval, paired_comparison
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 DRAWN = ("stft", "env", "phs", "snr", "mrstft", "spl", "ild", "itd")  # WAV and Mag look as STFT does
 MUST_AGREE = ("dataset", "split", "scores")  # settings without which two runs cannot be compared
@@ -106,9 +104,14 @@ def comparison_table(run: Run, other: Run, compared: dict[str, PairedComparison]
     return "\n".join(lines)
 
 
-def draw(run: Run, summary: Summary) -> "Figure":
-    """Draw every clip's scores, mono and oracle beside the prediction (needs matplotlib)."""
-    from ccstereo.viz import plot_scores
+def draw(run: Run, summary: Summary, path: Path) -> None:
+    """Draw every clip's scores, mono and oracle beside the prediction, as the file its suffix names.
+
+    Raises:
+        DatasetError: the file cannot be written.
+        ImportError: matplotlib is not installed.
+    """
+    from ccstereo.viz import plot_scores, save_figure
 
     titles = _titles(run)
     shown = [name for name in DRAWN if name in summary["mono"]]
@@ -117,7 +120,14 @@ def draw(run: Run, summary: Summary) -> "Figure":
         _title(name): {titles[row]: (summary[row][name]["low"], summary[row][name]["high"]) for row in ROWS}
         for name in shown
     }
-    return plot_scores(panels, ends)
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        save_figure(plot_scores(panels, ends), temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def finish(run: Run, other: Run | None = None, seed: int = 0, about: dict[str, Any] | None = None) -> str:
