@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ccstereo.models.config import ModelConfig
 
 EXAMPLES = """examples:
-  ccstereo evaluate prepared/fairplay --split five-1/test -o runs/embedded
-  ccstereo evaluate prepared/fairplay --split five-1/test --weights weights/mine -o runs/mine --compare runs/embedded
+  ccstereo evaluate prepared/fairplay --split five-split1 -o runs/embedded
+  ccstereo evaluate prepared/fairplay --split five-split1 --weights weights/mine -o runs/mine --compare runs/embedded
   ccstereo evaluate prepared/mine --predictions theirs/ -o runs/theirs      theirs/<clip id>.wav or .flac
   ccstereo evaluate prepared/mine -o runs/mine --figure scores.png --table clips.parquet
   ccstereo evaluate prepared/mine --normalize peak --wav sum -o runs/paper  as CCStereo's code prints its scores
