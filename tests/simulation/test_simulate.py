@@ -169,10 +169,10 @@ def test_two_steps_of_training(made: Path, tmp_path: Path, monkeypatch) -> None:
         *("--trainer.accelerator", "cpu", "--trainer.precision", "32-true", "--trainer.max_steps", "2"),
         *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
         *("--trainer.logger", "false", "--data.batch_size", "2", "--data.workers", "0"),
-        *("--data.epoch_size", "4", "--data.validation_size", "2"),
+        *("--data.epoch_size", "4", "--data.validation_size", "2", "--trainer.default_root_dir", "run"),
     ]
     assert main(["train", "--config", "lite-stage", "--data.path", str(made), *tiny]) == 0
-    assert (tmp_path / "runs" / "lite-stage" / "weights" / "model.safetensors").is_file()
+    assert (tmp_path / "run" / "weights" / "model.safetensors").is_file()
 
 
 def test_shards_are_made_of_it(made: Path, tmp_path: Path) -> None:

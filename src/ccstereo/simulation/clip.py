@@ -91,7 +91,7 @@ def simulate_clip(source: Source, recipe: Recipe) -> Iterator[Clip]:
         aspects = [picture.width / picture.height for picture in first]
         acts = pseudobinaural_acts(source.roles, aspects, sounds, recipe.samples, rng)
     background = draw_background(source.background, rng)
-    pictures = draw(acts, {photo: shown for photo, (shown, _) in patches.items()}, background, count)
+    pictures = draw(acts, {photo: shown for photo, (shown, _) in patches.items()}, background, recipe.samples)
     tags = {
         "part": source.part,
         "recipe": recipe.name,
@@ -116,11 +116,13 @@ def mix(acts: list[Act], recipe: Recipe) -> NDArray[np.float32]:
     return sound
 
 
-def draw(acts: list[Act], patches: dict[Path, list[Image.Image]], background: Image.Image, count: int) -> list[bytes]:
-    """Paste what the sources show on the background: `count` JPEG pictures, drawn once where nothing moves."""
+def draw(acts: list[Act], patches: dict[Path, list[Image.Image]], background: Image.Image, samples: int) -> list[bytes]:
+    """Paste what the sources show on the background: JPEG pictures of so long a clip, one where nothing moves."""
+    count = frame_count(samples)
     if all(len(act.path) == 1 and len(patches[act.role.photo]) == 1 for act in acts):
         return [encode_jpeg(_frame(acts, patches, background, 0, 0.0))] * count
-    return [encode_jpeg(_frame(acts, patches, background, k, k / count)) for k in range(count)]
+    times = np.arange(count) / FRAME_RATE
+    return [encode_jpeg(_frame(acts, patches, background, k, t * SAMPLE_RATE / samples)) for k, t in enumerate(times)]
 
 
 def draw_background(path: Path | None, rng: np.random.Generator) -> Image.Image:

@@ -88,7 +88,7 @@ def write_preview(
         count = min(row.frames, round(seconds * FRAME_RATE))
         samples = min(row.samples, count * SAMPLE_RATE // FRAME_RATE)
         for index, jpeg in enumerate(prepared.jpegs(row.id, 0, count)):
-            frames.append(_with_ruler(decode_jpeg(jpeg), row.tags["sources"], index / row.frames))
+            frames.append(_with_ruler(decode_jpeg(jpeg), row.tags["sources"], index / FRAME_RATE / row.duration))
         sound = np.zeros((2, count * SAMPLE_RATE // FRAME_RATE), np.float32)
         sound[:, :samples] = prepared.sound(row.id, 0, samples)
         ramp = np.minimum(1.0, np.arange(samples) / (FADE * SAMPLE_RATE)).astype(np.float32)
