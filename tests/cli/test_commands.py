@@ -104,12 +104,27 @@ def test_demo(tmp_path: Path, capsys) -> None:
 
 
 def test_bench(tmp_path: Path, capsys) -> None:
-    command = ["bench", "--rows", "one; two", "--scenes", "4", "--seconds", "1", "--json", str(tmp_path / "s.json")]
-    assert main(command) == 0
-    assert "| one | 4 |" in capsys.readouterr().out
-    record = json.loads((tmp_path / "s.json").read_text())
-    assert [row["row"] for row in record["rows"]] == ["one", "two"]
-    assert record["rows"][0]["stft_to_mono"] < 1
+    """In one command, and in two steps."""
+    scenes = ["--rows", "one; two", "--scenes", "3", "--seconds", "1"]
+    assert main(["bench", *scenes, "--jobs", "1", "--hop", "0.3", "--json", str(tmp_path / "s.json")]) == 0
+    at_once = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[:2] for line in at_once[4:7]] == [
+        ["| one (3)", name] for name in ("Mono-Mono", "ccstereo-lite.stage", "oracle (mask to 2.5)")
+    ]
+    assert "drawn (test files), spherical head, 1 s a scene; checksum " in at_once[0]
+    rows = json.loads((tmp_path / "s.json").read_text())["rows"]
+    assert rows[1]["stft_to_mono"]["high"] < 1
+
+    assert main(["bench", "make", "-o", str(tmp_path / "b"), *scenes, "--jobs", "1"]) == 0
+    assert at_once[0].split()[-1] in capsys.readouterr().out
+    score = ["bench", "score", str(tmp_path / "b"), "--jobs", "1", "--hop", "0.3", "-o", str(tmp_path / "kept")]
+    assert main([*score, "--csv", str(tmp_path / "s.csv")]) == 0
+    assert capsys.readouterr().out.splitlines() == at_once
+    assert len((tmp_path / "s.csv").read_text().splitlines()) == 1 + 3 * 6
+    with pytest.raises(SystemExit) as stop:
+        main([*score, "--rows", "one; three"])
+    assert stop.value.code == 2
+    assert "no row 'three'; rows are one; two" in capsys.readouterr().err
 
 
 def test_errors_of_the_stage_are_one_line(tmp_path: Path, capsys) -> None:

@@ -35,15 +35,16 @@ def count(text: str) -> int:
     return value
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose weights and how they are run."""
+def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the options that choose weights, one or a list of several, and how they are run."""
     from ccstereo.binauralizer import DEFAULT_WEIGHTS
 
     parser.add_argument(
         "--weights",
-        default=DEFAULT_WEIGHTS,
+        nargs="+" if several else None,
+        default=[DEFAULT_WEIGHTS] if several else DEFAULT_WEIGHTS,
         metavar="W",
-        help="embedded name, folder, .safetensors file or hf-hub:owner/name (default: %(default)s)",
+        help=f"embedded name, folder, .safetensors file or hf-hub:owner/name (default: {DEFAULT_WEIGHTS})",
     )
     parser.add_argument("--hop", type=positive, default=0.1, metavar="S", help="seconds between windows (default: 0.1)")
     parser.add_argument(
