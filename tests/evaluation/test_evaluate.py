@@ -35,6 +35,18 @@ def model_run(prepared, weights, tmp_path_factory) -> Path:
     return output
 
 
+def test_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "usage: ccstereo evaluate" in text
+    assert "examples:" in text
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "ccstereo evaluate prepared/" in capsys.readouterr().out
+
+
 class TestAModel:
     def test_record(self, prepared, model_run, weights):
         record = json.loads((model_run / "record.json").read_text())

@@ -132,6 +132,20 @@ class TestTimeDifference:
         assert F.itd_error(0.1 * truth, truth, 16000).abs().max() < 0.1
 
 
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("score", [F.ild_error, F.itd_error, F.spl_distance])
+def test_gradients_lead_to_the_truth(score, silent):
+    x = noise()
+    truth = torch.stack([delayed(x, -2e-4), 0.4 * x])
+    pred = (0 * truth if silent else torch.stack([x, 0.8 * x])).requires_grad_()
+    before = score(pred, truth, 16000).sum()
+    (gradient,) = torch.autograd.grad(before, pred)
+    assert gradient.isfinite().all()
+    if not silent:
+        stepped = pred - 1e-2 * gradient / gradient.abs().max()
+        assert score(stepped, truth, 16000).sum() < before
+
+
 class TestAzimuth:
     azimuths = torch.arange(-60.0, 61.0, 5.0)
 
