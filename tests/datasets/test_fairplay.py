@@ -86,6 +86,20 @@ def test_the_official_five_splits(shared: Path) -> None:
     assert len(set.union(*tests)) == 585  # the tests overlap: five means are not of independent folds
 
 
+def test_the_official_five_splits_through_the_command_line(shared: Path, raw: Path, tmp_path: Path, capsys) -> None:
+    """Four clips of the set: what is there of a split is told next to what it names; its lists stay whole."""
+    five = shared / "splits" / "fairplay_five"
+    assert prepare(raw, tmp_path / "set", "--splits", str(five)) == 0
+    out = capsys.readouterr().out
+    made = PreparedSet(tmp_path / "set")
+    assert made.splits() == [f"five-split{n}" for n in range(1, 6)]
+    for name in made.splits():
+        parts = [len(made.part(name, part)) for part in ("train", "val", "test")]
+        assert sum(parts) == 4
+        assert f"split {name}: train/val/test {'/'.join(map(str, parts))} of 1497/187/187, sha256 " in out
+    assert main(["prepare", "--check", str(tmp_path / "set")]) == 0
+
+
 def test_bad_split_files(tmp_path: Path) -> None:
     for name, content, words in [
         ("a.txt", b"000001.mp3\nabc.mp3\n", "found abc.mp3"),

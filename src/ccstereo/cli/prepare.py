@@ -178,10 +178,14 @@ def run_prepare(
     hours = sum(row.duration for row in report.rows) / 3600
     again = f", {report.done_before} of {len(sources)} {unit}s done before" if report.done_before else ""
     say(options, f"{options.output}: {len(report.rows)} clips, {hours:.2f} h{again}")
+    ids = {row.id for row in report.rows}
     for name, checksum in report.splits.items():
-        sizes = "/".join(
-            str(_lines(options.output / "splits" / name / f"{part}.txt")) for part in ("train", "val", "test")
-        )
+        parts = [
+            (options.output / "splits" / name / f"{part}.txt").read_text().split() for part in ("train", "val", "test")
+        ]
+        there = "/".join(str(len(ids & set(part))) for part in parts)
+        listed = "/".join(str(len(part)) for part in parts)
+        sizes = there if there == listed else f"{there} of {listed}"
         say(options, f"split {name}: train/val/test {sizes}, sha256 {checksum}")
     if report.unused:
         say(options, f"{len(report.unused)} could not be used; all are in {options.output / 'unused.jsonl'}:")
@@ -257,7 +261,3 @@ def say(options: argparse.Namespace, line: str) -> None:
     """Print a line of the report, unless --quiet asks for none."""
     if not options.quiet:
         print(line)
-
-
-def _lines(path: Path) -> int:
-    return len(path.read_text().splitlines())

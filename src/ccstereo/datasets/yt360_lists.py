@@ -157,5 +157,7 @@ def _splits(rows: list[ClipRow], lists: Path, names: tuple[str, ...]) -> Splits:
                 "test": test,
             }
             for label, chosen in ((f"{name}-{number}", parts), (f"{name}-{number}-val", held)):
-                splits[label] = {part: [c for v in ids for c in clips.get(v, [])] for part, ids in chosen.items()}
+                found = {part: [c for v in ids for c in clips.get(v, [])] for part, ids in chosen.items()}
+                if any(found.values()):  # a set may hold videos of other lists alone
+                    splits[label] = found
     return splits

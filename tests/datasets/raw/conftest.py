@@ -154,11 +154,13 @@ def yt360_raw(tmp_path_factory):
 
 
 def write_lists(tmp_path_factory):
+    """YT-MUSIC of all, and REC-STREET of four of them."""
     folder = tmp_path_factory.mktemp("meta")
     (folder / "subsets").mkdir()
-    ids = list(NAMES.values())
-    for number in (1, 2, 3):
-        (folder / "subsets" / f"YT-Music.train.{number}.lst").write_text("\n".join(ids[:-4]))
-        (folder / "subsets" / f"YT-Music.test.{number}.lst").write_text("\n".join(ids[-4:]))
-    (folder / "subsets" / "YT-Music.lst").write_text("\n".join(ids))
+    few = ("plain", "flat", "cut", "quiet")
+    for name, ids, count in (("YT-Music", list(NAMES.values()), 4), ("REC-Street", [NAMES[k] for k in few], 2)):
+        for number in (1, 2, 3):
+            (folder / "subsets" / f"{name}.train.{number}.lst").write_text("\n".join(ids[:-count]))
+            (folder / "subsets" / f"{name}.test.{number}.lst").write_text("\n".join(ids[-count:]))
+        (folder / "subsets" / f"{name}.lst").write_text("\n".join(ids))
     return folder

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ccstereo.cli.main import main
+from ccstereo.datasets.prepared_set import PreparedSet
 from ccstereo.datasets.yt360 import Rendering, channel_order, yt360_set
 from ccstereo.datasets.yt360_lists import SETS, find_sources, read_list, read_projections, youtube_id
 from ccstereo.errors import DatasetError
@@ -111,6 +113,20 @@ class TestOfficialLists:
         assert sets["yt-clean"] | sets["yt-music"] <= sets["yt-all"]
         assert len(sets["yt-clean"] & sets["yt-music"]) == 78
         assert not sets["rec-street"] & sets["yt-all"]
+
+    def test_through_the_command_line(self, shared, yt360_raw, tmp_path, capsys):
+        """One video of REC-STREET, all four lists: splits of the list it is in, and 1,188 videos that are missing."""
+        lists = shared / "splits" / "yt360"
+        video = read_list(lists, "rec-street")[0]
+        source = yt360_raw.videos / "more" / f"{yt360_raw.names['flat']}.mkv"
+        (tmp_path / f"{video}.mkv").symlink_to(source)
+        assert main(["prepare", "yt360", str(tmp_path), "--lists", str(lists), "-o", str(tmp_path / "set")]) == 0
+        out = capsys.readouterr().out
+        assert "1188 could not be used" in out
+        made = PreparedSet(tmp_path / "set")
+        assert {name.removesuffix("-val") for name in made.splits()} == {f"rec-street-{n}" for n in (1, 2, 3)}
+        assert list(made.clips) == [f"{video}@0000"]
+        assert main(["prepare", "--check", str(made.folder)]) == 0
 
     def test_json_of_a_rendering_is_plain(self, yt360_raw):
         *_, info = yt360_set(yt360_raw.videos, yt360_raw.lists, ["yt-music"])
