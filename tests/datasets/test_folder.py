@@ -181,7 +181,16 @@ def test_help(kind: list[str], capsys) -> None:
     assert not kind or "--jobs N" in text
 
 
-@pytest.mark.parametrize("arguments", [[], ["folder", "x"], ["folder", "x", "-o", "y", "--jobs", "0"], ["music", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["folder", "x"],
+        ["folder", "x", "-o", "y", "--jobs", "0"],
+        ["folder", "x", "-o", "y", "--sofa", "z.sofa"],
+        ["music", "x"],
+    ],
+)
 def test_wrong_usage(arguments: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["prepare", *arguments])

@@ -77,9 +77,8 @@ def add_set(sets: Subparsers, name: str, about: str, epilog: str, run: Callable[
 
 
 def _add_folder(sets: Subparsers) -> None:
-    parser = add_set(
-        sets, "folder", "Any folder of videos; those with true stereo sound are used.", FOLDER_EXAMPLES, folder
-    )
+    about = "Any folder of videos; those with true stereo sound are used."
+    parser = add_set(sets, "folder", about, FOLDER_EXAMPLES, lambda options: folder(options, parser))
     parser.add_argument("input", type=Path, metavar="DIR", help="folder of videos, in any folders within")
     parser.add_argument("--seconds", type=count, default=10, metavar="S", help="length of a clip (default: 10)")
     parser.add_argument(
@@ -108,8 +107,10 @@ def _add_music(sets: Subparsers) -> None:
     parser.add_argument("--ids", type=Path, required=True, metavar="LIST", help="an id a line, or MUSIC's JSON")
 
 
-def folder(options: argparse.Namespace) -> int:
+def folder(options: argparse.Namespace, parser: Parser) -> int:
     """Prepare any folder of videos, and warn where the sound is ordinary stereo."""
+    if options.sofa and not options.surround:
+        parser.error("--sofa goes with --surround")
     from ccstereo.datasets.folder import folder_set, folder_splits
 
     sources, worker, info = folder_set(options.input, options.seconds, options.surround, options.sofa)
