@@ -296,7 +296,7 @@ class TestRuns:
             for scene in one:
                 assert asdict(other[scene]) == pytest.approx(asdict(one[scene]), rel=1e-5, nan_ok=True)
 
-        kept = next(tmp_path.glob("scores/tiny-*.jsonl"))
+        kept = next(tmp_path.glob("tiny-*.jsonl"))
         lines = kept.read_text().splitlines(keepends=True)
         kept.write_text("".join(lines[:3]) + lines[3][:20])  # killed in the third scene
         calls = []
@@ -309,7 +309,7 @@ class TestRuns:
 
         other = [replace(systems[0], hop=0.2)]
         score_benchmark(made, other, rows=["one"], keep=tmp_path)
-        assert len(list(tmp_path.glob("scores/tiny-*.jsonl"))) == 2
+        assert len(list(tmp_path.glob("tiny-*.jsonl"))) == 2
 
     def test_new_weights_of_an_old_name_are_scored_anew(self, made, weights, tmp_path):
         path = shutil.copytree(weights, tmp_path / "mine")

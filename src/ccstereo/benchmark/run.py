@@ -98,7 +98,7 @@ class _Journal:
         identity = {"benchmark": benchmark.sha256, **system.identity()}
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
         plain = re.sub(r"[^\w.-]+", "-", system.name).strip("-.")[-60:]
-        self.path = Path(folder) / "scores" / f"{plain}-{key}.jsonl"
+        self.path = Path(folder) / f"{plain}-{key}.jsonl"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.is_file():
