@@ -227,10 +227,6 @@ class TestFiles:
         assert detection.projection == Projection("eac" if kind == "mesh" else kind, "top-bottom")
         assert detection.source == "tags"
 
-    def test_matroska_without_a_projection(self, film, tmp_path):
-        path = copied(film([np.zeros((96, 192, 3), np.uint8)] * 2), tmp_path / "film.mkv")
-        assert (found(path).tagged, found(path).source) == (None, "none")
-
     @pytest.mark.parametrize("bounds", [0, 1 << 30])
     def test_bounds_of_half_a_sphere(self, film, bounds):
         """VR180: an equirectangular picture of which a quarter is missing on each side."""
@@ -239,9 +235,23 @@ class TestFiles:
         detection = found(film([np.zeros((96, 192, 3), np.uint8)] * 2, boxes))
         assert detection.kind == ("half-equirectangular" if bounds else "equirectangular")
 
-    def test_nothing_known(self, film):
-        detection = found(film([np.zeros((96, 192, 3), np.uint8)] * 2))
-        assert (detection.projection, detection.source) == (ER, "none")
+    def test_older_xml(self, film):
+        path = film([np.zeros((96, 192, 3), np.uint8)] * 2)
+        uuid = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
+        tags = {
+            "Spherical": "true",
+            "Stitched": "true",
+            "ProjectionType": "equirectangular",
+            "StereoMode": "top-bottom",
+        }
+        xml = "".join(f"<GSpherical:{name}>{value}</GSpherical:{name}>" for name, value in tags.items())
+        path.write_bytes(insert(path.read_bytes(), [b"moov", b"trak"], box(b"uuid", uuid, xml.encode())))
+        assert found(path).tagged == Projection(stereo="top-bottom")
+
+    def test_nothing_known(self, film, tmp_path):
+        source = film([np.zeros((96, 192, 3), np.uint8)] * 2)
+        for path in (source, copied(source, tmp_path / "film.mkv")):
+            assert (found(path).projection, found(path).tagged, found(path).source) == (ER, None, "none")
 
     def test_errors(self, tmp_path, make, tools):
         with pytest.raises(MediaError, match="no such file"):
