@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ccstereo.evaluation import SCORES, Protocol, score_clips
+from ccstereo.evaluation import SCORES, Scoring, score_clips
 from ccstereo.metrics import functional as metrics
 
 
@@ -43,12 +43,12 @@ def test_systems_are_scored_together_as_alone(pair):
 
 def test_the_papers_peculiarities(pair):
     pred, target = pair
-    plain, peak = (score_clips(pred, target, 16_000, Protocol(normalize)) for normalize in ("none", "peak"))
+    plain, peak = (score_clips(pred, target, 16_000, Scoring(normalize)) for normalize in ("none", "peak"))
     for name in ("stft", "env", "wav", "mag", "snr"):
         assert peak[name] != plain[name]
     assert peak["stft"] == metrics.stft_distance(pred, target, normalize=True)
-    assert score_clips(0.5 * target, target, 16_000, Protocol("peak"))["stft"] < 1e-12
-    ears = score_clips(pred, target, 16_000, Protocol(wav="sum"))
+    assert score_clips(0.5 * target, target, 16_000, Scoring("peak"))["stft"] < 1e-12
+    ears = score_clips(pred, target, 16_000, Scoring(wav="sum"))
     assert torch.allclose(ears["wav"], 2 * plain["wav"])
 
 

@@ -81,6 +81,7 @@ def test_places_that_are_not_there(fails, tmp_path, truths):
     assert "has 2 splits" in fails(1, "--split", "test")
     assert "two/train has no clips" in fails(1, "--split", "two/train")
     assert "no folder" in fails(1, "--predictions", truths, "--table", tmp_path / "nowhere" / "t.csv")
+    assert "no folder" in fails(1, "--predictions", truths, "--figure", tmp_path / "nowhere" / "f.png")
     assert ".csv or .parquet" in fails(1, "--predictions", truths, "--table", tmp_path / "t.xlsx")
 
 
@@ -91,6 +92,7 @@ def test_wrong_usage(fails, tmp_path, truths):
     assert "--jobs" in fails(2, "--jobs", "0")
     assert "--seed" in fails(2, "--seed", "-1")
     assert "hop" in fails(2, "--hop", "2")
+    assert "hop" in fails(2, "--hop", "2", "--predictions", truths)
 
 
 def test_a_model_at_another_rate(fails, tmp_path):

@@ -88,7 +88,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from ccstereo.datasets.prepared_set import PreparedSet
     from ccstereo.evaluation import (
         Evaluation,
-        Protocol,
+        Scoring,
         check_comparable,
         check_table,
         draw,
@@ -103,22 +103,21 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.error("--seed must be at least 0")
     if options.figure and find_spec("matplotlib") is None:
         raise CCStereoError("--figure needs matplotlib: pip install 'ccstereo[viz]'")
+    for path in filter(None, (options.figure, options.table)):
+        if not path.absolute().parent.is_dir():
+            raise CCStereoError(f"{path}: there is no folder {path.parent}; make it first")
     if options.table:
         check_table(options.table)
     prepared = PreparedSet(options.input)
     split, clips, missing = _part(prepared, options.split)
     other = read_run(options.compare) if options.compare else None
     predictor, config = _predictor(options, parser, prepared, clips)
-    evaluation = Evaluation(
-        prepared,
-        split,
-        clips,
-        predictor,
-        Protocol(options.normalize, options.wav),
-        config,
-        options.hop,
-        options.mask_bound or getattr(config, "mask_bound", 1.0),
-    )
+    scoring = Scoring(options.normalize, options.wav)
+    bound = options.mask_bound or getattr(config, "mask_bound", 1.0)  # 1 where a network's last layer sets it
+    try:
+        evaluation = Evaluation(prepared, split, clips, predictor, scoring, config, options.hop, bound)
+    except ValueError as error:
+        parser.error(str(error))
     if other:
         check_comparable(other, evaluation.settings())
     with tqdm(total=len(clips), unit="clip", disable=True if options.quiet else None, leave=False) as bar:

@@ -13,7 +13,7 @@ from ccstereo.evaluation.report import (
     summary_table,
 )
 from ccstereo.evaluation.run import Run, read_run
-from ccstereo.evaluation.scores import SCORES, Protocol, score_clips
+from ccstereo.evaluation.scores import SCORES, Scoring, score_clips
 from ccstereo.evaluation.tables import check_table, write_table
 
 __all__ = [
@@ -22,8 +22,8 @@ __all__ = [
     "FolderPredictor",
     "ModelPredictor",
     "Predictor",
-    "Protocol",
     "Run",
+    "Scoring",
     "check_comparable",
     "check_table",
     "comparison",

@@ -16,7 +16,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.evaluation.oracle import oracle
 from ccstereo.evaluation.predictors import Predictor
 from ccstereo.evaluation.run import ROWS, ClipScores, Journal, Run, collect
-from ccstereo.evaluation.scores import Protocol, has_mrstft, score_clips
+from ccstereo.evaluation.scores import Scoring, has_mrstft, score_clips
 from ccstereo.models.config import ModelConfig
 
 
@@ -29,20 +29,31 @@ class Evaluation:
         split: name of what the clips are, such as "default/test".
         clips: ids.
         predictor: gives the predictions.
-        protocol: peculiarities of the scores.
+        scoring: peculiarities of the scores.
         config: sizes of the oracle's windows and transform: those of the model.
         hop: seconds between the oracle's windows.
         mask_bound: largest real and imaginary part of the oracle's mask; infinity does not clamp it.
+
+    Raises:
+        ValueError: hop or bound are out of range.
     """
 
     prepared: PreparedSet
     split: str
     clips: Sequence[str]
     predictor: Predictor
-    protocol: Protocol = field(default_factory=Protocol)
+    scoring: Scoring = field(default_factory=Scoring)
     config: ModelConfig = field(default_factory=ModelConfig)
     hop: float = 0.1
     mask_bound: float = 1.0
+
+    def __post_init__(self) -> None:
+        longest = self.config.window / self.config.sample_rate
+        if not 0 < self.hop <= longest or not self.mask_bound > 0:
+            raise ValueError(
+                f"the hop must be more than 0 and at most {longest:g} s, the mask's bound more than 0; "
+                f"got {self.hop:g} and {self.mask_bound:g}"
+            )
 
     def settings(self) -> dict[str, Any]:
         """Everything on which the scores depend, as JSON values."""
@@ -58,7 +69,7 @@ class Evaluation:
             },
             "prediction": {"name": self.predictor.name, **self.predictor.identity},
             "oracle": {"mask_bound": bound, "hop": self.hop},
-            "scores": {**asdict(self.protocol), "mrstft": has_mrstft()},
+            "scores": {**asdict(self.scoring), "mrstft": has_mrstft()},
         }
 
     def score(self, clip: str, predictions: Path | None = None) -> ClipScores:
@@ -83,7 +94,7 @@ class Evaluation:
                 raise DatasetError(f"the prediction of {clip} by {self.predictor.name} is {shapes}")
             best = oracle(truth, self.config, hop=self.hop, bound=self.mask_bound)
             systems = torch.stack([truth.mean(0).expand(2, -1), predicted, best])  # as in ROWS
-            scores = score_clips(systems, truth.expand_as(systems), SAMPLE_RATE, self.protocol)
+            scores = score_clips(systems, truth.expand_as(systems), SAMPLE_RATE, self.scoring)
         if predictions is not None:
             from ccstereo.media import SoundWriter
 

@@ -49,7 +49,7 @@ SCORES: dict[str, Score] = {
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Scoring:
     """Peculiarities of published scores.
 
     Attributes:
@@ -62,14 +62,14 @@ class Protocol:
     wav: Literal["mean", "sum"] = "mean"
 
 
-def score_clips(pred: Tensor, target: Tensor, sample_rate: int, protocol: Protocol = Protocol()) -> dict[str, Tensor]:
+def score_clips(pred: Tensor, target: Tensor, sample_rate: int, scoring: Scoring = Scoring()) -> dict[str, Tensor]:
     """All scores of clips.
 
     Args:
         pred: (..., 2, T) predicted clips.
         target: (..., 2, T) true clips.
         sample_rate: in Hz.
-        protocol: see `Protocol`; it does not touch ILD, ITD and the louder ear, which see no gain.
+        scoring: see `Scoring`; it does not touch ILD, ITD and the louder ear, which see no gain.
 
     Returns:
         The columns of `SCORES`, each (...). NaN is a score that the truth leaves undefined, and MRSTFT where auraloss
@@ -78,7 +78,7 @@ def score_clips(pred: Tensor, target: Tensor, sample_rate: int, protocol: Protoc
     Raises:
         ValueError: the shapes differ or are not (..., 2, T).
     """
-    peak = protocol.normalize == "peak"
+    peak = scoring.normalize == "peak"
     stft = metrics.stft_distance(pred, target, normalize=peak)
     ild = metrics.ild_error(pred, target, sample_rate)
     itd = metrics.itd_error(pred, target, sample_rate)
@@ -86,7 +86,7 @@ def score_clips(pred: Tensor, target: Tensor, sample_rate: int, protocol: Protoc
     return {
         "stft": stft,
         "env": metrics.envelope_distance(pred, target, normalize=peak),
-        "wav": metrics.waveform_distance(pred, target, normalize=peak, reduction=protocol.wav),
+        "wav": metrics.waveform_distance(pred, target, normalize=peak, reduction=scoring.wav),
         "mag": 2 * stft,  # what `magnitude_distance` is, without another transform
         "phs": metrics.phase_distance(pred, target, normalize=peak),
         "snr": metrics.signal_to_noise_ratio(pred, target, normalize=peak),

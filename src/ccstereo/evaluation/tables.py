@@ -16,14 +16,12 @@ def check_table(path: Path) -> None:
     """Refuse, before any work is done, a table that could not be written at its end.
 
     Raises:
-        DatasetError: the suffix is unknown, its library is not installed, or there is no such folder.
+        DatasetError: the suffix is unknown, or its library is not installed.
     """
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise DatasetError(f"{path}: tables are written as .csv or .parquet, by the file's suffix")
     if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
         raise DatasetError(f"{path}: Parquet needs pyarrow: pip install 'ccstereo[parquet]', or write .csv")
-    if not path.absolute().parent.is_dir():
-        raise DatasetError(f"{path}: there is no folder {path.parent}; make it first")
 
 
 def write_table(path: Path, run: Run) -> None:
