@@ -181,12 +181,8 @@ class TestPictures:
 class TestFiles:
     def test_no_tags(self, film):
         detection = found(film([laid_out(world(s), EAC) for s in range(2)]))
-        assert (detection.kind, detection.stereo, detection.tagged, detection.source) == (
-            "eac",
-            "mono",
-            None,
-            "picture",
-        )
+        assert detection.projection == EAC
+        assert (detection.tagged, detection.source) == (None, "picture")
 
     def test_cubemap_tagged_equirectangular(self, film):
         detection = found(film([laid_out(world(s), EAC) for s in range(2)], sv3d("equirectangular")))
@@ -237,15 +233,11 @@ class TestFiles:
 
     def test_older_xml(self, film):
         path = film([np.zeros((96, 192, 3), np.uint8)] * 2)
-        uuid = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
-        tags = {
-            "Spherical": "true",
-            "Stitched": "true",
-            "ProjectionType": "equirectangular",
-            "StereoMode": "top-bottom",
-        }
-        xml = "".join(f"<GSpherical:{name}>{value}</GSpherical:{name}>" for name, value in tags.items())
-        path.write_bytes(insert(path.read_bytes(), [b"moov", b"trak"], box(b"uuid", uuid, xml.encode())))
+        tags = ["Spherical", "Stitched", "StitchingSoftware", "ProjectionType", "StereoMode"]
+        values = ["true", "true", "test", "equirectangular", "top-bottom"]
+        xml = "".join(f"<GSpherical:{t}>{v}</GSpherical:{t}>" for t, v in zip(tags, values, strict=True)).encode()
+        uuid = box(b"uuid", bytes.fromhex("ffcc8263f8554a938814587a02521fdd"), xml)
+        path.write_bytes(insert(path.read_bytes(), [b"moov", b"trak"], uuid))
         assert found(path).tagged == Projection(stereo="top-bottom")
 
     def test_nothing_known(self, film, tmp_path):
