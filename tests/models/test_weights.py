@@ -14,6 +14,7 @@ from ccstereo.models import BinauralModel, create_model, list_models, list_weigh
 
 TINY = {
     "frame_size": (56, 112),
+    "trunk": "slim",
     "trunk_channels": (4, 8, 8),
     "trunk_strides": (2, 2, 2),
     "visual_channels": 8,

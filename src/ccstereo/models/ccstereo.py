@@ -9,11 +9,14 @@ from ccstereo.audio import apply_mask
 from ccstereo.models.avad import AdaptiveDenorm
 from ccstereo.models.base import BinauralModel, initialise
 from ccstereo.models.config import ModelConfig
+from ccstereo.models.efficientnet import EFFICIENTNET_LITE_CHANNELS, EfficientNetLiteTrunk
 from ccstereo.models.fusion import AudioVisualFusion
 from ccstereo.models.output import BinauralOutput
 from ccstereo.models.registry import register_model
 from ccstereo.models.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
 from ccstereo.models.visual import RESNET18_CHANNELS, AtrousPyramid, ResNet18Trunk, SlimTrunk, grid_size
+
+TRUNKS = ("resnet18", "efficientnet-lite0", "slim")
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class CCStereoConfig(ModelConfig):
     """Everything CCStereo's weights depend on; the defaults are the released configuration.
 
     Attributes:
-        trunk: "resnet18", or "slim" with the two tuples below.
+        trunk: "resnet18", "efficientnet-lite0", or "slim" with the two tuples below.
         trunk_channels: width of each convolution of the slim trunk.
         trunk_strides: stride of each convolution of the slim trunk.
         visual_channels: channels of the visual features; the audio bottleneck must have as many.
@@ -50,8 +53,8 @@ class CCStereoConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.trunk not in ("resnet18", "slim"):
-            raise ValueError(f"trunk must be 'resnet18' or 'slim', got {self.trunk!r}")
+        if self.trunk not in TRUNKS:
+            raise ValueError(f"trunk must be one of {', '.join(TRUNKS)}, got {self.trunk!r}")
         if len(self.trunk_channels) != len(self.trunk_strides):
             raise ValueError(
                 f"trunk_channels {self.trunk_channels} and trunk_strides {self.trunk_strides} differ in length"
@@ -88,7 +91,7 @@ class CCStereoConfig(ModelConfig):
     @property
     def visual_grid(self) -> tuple[int, int]:
         """(h, w) of the visual features."""
-        return grid_size(self.frame_size, (2,) * 5 if self.trunk == "resnet18" else self.trunk_strides)
+        return grid_size(self.frame_size, self.trunk_strides if self.trunk == "slim" else (2,) * 5)
 
     @property
     def audio_grid(self) -> tuple[int, int]:
@@ -104,6 +107,8 @@ class VisualEncoder(nn.Module):
         self.trunk: nn.Module
         if config.trunk == "resnet18":
             self.trunk, channels = ResNet18Trunk(), RESNET18_CHANNELS
+        elif config.trunk == "efficientnet-lite0":
+            self.trunk, channels = EfficientNetLiteTrunk(), EFFICIENTNET_LITE_CHANNELS
         else:
             self.trunk = SlimTrunk(config.trunk_channels, config.trunk_strides)
             channels = config.trunk_channels[-1]
@@ -134,6 +139,8 @@ class CCStereo(BinauralModel):
         )
         self.decoder = MaskDecoder(bottleneck, skips, bottleneck, [self._norm(i) for i in range(len(skips))])
         initialise(self)
+        if isinstance(self.visual.trunk, EfficientNetLiteTrunk):
+            self.visual.trunk.initialise()
 
     def _norm(self, level: int) -> nn.Module:
         config = self.config
@@ -181,15 +188,12 @@ def ccstereo(**config: Any) -> CCStereo:
 
 @register_model("ccstereo-lite")
 def ccstereo_lite(**config: Any) -> CCStereo:
-    """The same parts with a slim trunk on 224x112 pictures, trained from scratch and fast on one core."""
+    """The same parts with a trunk fit for two CPU cores, and AVAD at two levels of the decoder."""
     lite: dict[str, Any] = {
-        "resize": (120, 240),
-        "frame_size": (112, 224),
-        "trunk": "slim",
-        "trunk_channels": (24, 32, 48, 64, 96, 128, 160),
-        "trunk_strides": (2, 1, 2, 1, 2, 2, 1),
+        "trunk": "efficientnet-lite0",
         "aspp_channels": 64,
         "aspp_rates": (1, 2, 4),
+        "avad_levels": (0, 1),
         "mask_bound": 2.5,
     }
     return CCStereo(CCStereoConfig.from_dict(lite | config))

@@ -14,12 +14,12 @@ class BinauralOutput(NamedTuple):
         diff_spec: (B, 2, F, T) predicted spectrogram of l - r: the complex product of mask and mixture.
         fused: (B, C, H', W') audio-visual features at the bottleneck, which a contrastive loss compares.
         audio_features: (B, C, H', W') what the audio encoder alone says, before the picture is heard of.
-        relevance: (B, h * w, H, W) cosine between each visual position and each audio position, from the first
-            decoder level with audio-visual adaptive de-normalisation; None where a model has no such level.
+        relevance: of each decoder level with audio-visual adaptive de-normalisation, (B, h * w, H, W): the cosine
+            between each visual position and each audio position of that level.
     """
 
     mask: Tensor
     diff_spec: Tensor
     fused: Tensor
     audio_features: Tensor
-    relevance: Tensor | None = None
+    relevance: tuple[Tensor, ...] = ()

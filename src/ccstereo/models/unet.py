@@ -94,7 +94,7 @@ class MaskDecoder(nn.Module):
 
     def forward(
         self, fused: Tensor, skips: Sequence[Tensor], visual: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Decode a bottleneck.
 
         Args:
@@ -103,14 +103,14 @@ class MaskDecoder(nn.Module):
             visual: (B, C, h, w), for the norms that look at the picture.
 
         Returns:
-            (B, 2, 32 H', 32 W') mask in [-1, 1], and the first relevance map there was, or None.
+            (B, 2, 32 H', 32 W') mask in [-1, 1], and the relevance maps of the levels that have one.
         """
-        x, relevance = fused, None
+        x, maps = fused, []
         for level, skip in zip(self.levels, reversed(skips), strict=True):
             x, found = level(x, visual)
-            relevance = found if relevance is None else relevance
+            maps += [] if found is None else [found]
             x = torch.cat([resize(x, (skip.shape[-2], skip.shape[-1])), skip], dim=1)
-        return torch.sigmoid(self.last(x)) * 2 - 1, relevance
+        return torch.sigmoid(self.last(x)) * 2 - 1, tuple(maps)
 
 
 def decoder_channels(skip_channels: Sequence[int], top_channels: int) -> list[int]:
