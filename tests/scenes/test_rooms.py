@@ -196,7 +196,7 @@ class TestBank:
         assert len(list(tmp_path.glob("*.npy"))) == 3
 
     def test_a_room_stands_in_the_place_of_the_head(self, bank):
-        wet = bank.head(0)
+        wet = bank[0]
         assert (wet.responses.shape, wet.responses.dtype) == ((3, 2, 1_600), np.float32)
         dry = np.random.default_rng(0).standard_normal(4_000).astype(np.float32)
         out = spatialize(dry, np.array([28.0]), wet)

@@ -42,7 +42,7 @@ class RoomBank:
     def __len__(self) -> int:
         return len(self.rooms)
 
-    def head(self, index: int) -> HRIRSet:
+    def __getitem__(self, index: int) -> HRIRSet:
         """Return the head in one of the rooms, to be used in the place of the dry one."""
         directions = np.stack([np.array(self.azimuths), np.zeros(len(self.azimuths))], axis=-1)
         responses = self.responses[index].astype(np.float32)

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.scenes.geometry import azimuth_of, position_of
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
+from ccstereo.scenes.recording import SPEEDS, TONE_KNOTS, TONE_RANGE, filtered, loud_offset, play
 from ccstereo.scenes.spatialize import spatialize
 
 SOURCE_RMS = 0.1
@@ -39,6 +41,8 @@ class Source:
         mirrored: whether the picture is flipped left to right.
         offset: seconds into the sound at which the scene begins.
         gain: linear factor on `SOURCE_RMS`.
+        speed: of the recording's playback, which changes its pitch; 1 as recorded.
+        tone: dB at each of `TONE_KNOTS` by which the recording is filtered; empty as recorded.
     """
 
     label: str
@@ -52,6 +56,8 @@ class Source:
     mirrored: bool
     offset: float
     gain: float
+    speed: float = 1.0
+    tone: tuple[float, ...] = ()
 
     def x(self, phase: float) -> float:
         """Centre in frame widths at a moment, `phase` going from 0 to 1 over the scene."""
@@ -138,6 +144,16 @@ def sample_scene(
     return Scene(seed, duration, background, view, tuple(sorted(placed, key=lambda source: source.path[0])))
 
 
+def redraw_sounds(scene: Scene, material: Material, silent: int, rng: np.random.Generator, vary: bool) -> Scene:
+    """Give a scene other sounds of the same classes; `silent` of its sources, drawn anew, make none."""
+    mute = set(rng.permutation(len(scene.sources))[:silent].tolist())
+    sources = [
+        replace(source, **_sample_sound(material, source.label, index not in mute, vary, rng))
+        for index, source in enumerate(scene.sources)
+    ]
+    return replace(scene, sources=tuple(sources))
+
+
 def render_frame(
     scene: Scene, material: Material, phase: float = 0.0, size: tuple[int, int] = (240, 480)
 ) -> np.ndarray:
@@ -182,7 +198,9 @@ def dry_sound(source: Source, material: Material, duration: float) -> np.ndarray
     if source.sound is None:
         return np.zeros(samples, dtype=np.float32)
     recording = material.sounds[source.label][source.sound]
-    track = np.resize(np.roll(recording, -round(source.offset * material.sample_rate)), samples)
+    track = play(recording, samples, source.offset * material.sample_rate, source.speed)
+    if source.tone:
+        track = filtered(track, np.array(source.tone), material.sample_rate)
     level = max(float(np.sqrt(np.mean(np.square(track)))), 1e-4)
     return (track * (SOURCE_RMS * source.gain / level)).astype(np.float32)
 
@@ -197,10 +215,8 @@ def render_sources(scene: Scene, material: Material, hrirs: HRIRSet) -> np.ndarr
 def _sample_source(
     material: Material, label: str, sounds: bool, points: int, vary: bool, rng: np.random.Generator
 ) -> Source:
-    pictures, recordings = material.pictures[label], material.sounds[label]
+    pictures = material.pictures[label]
     index = int(rng.integers(len(pictures)))
-    sound = int(rng.integers(len(recordings)))
-    offset = _loud_offset(recordings[sound], material.sample_rate, rng)
     view, stretch = (_random_box(rng), float(rng.uniform(0.8, 1.25))) if vary else (WHOLE, 1.0)
     aspect = pictures[index].shape[1] / pictures[index].shape[0] * (view[2] - view[0]) / (view[3] - view[1]) * stretch
     height = float(rng.uniform(*HEIGHTS))
@@ -208,28 +224,29 @@ def _sample_source(
     return Source(
         label=label,
         picture=index,
-        sound=sound if sounds else None,
         height=height,
         width=height * aspect / FRAME_ASPECT,
         path=(0.5,) * points,
         y=float(rng.uniform(height / 2, 1 - height / 2)),
         view=view,
         mirrored=bool(rng.integers(2)),
-        offset=offset,
-        gain=float(10 ** (rng.uniform(-3, 3) / 20)),
+        **_sample_sound(material, label, sounds, vary, rng),
     )
 
 
-def _loud_offset(recording: np.ndarray, sample_rate: int, rng: np.random.Generator) -> float:
-    """Seconds into a recording from where half a second is not quiet, so that short scenes are rarely silent."""
-    block = sample_rate // 50
-    count = len(recording) // block
-    if count <= 25:
-        return 0.0
-    power = np.square(recording[: count * block]).reshape(count, block).mean(1)
-    total = np.concatenate([[0.0], np.cumsum(power)])
-    loud = np.flatnonzero(total[25:] - total[:-25] >= 0.25 * 25 * power.mean())
-    return float(rng.choice(loud)) / 50
+def _sample_sound(material: Material, label: str, sounds: bool, vary: bool, rng: np.random.Generator) -> dict[str, Any]:
+    """Draw what a source sounds like: the fields of `Source` from `sound` on that its picture does not decide."""
+    recordings = material.sounds[label]
+    sound = int(rng.integers(len(recordings)))
+    drawn: dict[str, Any] = {
+        "sound": sound if sounds else None,
+        "offset": loud_offset(recordings[sound], material.sample_rate, rng),
+        "gain": float(10 ** (rng.uniform(-3, 3) / 20)),
+    }
+    if vary:
+        drawn["speed"] = float(rng.uniform(*SPEEDS))
+        drawn["tone"] = tuple(map(float, rng.uniform(-TONE_RANGE, TONE_RANGE, len(TONE_KNOTS))))
+    return drawn
 
 
 def _place(sources: list[Source], min_azimuth: float, rng: np.random.Generator) -> list[Source] | None:
