@@ -21,7 +21,7 @@ ITEMS = 60
 
 
 def windows(material: Material, mix: SceneMix = ALL, config: ModelConfig = CONFIG, **options) -> StageWindows:
-    return StageWindows([Stage(material, HEAD)], config, ITEMS, 11, mix, **options)
+    return StageWindows([Stage(material, [HEAD])], config, ITEMS, 11, mix, **options)
 
 
 def seen(frame: torch.Tensor, label: str) -> np.ndarray:
@@ -67,7 +67,7 @@ class TestItems:
         assert len({one[index]["binaural"].numpy().tobytes() for index in range(12)}) == 12
 
     def test_another_seed_has_other_items(self, material):
-        other = StageWindows([Stage(material, HEAD)], CONFIG, ITEMS, 12, ALL)
+        other = StageWindows([Stage(material, [HEAD])], CONFIG, ITEMS, 12, ALL)
         assert not any(same(windows(material)[index], other[index]) for index in range(12))
 
     def test_indices_past_the_size_go_on(self, material):
@@ -83,7 +83,7 @@ class TestItems:
 
     def test_stages_are_drawn_by_weight(self, material):
         silent = replace(material, sounds={label: (np.zeros(20_000, np.float32),) for label in material.labels})
-        data = StageWindows([Stage(material, HEAD, 3.0), Stage(silent, HEAD, 1.0)], CONFIG, ITEMS, 0, ALL)
+        data = StageWindows([Stage(material, [HEAD], 3.0), Stage(silent, [HEAD], 1.0)], CONFIG, ITEMS, 0, ALL)
         quiet = sum(not data[index]["binaural"].any() for index in range(160))
         assert 20 <= quiet <= 60
 
@@ -91,7 +91,7 @@ class TestItems:
         other = Material(
             "more", {"amber": material.pictures["red"]}, {"amber": material.sounds["red"]}, material.backgrounds
         )
-        data = StageWindows([Stage(material, HEAD), Stage(other, HEAD)], CONFIG, ITEMS, 0, ONE)
+        data = StageWindows([Stage(material, [HEAD]), Stage(other, [HEAD])], CONFIG, ITEMS, 0, ONE)
         assert data.labels == ["amber", "blue", "green", "red"]
         assert {int(data[index]["classes"].argmax()) for index in range(40)} == {0, 1, 2, 3}
         assert {int(data[index]["cells"].max()) for index in range(10)} == {4}

@@ -25,7 +25,7 @@ TRUTH = ObjectiveWeights(columns=1.0, classes=0.5, cells=0.5)
 
 
 def windows(model: str, count: int) -> dict[str, torch.Tensor]:
-    stage = Stage(drawn_material("train"), spherical_head(16_000))
+    stage = Stage(drawn_material("train"), [spherical_head(16_000)])
     made = StageWindows([stage], create_model(model).config, count, 3)
     return torch.utils.data.default_collate([made[i] for i in range(count)])
 

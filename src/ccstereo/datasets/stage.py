@@ -13,17 +13,25 @@ from ccstereo.audio import level_gain, stft
 from ccstereo.models.config import ModelConfig
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.scene import Scene, render_frame, render_sources, sample_scene
+from ccstereo.scenes.scene import Scene, redraw_sounds, render_frame, render_sources, sample_scene
 from ccstereo.vision.transforms import crop, resize
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One material heard by one head, and how often it is drawn from."""
+    """One material heard by one head, and how often it is drawn from.
+
+    Attributes:
+        material: pictures, sounds and backgrounds.
+        heads: the head, dry or in one room after another; a scene takes one of them.
+        weight: how often scenes are made of it, beside other stages.
+        lead: seconds that a sound plays before a window begins: rooms still ring with what came before.
+    """
 
     material: Material
-    hrirs: HRIRSet
+    heads: Sequence[HRIRSet]
     weight: float = 1.0
+    lead: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,12 @@ class SceneMix:
 class StageWindows(Dataset[dict[str, Tensor]]):
     """Windows as long as a model hears at once. Item i is the same on every machine.
 
-    Each item is a dictionary:
+    Each item is a dictionary of a picture and of R windows of sound, each with other recordings of what it shows:
         frame, previous: (3, h, w) uint8, a crop of the picture in the middle of the window, and of the one before.
-        binaural: (2, window) float32 at the rate of the model, scaled so that the mixture has the model's level.
-        columns: (grid width, H, W) shares of the sources' level, all adding up to one, by the picture's columns and
-            by the frequencies and times of a coarse spectrogram.
-        classes: (labels,) shares of the sources' energy by class.
+        binaural: (R, 2, window) float32 at the rate of the model, scaled so that the mixture has the model's level.
+        columns: (R, grid width, H, W) shares of the sources' level, all adding up to one, by the picture's columns
+            and by the frequencies and times of a coarse spectrogram.
+        classes: (R, labels) shares of the sources' energy by class.
         cells: (grid height, grid width) int64 class pictured in each cell; the number of labels means background.
 
     Args:
@@ -62,7 +70,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         mix: kinds of scenes.
         grid: (height, width) of the model's visual features, for `columns` and `cells`.
         sound_grid: (H, W) of the coarse spectrogram, for `columns`.
-        vary: whether crops are random, pictures cut and stretched, scenes mirrored: training's augmentation.
+        vary: whether crops are random, pictures cut and stretched, recordings played faster or slower through
+            random filters, scenes mirrored: training's augmentation.
+        sounds: R, windows of sound for each picture. Where the image encoder is the costly part, several cost less.
     """
 
     def __init__(
@@ -73,8 +83,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         seed: int,
         mix: SceneMix = SceneMix(),
         grid: tuple[int, int] = (7, 14),
-        sound_grid: tuple[int, int] = (16, 4),
+        sound_grid: tuple[int, int] = (32, 8),
         vary: bool = True,
+        sounds: int = 1,
     ) -> None:
         self.stages = list(stages)
         self.config = config
@@ -84,6 +95,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.grid = grid
         self.sound_grid = sound_grid
         self.vary = vary
+        self.sounds = sounds
         self.labels = sorted({label for stage in stages for label in stage.material.labels})
         weights = np.array([stage.weight for stage in stages])
         self.shares = weights / weights.sum()
@@ -95,32 +107,43 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         """Make item `index`; indices past the size go on with new scenes."""
         rng = np.random.default_rng([self.seed, index])
         stage = self.stages[int(rng.choice(len(self.stages), p=self.shares))]
-        duration = self.config.window / self.config.sample_rate
-        scene = self._scene(stage.material, duration, rng)
-        sources = render_sources(scene, stage.material, stage.hrirs)  # (S, 2, T)
-        energy = np.square(sources).sum((1, 2))
-        share = energy / max(float(energy.sum()), 1e-12)
-
-        binaural = torch.from_numpy(sources.sum(0))
-        binaural = binaural * level_gain(binaural.sum(0), self.config.level)
+        seconds = self.config.window / self.config.sample_rate
+        scene = self._scene(stage.material, stage.lead + seconds, rng)
+        middle = (stage.lead + seconds / 2) / scene.duration
+        before = middle - 1 / (self.config.frame_rate * scene.duration)
         corner = self._corner(rng)
-        picture = self._picture(scene, stage.material, 0.5)
-        before = 0.5 - 1 / (self.config.frame_rate * duration)
+        picture = self._picture(scene, stage.material, middle)
         earlier = picture if scene.still else self._picture(scene, stage.material, before)
         item = {
             "frame": self._crop(picture, corner),
             "previous": self._crop(earlier, self._corner(rng)),
-            "binaural": binaural,
-            "columns": self._columns(scene, sources, corner[1]),
-            "classes": self._classes(scene, share),
-            "cells": self._cells(scene, corner),
+            "cells": self._cells(scene, corner, middle),
         }
+        heard = [self._listen(scene, stage, corner[1], middle, rng)]
+        for _ in range(self.sounds - 1):
+            silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
+            other = redraw_sounds(scene, stage.material, silent, rng, self.vary)
+            heard.append(self._listen(other, stage, corner[1], middle, rng))
+        item |= {name: torch.stack([window[name] for window in heard]) for name in heard[0]}
         if self.vary and rng.random() < 0.5:
             for name in ("frame", "previous", "cells"):
                 item[name] = item[name].flip(-1)
             for name in ("binaural", "columns"):
-                item[name] = item[name].flip(0)
+                item[name] = item[name].flip(1)
         return item
+
+    def _listen(
+        self, scene: Scene, stage: Stage, left: int, middle: float, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Make one window of sound, and its truth, of a scene whose picture is cropped `left` pixels in."""
+        head = stage.heads[int(rng.integers(len(stage.heads)))]
+        sources = render_sources(scene, stage.material, head)[..., -self.config.window :]  # (S, 2, T)
+        binaural = torch.from_numpy(sources.sum(0))
+        return {
+            "binaural": binaural * level_gain(binaural.sum(0), self.config.level),
+            "columns": self._columns(scene, sources, left, middle),
+            "classes": self._classes(scene, sources),
+        }
 
     def _scene(self, material: Material, duration: float, rng: np.random.Generator) -> Scene:
         count = int(rng.choice(3, p=self.mix.sources)) + 1
@@ -148,7 +171,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
     def _crop(self, picture: Tensor, corner: tuple[int, int]) -> Tensor:
         return crop(picture, corner, self.config.frame_size).clone()
 
-    def _columns(self, scene: Scene, sources: np.ndarray, left: int) -> Tensor:
+    def _columns(self, scene: Scene, sources: np.ndarray, left: int, middle: float) -> Tensor:
         """Each source's level, divided between the two columns whose centres its own centre lies between."""
         spec = stft(torch.from_numpy(sources.sum(1)), self.config.stft)  # (S, 2, F, T)
         power = F.adaptive_avg_pool2d(spec.square().sum(1), self.sound_grid)  # (S, H, W)
@@ -156,25 +179,33 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         level = power / total.clamp_min(1e-12).sqrt()  # a source's share of the energy, of the magnitude
         columns = torch.zeros(self.grid[1], *self.sound_grid)
         for source, part in zip(scene.sources, level, strict=True):
-            x = (source.x(0.5) * self.config.resize[1] - left) / self.config.frame_size[1] * self.grid[1] - 0.5
+            x = (source.x(middle) * self.config.resize[1] - left) / self.config.frame_size[1] * self.grid[1] - 0.5
             x = float(np.clip(x, 0, self.grid[1] - 1))
             low = min(int(x), self.grid[1] - 2)
             columns[low] += part * (1 - (x - low))
             columns[low + 1] += part * (x - low)
         return columns / columns.sum().clamp_min(1e-12)
 
-    def _classes(self, scene: Scene, share: np.ndarray) -> Tensor:
+    def _classes(self, scene: Scene, sources: np.ndarray) -> Tensor:
+        energy = np.square(sources).sum((1, 2))
+        share = energy / max(float(energy.sum()), 1e-12)
         classes = np.zeros(len(self.labels), dtype=np.float32)
         for source, part in zip(scene.sources, share, strict=True):
             classes[self.labels.index(source.label)] += part
         return torch.from_numpy(classes)
 
-    def _cells(self, scene: Scene, corner: tuple[int, int]) -> Tensor:
+    def _cells(self, scene: Scene, corner: tuple[int, int], middle: float) -> Tensor:
         (rows, columns), (height, width) = self.grid, self.config.frame_size
         y = ((np.arange(rows) + 0.5) / rows * height + corner[0]) / self.config.resize[0]
         x = ((np.arange(columns) + 0.5) / columns * width + corner[1]) / self.config.resize[1]
         cells = np.full(self.grid, len(self.labels), dtype=np.int64)
         for source in scene.sources:
-            inside = (abs(y - source.y) < source.height / 2)[:, None] & (abs(x - source.x(0.5)) < source.width / 2)
+            inside = (abs(y - source.y) < source.height / 2)[:, None] & (abs(x - source.x(middle)) < source.width / 2)
             cells[inside] = self.labels.index(source.label)
         return torch.from_numpy(cells)
+
+
+def collate_windows(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Make a batch of B pictures and B R windows of sound, those of a picture one after the other."""
+    batch = {name: torch.stack([item[name] for item in items]) for name in items[0]}
+    return batch | {name: batch[name].flatten(0, 1) for name in ("binaural", "columns", "classes")}

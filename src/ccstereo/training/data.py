@@ -1,7 +1,6 @@
 """Windows of the stage for training and validation."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +8,42 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from ccstereo.datasets.stage import SceneMix, Stage, StageWindows
+from ccstereo.datasets.stage import SceneMix, Stage, StageWindows, collate_windows
 from ccstereo.models import create_model
 from ccstereo.scenes.drawn import drawn_material
 from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head
 from ccstereo.scenes.material import Material, Split, load_material
+from ccstereo.scenes.rooms import SECONDS
+from ccstereo.scenes.rooms_bank import room_bank
 
 VALIDATION: dict[str, SceneMix] = {
     "one": SceneMix(sources=(1.0, 0.0, 0.0), silent=0.0, moving=0.0, min_azimuth=15.0),
     "two": SceneMix(sources=(0.0, 1.0, 0.0), silent=0.0, moving=0.0),
 }
+ROOM_SEEDS = {"train": 0, "val": 10_000}
+VALIDATION_ROOMS = 40
 
 
-@dataclass(frozen=True)
 class FreshSampler(Sampler[int]):
-    """New item numbers every epoch, so that no scene is ever seen twice; a resumed run goes on where it was."""
+    """New item numbers every epoch, so that no scene is ever seen twice; a resumed run goes on where it was.
 
-    size: int
+    Args:
+        size: items an epoch.
+    """
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "epoch", 0)
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
-        object.__setattr__(self, "epoch", epoch)
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return self.size
 
     def __iter__(self) -> Iterator[int]:
-        first = self.epoch * self.size  # type: ignore[attr-defined]
+        first = self.epoch * self.size
         return iter(range(first, first + self.size))
 
 
@@ -49,10 +54,14 @@ class StageData(LightningDataModule):
         folder: of photos, sounds and backgrounds; None takes drawn scenes alone.
         sofa: head for the folder's scenes; None takes the spherical head.
         drawn_share: part of the scenes that is drawn, heard through the spherical head, where there is a folder.
+        room_share: part of the folder's scenes that is heard in rooms.
+        rooms: number of rooms, made once for a head and kept on disk, see `room_bank`.
         batch_size: windows a step.
         epoch_size: windows between two validations.
         validation_size: windows of each kind of validation scene.
         workers: processes that make windows.
+        sounds: windows of sound for each picture, a divisor of the batch size; more cost less where the image encoder
+            is the slow part.
         seed: of the first window.
         mix: kinds of training scenes.
         model: registered name of the model that is trained; the command line takes it from the task.
@@ -64,10 +73,13 @@ class StageData(LightningDataModule):
         folder: str | None = None,
         sofa: str | None = None,
         drawn_share: float = 0.15,
+        room_share: float = 0.0,
+        rooms: int = 200,
         batch_size: int = 32,
         epoch_size: int = 16_000,
         validation_size: int = 400,
         workers: int = 1,
+        sounds: int = 1,
         seed: int = 0,
         mix: SceneMix = SceneMix(),  # noqa: B008 - frozen
         model: str = "ccstereo",
@@ -77,10 +89,13 @@ class StageData(LightningDataModule):
         self.folder = folder
         self.sofa = sofa
         self.drawn_share = drawn_share
+        self.room_share = room_share
+        self.rooms = rooms
         self.batch_size = batch_size
         self.epoch_size = epoch_size
         self.validation_size = validation_size
         self.workers = workers
+        self.sounds = sounds
         self.seed = seed
         self.mix = mix
         described = create_model(model, **(model_config or {}))
@@ -95,35 +110,52 @@ class StageData(LightningDataModule):
             return
         head = load_sofa(self.sofa).resampled(self.config.sample_rate) if self.sofa else None
         training = self._stages("train", head)
-        self.training = self._windows(training, self.epoch_size, self.seed, self.mix, vary=True)
+        self.training = self._windows(
+            training, self.epoch_size // self.sounds, self.seed, self.mix, vary=True, sounds=self.sounds
+        )
         self.labels = self.training.labels
-        validation = self._stages("val", head)[:1]  # the folder where there is one
+        dry, *wet = self._stages("val", head)  # of the folder where there is one
+        kinds = [([dry], mix) for mix in VALIDATION.values()]
+        if self.room_share:
+            kinds += [(wet[:1], VALIDATION["one"]), (wet[:1], VALIDATION["two"])]
+            self.validation_names = [*VALIDATION, "one, room", "two, room"]
         self.validation = [
-            self._windows(validation, self.validation_size, 1_000_003 + i, mix, vary=False)
-            for i, mix in enumerate(VALIDATION.values())
+            self._windows(stages, self.validation_size, 1_000_003 + i, mix, vary=False)
+            for i, (stages, mix) in enumerate(kinds)
         ]
 
     def _stages(self, split: Split, head: HRIRSet | None) -> list[Stage]:
         rate = self.config.sample_rate
         drawn: Material = drawn_material(split, rate)
         if self.folder is None:
-            return [Stage(drawn, head or spherical_head(rate))]
-        stages = [
-            Stage(load_material(Path(self.folder), split, rate), head or spherical_head(rate), 1 - self.drawn_share)
-        ]
+            return self._heard(drawn, head or spherical_head(rate), split, 1.0)
+        stages = self._heard(
+            load_material(Path(self.folder), split, rate), head or spherical_head(rate), split, 1 - self.drawn_share
+        )
         if self.drawn_share > 0:
-            stages.append(Stage(drawn, spherical_head(rate), self.drawn_share))
+            stages.append(Stage(drawn, [spherical_head(rate)], self.drawn_share))
         return stages
 
-    def _windows(self, stages: list[Stage], size: int, seed: int, mix: SceneMix, vary: bool) -> StageWindows:
-        return StageWindows(stages, self.config, size, seed, mix, self.grid, vary=vary)
+    def _heard(self, material: Material, head: HRIRSet, split: Split, weight: float) -> list[Stage]:
+        """Stages of one material, dry and, where asked for, in rooms: validation's are other rooms than training's."""
+        dry = Stage(material, [head], weight * (1 - self.room_share))
+        if not self.room_share:
+            return [dry]
+        bank = room_bank(head, self.rooms if split == "train" else VALIDATION_ROOMS, seed=ROOM_SEEDS[split])
+        return [dry, Stage(material, bank, weight * self.room_share, lead=SECONDS)]
+
+    def _windows(
+        self, stages: list[Stage], size: int, seed: int, mix: SceneMix, *, vary: bool, sounds: int = 1
+    ) -> StageWindows:
+        return StageWindows(stages, self.config, size, seed, mix, self.grid, vary=vary, sounds=sounds)
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Fresh scenes every epoch."""
         return DataLoader(
             self.training,
-            self.batch_size,
-            sampler=FreshSampler(self.epoch_size),
+            self.batch_size // self.sounds,
+            sampler=FreshSampler(self.epoch_size // self.sounds),
+            collate_fn=collate_windows,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             prefetch_factor=8 if self.workers else None,
@@ -132,4 +164,4 @@ class StageData(LightningDataModule):
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """The same scenes at every validation, one loader a kind."""
-        return [DataLoader(windows, 50) for windows in self.validation]
+        return [DataLoader(windows, 50, collate_fn=collate_windows) for windows in self.validation]

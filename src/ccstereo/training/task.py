@@ -11,7 +11,7 @@ from ccstereo.audio import istft, mix_and_difference, stft, to_binaural
 from ccstereo.errors import WeightsError
 from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
 from ccstereo.metrics import functional as metrics
-from ccstereo.models import BinauralModel, create_model, load_model
+from ccstereo.models import BinauralModel, create_model, load_imagenet_trunk, load_model
 from ccstereo.training.truth import TruthHeads
 from ccstereo.vision.transforms import jitter, normalize
 
@@ -48,6 +48,8 @@ class BinauralTask(LightningModule):
         model: registered name.
         model_config: what differs from the model's defaults.
         init: weights to start from, as `ccstereo.load_model` takes them; None draws random ones.
+        imagenet: whether the image encoder's trunk starts from ImageNet weights, see `load_imagenet_trunk`.
+        frozen_trunk: whether the trunk keeps its weights and the statistics of its norms.
         weights: of the objective's terms.
         learning_rate: of everything but the image encoder.
         visual_learning_rate: of the image encoder.
@@ -64,6 +66,8 @@ class BinauralTask(LightningModule):
         model: str = "ccstereo",
         model_config: dict[str, Any] | None = None,
         init: str | None = None,
+        imagenet: bool = False,
+        frozen_trunk: bool = False,
         weights: ObjectiveWeights = ObjectiveWeights(),
         learning_rate: float = 5e-4,
         visual_learning_rate: float = 5e-5,
@@ -78,9 +82,14 @@ class BinauralTask(LightningModule):
         self.save_hyperparameters()
         self.model_name = model
         self.model = create_model(model, **(model_config or {}))
+        if imagenet:
+            load_imagenet_trunk(self.model)
         if init is not None:
             start_from(self.model, init)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
+        self.frozen_trunk = frozen_trunk
+        if frozen_trunk:
+            self.model.visual.trunk.requires_grad_(False)
         self.weights = weights
         self.learning_rate = learning_rate
         self.visual_learning_rate = visual_learning_rate
@@ -103,12 +112,19 @@ class BinauralTask(LightningModule):
             labels = len(self.trainer.datamodule.labels)  # type: ignore[attr-defined]
             self.truth = TruthHeads(self.model.feature_shape[0], self.model.sound_channels, labels)
 
+    def train(self, mode: bool = True) -> "BinauralTask":
+        """Switch to training, but for a frozen trunk."""
+        super().train(mode)
+        if self.frozen_trunk:
+            self.model.visual.trunk.eval()
+        return self
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
         """Return the objective of one batch."""
         config = self.model.config.stft
         mix, difference = mix_and_difference(batch["binaural"])
         mix_spec, target = stft(mix, config), stft(difference, config)
-        features = self.model.encode_frames(self._pictures(batch["frame"]))
+        features = self._heard_by(self.model.encode_frames(self._pictures(batch["frame"])), len(mix))
         output = self.model(mix_spec, features)
         predicted = output.diff_spec.float()
         terms = {
@@ -117,8 +133,10 @@ class BinauralTask(LightningModule):
             "phase": phase_loss(_binaural_spec(mix_spec, predicted), _binaural_spec(mix_spec, target)),
         }
         if self.weights.contrastive:
-            count = max(2, round(self.contrastive_share * len(mix)))
-            previous = self.model.encode_frames(self._pictures(batch["previous"][:count]))
+            pictures = max(2, round(self.contrastive_share * len(batch["previous"])))
+            count = pictures * len(mix) // len(batch["previous"])
+            previous = self.model.encode_frames(self._pictures(batch["previous"][:pictures]))
+            previous = self._heard_by(previous, count)
             heard, seen = output.audio_features[:count], features[:count]
             terms["contrastive"] = contrastive_loss(
                 output.fused[:count].mean((2, 3)),
@@ -126,7 +144,8 @@ class BinauralTask(LightningModule):
                 self.model.fuse(heard, shuffle_positions(seen)).mean((2, 3)),
             )
         if self.truth is not None:
-            truth = self.truth(output, features, batch["columns"], batch["classes"], batch["cells"])
+            cells = self._heard_by(batch["cells"], len(mix))
+            truth = self.truth(output, features, batch["columns"], batch["classes"], cells)
             terms |= {"columns": truth.columns, "classes": truth.classes, "cells": truth.cells}
         loss = torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum()
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
@@ -169,8 +188,8 @@ class BinauralTask(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Adam with a rate of its own for the image encoder, decaying polynomially over all steps."""
-        visual = list(self.model.visual.parameters())
-        known = set(visual)
+        known = set(self.model.visual.parameters())
+        visual = [parameter for parameter in self.model.visual.parameters() if parameter.requires_grad]
         # Lists in the model's order, never sets: a resumed run finds its optimiser's state by position.
         others = [parameter for parameter in self.parameters() if parameter not in known]
         groups = [
@@ -186,6 +205,11 @@ class BinauralTask(LightningModule):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    @staticmethod
+    def _heard_by(pictures: Tensor, windows: int) -> Tensor:
+        """Repeat what belongs to a picture (B, ...) for each of its windows of sound, (windows, ...)."""
+        return pictures.repeat_interleave(windows // len(pictures), 0)
 
     def _pictures(self, frames: Tensor) -> Tensor:
         factors = 1 + self.jitter_range * (2 * torch.rand(2, len(frames), device=frames.device) - 1)

@@ -55,9 +55,9 @@ class TruthHeads(nn.Module):
         heard = torch.cat([output.audio_features.mean((2, 3)), output.audio_features.amax((2, 3))], dim=1)
         similarity = torch.einsum("bc,bchw->bhw", self.heard(heard), self.seen(features))
         where = _column_entropy(similarity[..., None, None], columns.sum((2, 3), keepdim=True))
-        if output.relevance is not None:
-            batch, _, height, width = output.relevance.shape
-            relevance = output.relevance.reshape(batch, *features.shape[2:], height, width)  # (B, h, w, H, W)
+        for found in output.relevance:
+            batch, _, height, width = found.shape
+            relevance = found.reshape(batch, *features.shape[2:], height, width)  # (B, h, w, H, W)
             where = where + _column_entropy(relevance * self.sharpness, _at_grid(columns, (height, width)))
         return TruthLosses(
             columns=where,
