@@ -1,6 +1,7 @@
 """Windows of a prepared set for training and validation."""
 
 from collections.abc import Sequence
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,9 @@ from ccstereo.datasets.shards import ShardLoader, ShardWindows
 from ccstereo.datasets.shards_index import is_sharded
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
-from ccstereo.training.data import FreshSampler
+from ccstereo.training.data import FreshSampler, StageData
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-STAGE_ONLY = frozenset({"folder", "sofa", "drawn_share", "mix"})  # options of StageData that recordings have not
 
 
 class PreparedData(LightningDataModule):
@@ -146,9 +146,10 @@ def without_stage_options(arguments: Sequence[str]) -> list[str]:
     named after the set, `runs/<set>`, or to `--trainer.default_root_dir`: weights of the stage are not overwritten.
     """
     result = list(arguments)
+    stage_only = signature(StageData).parameters.keys() - signature(PreparedData).parameters.keys()
     for place, config in _configs(arguments):
         data = _data_section(config)
-        kept = {name: value for name, value in data.items() if name not in STAGE_ONLY}
+        kept = {name: value for name, value in data.items() if name not in stage_only}
         flag = "--config=" if arguments[place].startswith("--config=") else ""
         config |= {"data": kept} if "data" in config else {}
         if Path(arguments[place].removeprefix(flag)).parent == CONFIGS:
