@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ccstereo.errors import MediaError
-from ccstereo.inference import BinauralStream
+from ccstereo.inference import BinauralStream, fused_for_inference
 from ccstereo.models import BinauralModel, load_model
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Binauralizer:
     """Gives mono sound its place in space, guided by pictures.
 
     Args:
-        model: any registered model; put into eval mode.
+        model: any registered model; put into eval mode. Its weights are copied: later changes are not heard.
         hop: seconds between two windows.
         tdss: test-time dynamic scene simulation.
         batch_size: windows computed together.
@@ -76,6 +76,7 @@ class Binauralizer:
         precision: str = "float32",
     ) -> None:
         self.model = model.eval()
+        self._network = fused_for_inference(model)
         self.hop = hop
         self.tdss = tdss
         self.batch_size = batch_size
@@ -100,7 +101,7 @@ class Binauralizer:
     def stream(self, sample_rate: int) -> BinauralStream:
         """Start a stream: push samples at this rate and frames at the model's, pull binaural sound."""
         return BinauralStream(
-            self.model,
+            self._network,
             sample_rate=sample_rate,
             hop=self.hop,
             tdss=self.tdss,
