@@ -127,6 +127,15 @@ def test_bench(tmp_path: Path, capsys) -> None:
     assert "no row 'three'; rows are one; two" in capsys.readouterr().err
 
 
+def test_bench_without_pyroomacoustics_is_dry(capsys, monkeypatch) -> None:
+    monkeypatch.setattr("ccstereo.cli.bench.find_spec", lambda _: None)
+    assert main(["bench", "--scenes", "1", "--seconds", "0.7", "--jobs", "1", "--hop", "0.5"]) == 0
+    captured = capsys.readouterr()
+    assert "ccstereo[rooms]" in captured.err
+    assert "| two, moving (1) |" in captured.out
+    assert "room" not in captured.out
+
+
 def test_errors_of_the_stage_are_one_line(tmp_path: Path, capsys) -> None:
     assert main(["bench", "--folder", str(tmp_path)]) == 1
     assert main(["demo", "--sofa", str(tmp_path / "none.sofa"), "-o", str(tmp_path / "demo")]) == 1

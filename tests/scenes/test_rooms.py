@@ -1,5 +1,6 @@
 """Rooms against pyroomacoustics' own microphones, Eyring's formula and the dry head."""
 
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -165,6 +166,11 @@ class TestSampledRooms:
     def test_a_source_behind_a_wall_is_an_error(self):
         with pytest.raises(DatasetError, match="no place at 0 degrees and 9 m"):
             response(HALL, 0.0, 9.0)
+
+    def test_without_pyroomacoustics_one_line_says_what_to_install(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pyroomacoustics", None)
+        with pytest.raises(DatasetError, match=r"pip install 'ccstereo\[rooms\]'"):
+            response(HALL)
 
 
 class TestBank:

@@ -33,7 +33,7 @@ def add_parser(commands: Subparsers) -> None:
         "bench",
         help="score weights on simulated scenes",
         description="Score weights on held-out simulated scenes, next to mono (the floor) and the true mask (the "
-        "ceiling), and print a Markdown table with 95 %% intervals.",
+        "ceiling), and print a Markdown table with 95 % intervals.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
