@@ -1,10 +1,13 @@
 """What all tests share: where the material beside the repository is, a tiny model, a small video."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+
+sys.path.append(str(Path(__file__).parent))  # of helpers beside the test folders
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -23,9 +26,10 @@ def shared() -> Path:
 def lite():
     """A small model with fixed random weights, whose predictions are far from nothing."""
     from ccstereo.models import create_model
+    from small import SMALL
 
     torch.manual_seed(0)
-    return create_model("ccstereo-lite").eval()
+    return create_model("ccstereo-lite", **SMALL).eval()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import load_model
 from ccstereo.models.config import ModelConfig
+from small import TRAIN_SMALL
 
 CONFIG = ModelConfig()
 
@@ -105,8 +106,8 @@ class TestWindows:
 
 
 TINY = [
-    *("--trainer.accelerator", "cpu", "--trainer.precision", "32-true", "--trainer.max_steps", "2"),
-    *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false", "--trainer.logger", "false"),
+    *TRAIN_SMALL,
+    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2"),
     *("--data.batch_size", "2", "--data.workers", "0", "--data.epoch_size", "4", "--data.validation_size", "2"),
 ]
 

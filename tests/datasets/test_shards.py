@@ -22,6 +22,7 @@ from ccstereo.datasets.shards_index import read_index
 from ccstereo.datasets.shards_write import write_shards
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
+from small import TRAIN_SMALL
 
 CONFIG = create_model("ccstereo-lite").config
 COUNT = 22  # clips of 1 s to train on; one more is shorter than a window
@@ -269,9 +270,7 @@ def test_training_goes_on_in_the_middle_of_a_pass(shards, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     options = [
         *("--config", "lite-stage", "--data.path", shards, "--data.batch_size", "4", "--data.workers", "0"),
-        *("--data.validation_size", "2", "--trainer.val_check_interval", "2", "--trainer.precision", "32-true"),
-        *("--trainer.enable_progress_bar", "false", "--trainer.logger", "false"),
-        *("--trainer.enable_model_summary", "false"),
+        *("--data.validation_size", "2", "--trainer.val_check_interval", "2", *TRAIN_SMALL),
     ]
     trained, step = [], BinauralTask.training_step
 

@@ -11,10 +11,11 @@ from ccstereo.cli.main import main
 from ccstereo.datasets.prepared_set import PreparedSet
 from ccstereo.datasets.surround import SPEAKERS, SurroundRenderer
 from ccstereo.errors import DatasetError
+from small import TRAIN_SMALL
 
 TINY = [
-    *("--trainer.accelerator", "cpu", "--trainer.precision", "32-true", "--trainer.max_steps", "2"),
-    *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false", "--trainer.logger", "false"),
+    *TRAIN_SMALL,
+    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2"),
     *("--data.batch_size", "2", "--data.workers", "0", "--data.epoch_size", "4", "--data.validation_size", "2"),
 ]
 

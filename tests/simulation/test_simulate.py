@@ -16,6 +16,7 @@ from PIL import Image
 from ccstereo.cli.main import main
 from ccstereo.datasets.prepared_set import PreparedSet
 from ccstereo.media import MediaReader, probe, read_channels
+from small import TRAIN_SMALL
 
 
 def command(files: Path, output: Path, jobs: int) -> list[str]:
@@ -166,9 +167,8 @@ def test_two_steps_of_training(made: Path, tmp_path: Path, monkeypatch) -> None:
     pytest.importorskip("lightning")
     monkeypatch.chdir(tmp_path)
     tiny = [
-        *("--trainer.accelerator", "cpu", "--trainer.precision", "32-true", "--trainer.max_steps", "2"),
-        *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
-        *("--trainer.logger", "false", "--data.batch_size", "2", "--data.workers", "0"),
+        *TRAIN_SMALL,
+        *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2", "--data.batch_size", "2", "--data.workers", "0"),
         *("--data.epoch_size", "4", "--data.validation_size", "2", "--trainer.default_root_dir", "run"),
     ]
     assert main(["train", "--config", "lite-stage", "--data.path", str(made), *tiny]) == 0

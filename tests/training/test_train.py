@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.stage import Stage, StageWindows
+from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import WeightsError
 from ccstereo.models import create_model, load_model
 from ccstereo.scenes import drawn_material, spherical_head
@@ -15,19 +15,24 @@ from ccstereo.training.data import FreshSampler
 from ccstereo.training.main import CONFIGS, export_checkpoint
 from ccstereo.training.task import BinauralTask, ObjectiveWeights
 from ccstereo.training.truth import TruthHeads
+from small import SMALL, TRAIN_SMALL
 
 TINY = [
-    *("--config", "lite-stage", "--trainer.enable_progress_bar", "false", "--trainer.precision", "32-true"),
+    *("--config", "lite-stage", *TRAIN_SMALL, "--data.sounds", "2"),
     *("--data.batch_size", "4", "--data.epoch_size", "8", "--data.validation_size", "4", "--data.workers", "0"),
-    *("--trainer.enable_model_summary", "false", "--trainer.logger", "false"),
 ]
+CONFIGURATIONS = {
+    "ccstereo-lite": SMALL,
+    "mono2binaural": {"resize": (120, 240), "frame_size": (112, 224), "audio_channels": (8, 16, 16, 16, 32)},
+}
 TRUTH = ObjectiveWeights(columns=1.0, classes=0.5, cells=0.5)
 
 
-def windows(model: str, count: int) -> dict[str, torch.Tensor]:
+def windows(model: str, count: int, sounds: int = 2) -> dict[str, torch.Tensor]:
     stage = Stage(drawn_material("train"), [spherical_head(16_000)])
-    made = StageWindows([stage], create_model(model).config, count, 3)
-    return torch.utils.data.default_collate([made[i] for i in range(count)])
+    described = create_model(model, **CONFIGURATIONS[model])
+    made = StageWindows([stage], described.config, count, 3, grid=described.feature_shape[1:], sounds=sounds)
+    return collate_windows([made[i] for i in range(count)])
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,7 @@ def batch() -> dict[str, torch.Tensor]:
 
 def task(batch: dict[str, torch.Tensor], model: str = "ccstereo-lite") -> BinauralTask:
     torch.manual_seed(0)
-    made = BinauralTask(model, weights=TRUTH)
+    made = BinauralTask(model, CONFIGURATIONS[model], weights=TRUTH)
     made.truth = TruthHeads(made.model.feature_shape[0], made.model.sound_channels, batch["classes"].shape[1])
     made.logged = {}
     made.log_dict = made.logged.update
@@ -86,7 +91,7 @@ def test_truth_prefers_the_right_column() -> None:
     for column in (3, 10):
         relevance = torch.zeros(2, 7, 14, 16, 4)
         relevance[:, :, column] = 1
-        output = BinauralOutput(heard, heard, heard, heard, relevance.flatten(1, 2))
+        output = BinauralOutput(heard, heard, heard, heard, (relevance.flatten(1, 2),))
         cells = torch.zeros(2, 7, 14, dtype=torch.long)
         costs.append(heads(output, features, columns, torch.full((2, 3), 1 / 3), cells).columns.item())
     assert costs[0] < costs[1] - 3
@@ -99,7 +104,7 @@ def test_truth_needs_no_relevance_and_takes_any_grid() -> None:
     columns = torch.rand(2, 14, 16, 4)
     columns /= columns.sum((1, 2, 3), keepdim=True)
     features, heard = torch.randn(2, 8, 7, 14), torch.randn(2, 8, 8, 2)
-    for relevance in (None, torch.randn(2, 98, 32, 8)):
+    for relevance in ((), (torch.randn(2, 98, 32, 8),), (torch.randn(2, 98, 16, 4), torch.randn(2, 98, 32, 8))):
         output = BinauralOutput(heard, heard, heard, heard, relevance)
         losses = heads(output, features, columns, torch.full((2, 3), 1 / 3), torch.zeros(2, 7, 14, dtype=torch.long))
         assert torch.isfinite(losses.columns)

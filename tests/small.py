@@ -1,0 +1,21 @@
+"""A network of every part of `ccstereo-lite` that is small enough to be trained in a test."""
+
+import json
+
+SMALL = {
+    "resize": (120, 240),
+    "frame_size": (112, 224),
+    "trunk": "slim",
+    "trunk_channels": (8, 16, 24, 32),
+    "trunk_strides": (2, 2, 2, 2),
+    "visual_channels": 32,
+    "aspp_channels": 8,
+    "audio_channels": (8, 16, 16, 16, 32),
+    "feedforward_channels": 32,
+}
+TRAIN_SMALL = [  # with --config lite-stage, whose trunk needs a file of weights
+    *("--model.imagenet", "false", "--model.frozen_trunk", "false"),
+    *("--model.model_config", json.dumps(SMALL)),
+    *("--trainer.precision", "32-true", "--trainer.logger", "false"),
+    *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"),
+]
