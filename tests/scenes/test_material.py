@@ -12,9 +12,10 @@ from PIL import Image
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import drawn
 from ccstereo.scenes.drawn import drawn_material
+from ccstereo.scenes.frames import render_frame
 from ccstereo.scenes.hrir import spherical_head
 from ccstereo.scenes.material import Material, load_material, merge, split_of
-from ccstereo.scenes.scene import render_frame, render_sources, sample_scene
+from ccstereo.scenes.scene import render_sources, sample_scene
 
 SPLITS = ("train", "val", "test")
 STAGE = Path(__file__).parents[3] / "shared" / "stage"

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ccstereo.scenes.frames import render_frame
 from ccstereo.scenes.recording import TONE_KNOTS, filtered, loud_offset, play
-from ccstereo.scenes.scene import redraw_sounds, render_frame, render_sources, sample_scene
+from ccstereo.scenes.scene import redraw_sounds, render_sources, sample_scene
 
 RATE = 16_000
 

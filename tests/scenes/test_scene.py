@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import scene as scenes
+from ccstereo.scenes.frames import render_frame, render_frames
 from ccstereo.scenes.geometry import azimuth_of, elevation_of, position_of
 from ccstereo.scenes.hrir import spherical_head
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.scene import Scene, dry_sound, render_frame, render_frames, render_sources, sample_scene
+from ccstereo.scenes.scene import Scene, dry_sound, render_sources, sample_scene
 
 SEEDS = st.integers(0, 2**63 - 1)
 EVERY = settings(max_examples=60, deadline=None)

@@ -11,9 +11,10 @@ from torch.utils.data import Dataset
 
 from ccstereo.audio import level_gain, stft
 from ccstereo.models.config import ModelConfig
+from ccstereo.scenes.frames import render_frame
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.scene import Scene, redraw_sounds, render_frame, render_sources, sample_scene
+from ccstereo.scenes.scene import Scene, redraw_sounds, render_sources, sample_scene
 from ccstereo.vision.transforms import crop, resize
 
 

@@ -1,6 +1,7 @@
 """Simulated scenes: pictures and sounds placed on a stage, with the truth of who is heard where."""
 
 from ccstereo.scenes.drawn import drawn_material
+from ccstereo.scenes.frames import render_frame, render_frames
 from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head, spherical_head_delay
 from ccstereo.scenes.material import Material, Split, load_material
 from ccstereo.scenes.rooms import Room, room_responses, sample_room
@@ -9,8 +10,6 @@ from ccstereo.scenes.scene import (
     Scene,
     Source,
     dry_sound,
-    render_frame,
-    render_frames,
     render_sources,
     sample_scene,
 )
