@@ -38,10 +38,10 @@ DRY = [row for row, kind in ROWS.items() if not kind.room]
 TINY = {"scenes": 2, "seconds": 0.7}
 HEAD = spherical_head(16_000)
 DRAWN_FIRST = [
-    ("one", ["car"], [-22.3034]),
-    ("two", ["bell", "bird"], [30.7327, -39.9812]),
-    ("two, one silent", ["bell", "bird"], [30.7327, -39.9812]),
-    ("two, moving", ["bell", "bird"], [30.7327, 23.8561, -37.5028, -38.1059]),
+    ("one", ["car"], [-24.9745]),
+    ("two", ["bell", "bird"], [25.8489, -40.2014]),
+    ("two, one silent", ["bell", "bird"], [25.8489, -40.2014]),
+    ("two, moving", ["bell", "bird"], [25.8489, 21.9656, -38.8018, -39.1424]),
 ]
 
 

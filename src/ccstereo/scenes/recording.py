@@ -25,7 +25,7 @@ def play(recording: np.ndarray, samples: int, start: float, speed: float = 1.0) 
     if speed == 1.0:
         return np.resize(np.roll(recording, -round(start)), samples)
     times = start + speed * np.arange(samples)
-    return np.interp(times, np.arange(len(recording)), recording, period=len(recording))
+    return np.asarray(np.interp(times, np.arange(len(recording)), recording, period=len(recording)))
 
 
 def filtered(track: np.ndarray, tone: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -33,7 +33,7 @@ def filtered(track: np.ndarray, tone: np.ndarray, sample_rate: int) -> np.ndarra
     spectrum = np.fft.rfft(track)
     frequencies = np.maximum(np.fft.rfftfreq(len(track), 1 / sample_rate), 1.0)
     gain = np.interp(np.log(frequencies), np.log(TONE_KNOTS), tone)
-    return np.fft.irfft(spectrum * 10 ** (gain / 20), len(track))
+    return np.asarray(np.fft.irfft(spectrum * 10 ** (gain / 20), len(track)))
 
 
 def loud_offset(recording: np.ndarray, sample_rate: int, rng: np.random.Generator) -> float:

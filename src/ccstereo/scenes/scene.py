@@ -146,10 +146,11 @@ def sample_scene(
 def redraw_sounds(scene: Scene, material: Material, silent: int, rng: np.random.Generator, vary: bool) -> Scene:
     """Give a scene other sounds of the same classes; `silent` of its sources, drawn anew, make none."""
     mute = set(rng.permutation(len(scene.sources))[:silent].tolist())
-    sources = [
-        replace(source, **_sample_sound(material, source.label, index not in mute, vary, rng))
-        for index, source in enumerate(scene.sources)
-    ]
+    sources = []
+    for index, source in enumerate(scene.sources):
+        sound, offset = _sample_recording(material, source.label, rng)
+        heard = None if index in mute else sound
+        sources.append(replace(source, sound=heard, offset=offset, **_sample_playing(vary, rng)))
     return replace(scene, sources=tuple(sources))
 
 
@@ -178,6 +179,7 @@ def _sample_source(
 ) -> Source:
     pictures = material.pictures[label]
     index = int(rng.integers(len(pictures)))
+    sound, offset = _sample_recording(material, label, rng)
     view, stretch = (_random_box(rng), float(rng.uniform(0.8, 1.25))) if vary else (WHOLE, 1.0)
     aspect = pictures[index].shape[1] / pictures[index].shape[0] * (view[2] - view[0]) / (view[3] - view[1]) * stretch
     height = float(rng.uniform(*HEIGHTS))
@@ -185,25 +187,28 @@ def _sample_source(
     return Source(
         label=label,
         picture=index,
+        sound=sound if sounds else None,
         height=height,
         width=height * aspect / FRAME_ASPECT,
         path=(0.5,) * points,
         y=float(rng.uniform(height / 2, 1 - height / 2)),
         view=view,
         mirrored=bool(rng.integers(2)),
-        **_sample_sound(material, label, sounds, vary, rng),
+        offset=offset,
+        **_sample_playing(vary, rng),
     )
 
 
-def _sample_sound(material: Material, label: str, sounds: bool, vary: bool, rng: np.random.Generator) -> dict[str, Any]:
-    """Draw what a source sounds like: the fields of `Source` from `sound` on that its picture does not decide."""
+def _sample_recording(material: Material, label: str, rng: np.random.Generator) -> tuple[int, float]:
+    """Draw a recording of a class, and the seconds into it at which a scene begins."""
     recordings = material.sounds[label]
     sound = int(rng.integers(len(recordings)))
-    drawn: dict[str, Any] = {
-        "sound": sound if sounds else None,
-        "offset": loud_offset(recordings[sound], material.sample_rate, rng),
-        "gain": float(10 ** (rng.uniform(-3, 3) / 20)),
-    }
+    return sound, loud_offset(recordings[sound], material.sample_rate, rng)
+
+
+def _sample_playing(vary: bool, rng: np.random.Generator) -> dict[str, Any]:
+    """Draw how a recording is played: the fields of `Source` from `gain` on."""
+    drawn: dict[str, Any] = {"gain": float(10 ** (rng.uniform(-3, 3) / 20))}
     if vary:
         drawn["speed"] = float(rng.uniform(*SPEEDS))
         drawn["tone"] = tuple(map(float, rng.uniform(-TONE_RANGE, TONE_RANGE, len(TONE_KNOTS))))
