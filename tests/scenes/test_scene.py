@@ -45,9 +45,8 @@ class TestSampling:
             (0.13405, 0.64944, 0.48189, 0.87289), abs=1e-5
         )
         assert (silent.label, silent.sound, silent.path[0]) == ("b", None, pytest.approx(0.54015, abs=1e-5))
-        (moving,) = sample_scene(material, 1, moving=True, vary=True).sources
-        assert moving.path == pytest.approx((0.46876, 0.25417, 0.43492, 0.30079, 0.34033, 0.66818), abs=1e-5)
-        assert moving.view == pytest.approx((0.12416, 0.06138, 0.93244, 0.85413), abs=1e-5)
+        (moving,) = sample_scene(material, 1, moving=True).sources
+        assert moving.path == pytest.approx((0.66718, 0.52515, 0.38771, 0.69021, 0.37021, 0.46933), abs=1e-5)
 
     @given(seed=SEEDS, kind=kinds())
     @EVERY
