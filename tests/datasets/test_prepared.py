@@ -162,7 +162,6 @@ def test_configs_of_the_package_write_to_a_folder_of_the_set() -> None:
     ]:
         text = without_stage_options(["--config", str(CONFIGS / "lite-stage.yaml"), *option])[1]
         assert f"default_root_dir: {folder}\n" in text
-        assert f"folder: {folder}/weights\n" in text
         assert "runs/lite-stage" not in text
 
 

@@ -10,7 +10,12 @@ from ccstereo.models.config import ModelConfig
 from ccstereo.models.registry import register_model
 from ccstereo.models.visual import ResNet18Trunk
 
-PARAMETERS = {"ccstereo": 17_555_426, "ccstereo-lite": 6_606_242, "mono2binaural": 34_262_746}
+PARAMETERS = {
+    "ccstereo": 17_555_426,
+    "ccstereo-lite": 6_606_242,
+    "mono2binaural": 34_262_746,
+    "mono2binaural-lite": 5_611_706,
+}
 
 
 @pytest.fixture(scope="module", params=list_models())

@@ -1,6 +1,10 @@
 """A tiny training through the real command line, and the parts it is made of."""
 
+import contextlib
+import io
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,10 +13,11 @@ import yaml
 from ccstereo.cli.main import main
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import WeightsError
-from ccstereo.models import create_model, load_model
+from ccstereo.models import create_model, list_models, load_model, save_model
 from ccstereo.scenes import drawn_material, spherical_head
-from ccstereo.training.data import FreshSampler
-from ccstereo.training.main import CONFIGS, export_checkpoint
+from ccstereo.training.export import export_checkpoint
+from ccstereo.training.loading import FreshSampler
+from ccstereo.training.prepared import CONFIGS
 from ccstereo.training.task import BinauralTask, ObjectiveWeights
 from ccstereo.training.truth import TruthHeads
 from small import SMALL, TRAIN_SMALL
@@ -119,6 +124,33 @@ def test_no_scene_is_seen_twice() -> None:
     assert seen == list(range(15))
 
 
+def test_a_frozen_trunk_keeps_its_weights_and_statistics(tmp_path: Path, monkeypatch) -> None:
+    """Lightning leaves each part of a network in the mode it finds; the norms of a frozen trunk must not learn."""
+    monkeypatch.chdir(tmp_path)
+    start = create_model("ccstereo-lite", **SMALL)
+    save_model(start, "start")
+    assert (
+        main(["train", *TINY, "--model.init", "start", "--model.frozen_trunk", "true", "--trainer.max_steps", "2"]) == 0
+    )
+    trained = torch.load("runs/lite-stage/last.ckpt", weights_only=True)["current_model_state"]
+    changed = {name for name, value in start.state_dict().items() if not torch.equal(value, trained[f"model.{name}"])}
+    assert not [name for name in changed if name.startswith("visual.trunk.")]
+    assert {"visual.head.reduce.weight", "visual.head.norm.running_mean"} <= changed
+
+
+def test_the_learning_rate_decays_by_epochs_where_asked_to(batch) -> None:
+    made = task(batch)
+    made.decay_factor, made.decay_epochs = 0.94, 10
+    made._trainer = SimpleNamespace(estimated_stepping_batches=10, current_epoch=0)
+    made_settings = made.configure_optimizers()
+    scheduler = made_settings["lr_scheduler"]["scheduler"]
+    for epoch, power in ((0, 0), (9, 0), (10, 1), (25, 2), (999, 99)):
+        made._trainer.current_epoch = epoch
+        made_settings["optimizer"].step()
+        scheduler.step()
+        assert scheduler.get_last_lr()[0] == pytest.approx(made.learning_rate * 0.94**power)
+
+
 def test_the_learning_rate_decays_to_zero(batch) -> None:
     made = task(batch)
     made._trainer = type("Trainer", (), {"estimated_stepping_batches": 10})()
@@ -178,8 +210,49 @@ def test_missing_material_is_one_line(tmp_path: Path, monkeypatch, capsys) -> No
 
 def test_configs_name_real_models_and_the_papers_objective() -> None:
     configs = {path.stem: yaml.safe_load(path.read_text()) for path in CONFIGS.glob("*.yaml")}
-    assert set(configs) >= {"lite-stage", "ccstereo-stage"}
-    for config in configs.values():
-        create_model(config["model"]["model"])
+    assert set(configs) >= {"lite-stage", "ccstereo-stage", "stage-ablation", "mono2binaural"}
+    for name, config in configs.items():
+        assert config["model"]["model"] in list_models()
         weights = config["model"]["weights"]
-        assert (weights["magnitude"], weights["phase"], weights["contrastive"]) == (0.005, 1.0, 0.1)
+        if name in ("lite-stage", "ccstereo-stage"):
+            assert (weights["magnitude"], weights["phase"], weights["contrastive"]) == (0.005, 1.0, 0.1)
+
+
+def settings(*arguments: str) -> dict[str, Any]:
+    """What a command line comes to, as `--print_config` prints it."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit):
+        main(["train", *arguments, "--print_config"])
+    return yaml.safe_load(out.getvalue())
+
+
+@pytest.mark.parametrize("base", ["stage-ablation", "ccstereo-stage"])
+def test_rows_of_the_ablation_differ_in_what_they_are_about_only(base: str) -> None:
+    rows = {
+        row: settings("--config", base, "--config", f"ablation/{row}")
+        for row in ("mono2binaural", "baseline", "avad", "reconstruction", "contrastive")
+    }
+    model = yaml.safe_load((CONFIGS / f"{base}.yaml").read_text())["model"]["model"]
+    about = {
+        name: (
+            row["model"].pop("model"),
+            (row["model"].pop("model_config") or {}).get("avad_levels"),
+            *(row["model"]["weights"].pop(term) for term in ("magnitude", "phase", "contrastive")),
+        )
+        for name, row in rows.items()
+    }
+    assert about == {
+        "mono2binaural": ("mono2binaural-lite", None, 0, 0, 0),
+        "baseline": (model, [], 0, 0, 0),
+        "avad": (model, None, 0, 0, 0),
+        "reconstruction": (model, None, 0.005, 1.0, 0),
+        "contrastive": (model, None, 0.005, 1.0, 0.1),
+    }
+    assert all(row == rows["baseline"] for row in rows.values())
+
+
+def test_rows_of_the_affordable_ablation_have_one_mask_and_one_trunk() -> None:
+    rows = (("ccstereo-lite", {"avad_levels": []}), ("ccstereo-lite", {}), ("mono2binaural-lite", {}))
+    configs = [create_model(name, **config).config for name, config in rows]
+    for name in ("mask_bound", "trunk", "audio_channels", "frame_size", "window"):
+        assert len({getattr(config, name) for config in configs}) == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,6 +19,14 @@ from ccstereo.scenes.scene import Scene, redraw_sounds, render_sources, sample_s
 from ccstereo.vision.transforms import crop, resize
 
 
+class Heads(Protocol):
+    """A list of heads, or a `RoomBank`, which reads each from disk when it is asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> HRIRSet: ...
+
+
 @dataclass(frozen=True)
 class Stage:
     """One material heard by one head, and how often it is drawn from.
@@ -30,7 +39,7 @@ class Stage:
     """
 
     material: Material
-    heads: Sequence[HRIRSet]
+    heads: Heads
     weight: float = 1.0
     lead: float = 0.0
 

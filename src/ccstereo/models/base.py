@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from ccstereo.models.config import ModelConfig
+from ccstereo.models.efficientnet import EfficientNetLiteTrunk
 from ccstereo.models.output import BinauralOutput
 
 
@@ -26,6 +27,12 @@ class BinauralModel(nn.Module, ABC):
     visual: nn.Module
     feature_shape: tuple[int, int, int]
     sound_channels: int
+
+    @property
+    def trunk(self) -> nn.Module:
+        """The part of the image encoder that ImageNet weights are known for."""
+        trunk: nn.Module = getattr(self.visual, "trunk", self.visual)
+        return trunk
 
     @abstractmethod
     def encode_frames(self, frames: Tensor) -> Tensor:
@@ -89,7 +96,8 @@ def initialise(module: nn.Module) -> None:
     """Draw the initial weights: N(0, 0.02) for convolutions and linear layers, N(1, 0.02) for batch-norm scales.
 
     Source: 2.5D Visual Sound's released code, which CCStereo's follows; it comes from DCGAN.
-    Biases, attention projections and learned positions keep what their own layers draw.
+    Biases, attention projections and learned positions keep what their own layers draw. EfficientNet's trunk, too deep
+    for so small a deviation, draws its own.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -97,3 +105,6 @@ def initialise(module: nn.Module) -> None:
         elif isinstance(part, nn.BatchNorm2d) and part.affine:
             nn.init.normal_(part.weight, 1.0, 0.02)
             nn.init.zeros_(part.bias)
+    for part in module.modules():
+        if isinstance(part, EfficientNetLiteTrunk):
+            part.initialise()

@@ -8,25 +8,19 @@ from torch import Tensor, nn
 from ccstereo.audio import apply_mask
 from ccstereo.models.avad import AdaptiveDenorm
 from ccstereo.models.base import BinauralModel, initialise
-from ccstereo.models.config import ModelConfig
-from ccstereo.models.efficientnet import EFFICIENTNET_LITE_CHANNELS, EfficientNetLiteTrunk
 from ccstereo.models.fusion import AudioVisualFusion
 from ccstereo.models.output import BinauralOutput
 from ccstereo.models.registry import register_model
+from ccstereo.models.trunks import TrunkConfig, make_trunk
 from ccstereo.models.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
-from ccstereo.models.visual import RESNET18_CHANNELS, AtrousPyramid, ResNet18Trunk, SlimTrunk, grid_size
-
-TRUNKS = ("resnet18", "efficientnet-lite0", "slim")
+from ccstereo.models.visual import AtrousPyramid
 
 
 @dataclass(frozen=True)
-class CCStereoConfig(ModelConfig):
+class CCStereoConfig(TrunkConfig):
     """Everything CCStereo's weights depend on; the defaults are the released configuration.
 
     Attributes:
-        trunk: "resnet18", "efficientnet-lite0", or "slim" with the two tuples below.
-        trunk_channels: width of each convolution of the slim trunk.
-        trunk_strides: stride of each convolution of the slim trunk.
         visual_channels: channels of the visual features; the audio bottleneck must have as many.
         aspp_channels: channels of each branch of the pyramid.
         aspp_rates: dilation of each 3x3 branch of the pyramid.
@@ -39,9 +33,6 @@ class CCStereoConfig(ModelConfig):
             beyond 15 degrees the best mask within 1 leaves 0.17 of mono's STFT distance, within 2 0.02.
     """
 
-    trunk: str = "resnet18"
-    trunk_channels: tuple[int, ...] = ()
-    trunk_strides: tuple[int, ...] = ()
     visual_channels: int = 128
     aspp_channels: int = 256
     aspp_rates: tuple[int, ...] = (6, 12, 18)
@@ -53,18 +44,10 @@ class CCStereoConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.trunk not in TRUNKS:
-            raise ValueError(f"trunk must be one of {', '.join(TRUNKS)}, got {self.trunk!r}")
-        if len(self.trunk_channels) != len(self.trunk_strides):
-            raise ValueError(
-                f"trunk_channels {self.trunk_channels} and trunk_strides {self.trunk_strides} differ in length"
-            )
-        if (self.trunk == "slim") != bool(self.trunk_channels):
-            raise ValueError("trunk_channels and trunk_strides belong to trunk 'slim', which needs them")
         for name in ("visual_channels", "aspp_channels", "attention_heads", "feedforward_channels", "mask_bound"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("trunk_channels", "trunk_strides", "aspp_rates", "audio_channels"):
+        for name in ("aspp_rates", "audio_channels"):
             if any(value <= 0 for value in getattr(self, name)):
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if len(self.audio_channels) < 2:
@@ -89,11 +72,6 @@ class CCStereoConfig(ModelConfig):
             )
 
     @property
-    def visual_grid(self) -> tuple[int, int]:
-        """(h, w) of the visual features."""
-        return grid_size(self.frame_size, self.trunk_strides if self.trunk == "slim" else (2,) * 5)
-
-    @property
     def audio_grid(self) -> tuple[int, int]:
         """(H', W') of the audio bottleneck for one window."""
         return bottleneck_size(self.spectrogram_size, len(self.audio_channels))
@@ -104,14 +82,7 @@ class VisualEncoder(nn.Module):
 
     def __init__(self, config: CCStereoConfig) -> None:
         super().__init__()
-        self.trunk: nn.Module
-        if config.trunk == "resnet18":
-            self.trunk, channels = ResNet18Trunk(), RESNET18_CHANNELS
-        elif config.trunk == "efficientnet-lite0":
-            self.trunk, channels = EfficientNetLiteTrunk(), EFFICIENTNET_LITE_CHANNELS
-        else:
-            self.trunk = SlimTrunk(config.trunk_channels, config.trunk_strides)
-            channels = config.trunk_channels[-1]
+        self.trunk, channels = make_trunk(config)
         self.head = AtrousPyramid(channels, config.aspp_channels, config.visual_channels, config.aspp_rates)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -139,8 +110,6 @@ class CCStereo(BinauralModel):
         )
         self.decoder = MaskDecoder(bottleneck, skips, bottleneck, [self._norm(i) for i in range(len(skips))])
         initialise(self)
-        if isinstance(self.visual.trunk, EfficientNetLiteTrunk):
-            self.visual.trunk.initialise()
 
     def _norm(self, level: int) -> nn.Module:
         config = self.config

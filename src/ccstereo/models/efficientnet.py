@@ -78,9 +78,12 @@ class EfficientNetLiteTrunk(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map ImageNet-normalised (B, 3, H, W) to (B, 432, ceil(H / 32), ceil(W / 32))."""
-        # It was trained on pixels in [-1, 1]; frames come with ImageNet's mean and deviation taken out.
-        mean, deviation = (frames.new_tensor(values).view(1, 3, 1, 1) for values in (FRAME_MEAN, FRAME_STD))
-        pixels = (255 * (frames * deviation + mean) - 127) / 128
-        fine = self.blocks[: self.fine](self.stem(pixels))
+        fine = self.blocks[: self.fine](self.stem(self.pixels(frames)))
         coarse = self.blocks[self.fine :](fine)
         return torch.cat([F.avg_pool2d(fine, 2, ceil_mode=True), coarse], dim=1)
+
+    @staticmethod
+    def pixels(frames: Tensor) -> Tensor:
+        """Put back ImageNet's mean and deviation: the weights were trained on pixels in [-1, 1]."""
+        mean, deviation = (frames.new_tensor(values).view(1, 3, 1, 1) for values in (FRAME_MEAN, FRAME_STD))
+        return (255 * (frames * deviation + mean) - 127) / 128

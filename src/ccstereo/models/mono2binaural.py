@@ -9,15 +9,14 @@ from torch.nn import functional as F
 
 from ccstereo.audio import apply_mask
 from ccstereo.models.base import BinauralModel, initialise
-from ccstereo.models.config import ModelConfig
 from ccstereo.models.output import BinauralOutput
 from ccstereo.models.registry import register_model
+from ccstereo.models.trunks import TrunkConfig, make_trunk
 from ccstereo.models.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
-from ccstereo.models.visual import RESNET18_CHANNELS, ResNet18Trunk, grid_size
 
 
 @dataclass(frozen=True)
-class Mono2BinauralConfig(ModelConfig):
+class Mono2BinauralConfig(TrunkConfig):
     """Everything Mono2Binaural's weights depend on; the defaults are the published configuration.
 
     Attributes:
@@ -26,16 +25,20 @@ class Mono2BinauralConfig(ModelConfig):
         legacy_bins: give 256 bins, as the released network does, instead of 257 with the Nyquist row of the mask set
             to zero. The weights are the same. Only for comparison with the released numbers: a spectrogram without
             its Nyquist row does not go back to a waveform (`ccstereo.audio.istft` refuses it).
+        mask_bound: largest real and imaginary part of the mask; 1 as published, see `CCStereoConfig`.
     """
 
     squeezed_channels: int = 8
     audio_channels: tuple[int, ...] = (64, 128, 256, 512, 512)
     legacy_bins: bool = False
+    mask_bound: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.squeezed_channels <= 0 or min(self.audio_channels, default=0) <= 0:
             raise ValueError(f"widths must be positive, got {self.squeezed_channels} and {self.audio_channels}")
+        if self.mask_bound <= 0:
+            raise ValueError(f"mask_bound must be positive, got {self.mask_bound}")
         if len(self.audio_channels) < 2:
             raise ValueError(f"audio_channels needs two levels or more, got {self.audio_channels}")
         if min(bottleneck_size(self.spectrogram_size, len(self.audio_channels))) < 1:
@@ -45,7 +48,7 @@ class Mono2BinauralConfig(ModelConfig):
 
 
 class Mono2Binaural(BinauralModel):
-    """ResNet-18 and a U-Net; the picture enters as one vector, repeated over the bottleneck."""
+    """A trunk, ResNet-18 as published, and a U-Net; the picture enters as one vector, repeated over the bottleneck."""
 
     config: Mono2BinauralConfig
     name = "mono2binaural"
@@ -53,20 +56,21 @@ class Mono2Binaural(BinauralModel):
     def __init__(self, config: Mono2BinauralConfig) -> None:
         super().__init__()
         self.config = config
-        height, width = grid_size(config.frame_size, (2,) * 5)
-        self.feature_shape = (RESNET18_CHANNELS, height, width)
+        height, width = config.visual_grid
+        trunk, seen = make_trunk(config)
+        self.feature_shape = (seen, height, width)
         *skips, bottleneck = config.audio_channels
         self.sound_channels = bottleneck
         channels = config.squeezed_channels
-        self.visual = ResNet18Trunk()
+        self.visual = trunk
         self.audio_encoder = AudioEncoder(config.audio_channels)
-        self.squeeze = nn.Sequential(nn.Conv2d(RESNET18_CHANNELS, channels, 1), nn.BatchNorm2d(channels), nn.ReLU())
+        self.squeeze = nn.Sequential(nn.Conv2d(seen, channels, 1), nn.BatchNorm2d(channels), nn.ReLU())
         norms = [nn.BatchNorm2d(width) for width in decoder_channels(skips, bottleneck)]
         self.decoder = MaskDecoder(channels * height * width + bottleneck, skips, bottleneck, norms)
         initialise(self)
 
     def encode_frames(self, frames: Tensor) -> Tensor:
-        """Encode pictures (B, 3, *config.frame_size) to the trunk's last feature map (B, 512, h, w)."""
+        """Encode pictures (B, 3, *config.frame_size) to the trunk's last feature map (B, *feature_shape)."""
         self.check_frames(frames)
         features: Tensor = self.visual(frames)
         return features
@@ -87,7 +91,7 @@ class Mono2Binaural(BinauralModel):
         *skips, audio_features = self.audio_encoder(mix_spec)
         fused = self.fuse(audio_features, features)
         mask, relevance = self.decoder(fused, skips)
-        mask = resize(mask, (mix_spec.shape[-2] - 1, mix_spec.shape[-1]))
+        mask = self.config.mask_bound * resize(mask, (mix_spec.shape[-2] - 1, mix_spec.shape[-1]))
         if self.config.legacy_bins:
             mix_spec = mix_spec[..., :-1, :]
         else:
@@ -99,3 +103,14 @@ class Mono2Binaural(BinauralModel):
 def mono2binaural(**config: Any) -> Mono2Binaural:
     """The published configuration."""
     return Mono2Binaural(Mono2BinauralConfig.from_dict(config))
+
+
+@register_model("mono2binaural-lite")
+def mono2binaural_lite(**config: Any) -> Mono2Binaural:
+    """The same network on the trunk, widths and mask of ccstereo-lite: they differ in how they use what they see."""
+    lite: dict[str, Any] = {
+        "trunk": "efficientnet-lite0",
+        "audio_channels": (16, 32, 64, 128, 128),
+        "mask_bound": 2.5,
+    }
+    return Mono2Binaural(Mono2BinauralConfig.from_dict(lite | config))

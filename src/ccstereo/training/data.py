@@ -1,12 +1,11 @@
 """Windows of the stage for training and validation."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from ccstereo.datasets.stage import SceneMix, Stage, StageWindows, collate_windows
 from ccstereo.models import create_model
@@ -15,6 +14,7 @@ from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head
 from ccstereo.scenes.material import Material, Split, load_material
 from ccstereo.scenes.rooms import SECONDS
 from ccstereo.scenes.rooms_bank import room_bank
+from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of
 
 VALIDATION: dict[str, SceneMix] = {
     "one": SceneMix(sources=(1.0, 0.0, 0.0), silent=0.0, moving=0.0, min_azimuth=15.0),
@@ -22,29 +22,6 @@ VALIDATION: dict[str, SceneMix] = {
 }
 ROOM_SEEDS = {"train": 0, "val": 10_000}
 VALIDATION_ROOMS = 40
-
-
-class FreshSampler(Sampler[int]):
-    """New item numbers every epoch, so that no scene is ever seen twice; a resumed run goes on where it was.
-
-    Args:
-        size: items an epoch.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __iter__(self) -> Iterator[int]:
-        first = self.epoch * self.size
-        return iter(range(first, first + self.size))
 
 
 class StageData(LightningDataModule):
@@ -149,19 +126,16 @@ class StageData(LightningDataModule):
     ) -> StageWindows:
         return StageWindows(stages, self.config, size, seed, mix, self.grid, vary=vary, sounds=sounds)
 
-    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Fresh scenes every epoch."""
-        return DataLoader(
-            self.training,
-            self.batch_size // self.sounds,
-            sampler=FreshSampler(self.epoch_size // self.sounds),
-            collate_fn=collate_windows,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            prefetch_factor=8 if self.workers else None,
-            drop_last=True,
-        )
+    def train_dataloader(self) -> FreshLoader:
+        """Fresh scenes every epoch, other ones for every process."""
+        sampler = FreshSampler(self.epoch_size // self.sounds, *share_of(self.trainer))
+        return FreshLoader(self.training, self.batch_size // self.sounds, sampler, self.workers, collate_windows)
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
-        """The same scenes at every validation, one loader a kind."""
-        return [DataLoader(windows, 50, collate_fn=collate_windows) for windows in self.validation]
+        """The same scenes at every validation, one loader a kind, divided among the processes."""
+        return [
+            DataLoader(
+                windows, 50, sampler=ShareSampler(len(windows), *share_of(self.trainer)), collate_fn=collate_windows
+            )
+            for windows in self.validation
+        ]

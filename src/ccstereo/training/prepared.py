@@ -18,7 +18,8 @@ from ccstereo.datasets.shards import ShardLoader, ShardWindows
 from ccstereo.datasets.shards_index import is_sharded
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
-from ccstereo.training.data import FreshSampler, StageData
+from ccstereo.training.data import StageData
+from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -99,21 +100,15 @@ class PreparedData(LightningDataModule):
         """Fresh windows every epoch."""
         if isinstance(self.training, ShardWindows):
             return ShardLoader(self.training, self.workers)
-        return DataLoader(
-            self.training,
-            self.batch_size,
-            sampler=FreshSampler(len(self.training)),
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            prefetch_factor=8 if self.workers else None,
-            drop_last=True,
-        )
+        sampler = FreshSampler(len(self.training), *share_of(self.trainer))
+        return FreshLoader(self.training, self.batch_size, sampler, self.workers)
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """The same windows at every validation."""
         if isinstance(self.validation, ShardWindows):
             return [ShardLoader(self.validation)]
-        return [DataLoader(self.validation, min(50, self.batch_size))]
+        sampler = ShareSampler(len(self.validation), *share_of(self.trainer))
+        return [DataLoader(self.validation, min(50, self.batch_size), sampler=sampler)]
 
     def _shards(self, part: str, size: int | None, seed: int, train: bool) -> ShardWindows:
         windows = ShardWindows(
@@ -153,7 +148,7 @@ def without_stage_options(arguments: Sequence[str]) -> list[str]:
         flag = "--config=" if arguments[place].startswith("--config=") else ""
         config |= {"data": kept} if "data" in config else {}
         if Path(arguments[place].removeprefix(flag)).parent == CONFIGS:
-            config = _moved(config, config["trainer"]["default_root_dir"], _run_folder(arguments))
+            config["trainer"]["default_root_dir"] = _run_folder(arguments)
         result[place] = flag + yaml.safe_dump(config, sort_keys=False)
     return result
 
@@ -168,16 +163,6 @@ def _last(arguments: Sequence[str], option: str) -> str:
     follows = [value for name, value in pairwise(arguments) if name == option]
     joined = [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")]
     return (["", *follows, *joined])[-1]
-
-
-def _moved(content: Any, old: str, new: str) -> Any:
-    """The content of a config with another folder in place of the old one, in all strings that begin with it."""
-    if isinstance(content, dict):
-        return {name: _moved(value, old, new) for name, value in content.items()}
-    if isinstance(content, list):
-        return [_moved(value, old, new) for value in content]
-    inside = isinstance(content, str) and (content == old or content.startswith(f"{old}/"))
-    return new + content.removeprefix(old) if inside else content
 
 
 def _configs(arguments: Sequence[str]) -> list[tuple[int, dict[str, Any]]]:

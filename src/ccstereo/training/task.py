@@ -55,6 +55,8 @@ class BinauralTask(LightningModule):
         visual_learning_rate: of the image encoder.
         weight_decay: of Adam.
         decay_power: of the polynomial decay to zero over all steps.
+        decay_factor: by which the rate is multiplied every `decay_epochs` epochs, instead of the polynomial decay.
+        decay_epochs: see `decay_factor`.
         warmup_steps: over which the rate rises from zero.
         contrastive_share: part of each batch on which the contrastive term is computed; it costs a second picture.
         jitter_range: brightness and colour are multiplied by factors uniform in 1 +- this.
@@ -73,6 +75,8 @@ class BinauralTask(LightningModule):
         visual_learning_rate: float = 5e-5,
         weight_decay: float = 5e-4,
         decay_power: float = 0.9,
+        decay_factor: float | None = None,
+        decay_epochs: int = 10,
         warmup_steps: int = 0,
         contrastive_share: float = 1.0,
         jitter_range: float = 0.3,
@@ -89,17 +93,20 @@ class BinauralTask(LightningModule):
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
         self.frozen_trunk = frozen_trunk
         if frozen_trunk:
-            self.model.visual.trunk.requires_grad_(False)
+            self.model.trunk.requires_grad_(False)
         self.weights = weights
         self.learning_rate = learning_rate
         self.visual_learning_rate = visual_learning_rate
         self.weight_decay = weight_decay
         self.decay_power = decay_power
+        self.decay_factor = decay_factor
+        self.decay_epochs = decay_epochs
         self.warmup_steps = warmup_steps
         self.contrastive_share = contrastive_share
         self.jitter_range = jitter_range
         self.cast_range = cast_range
         self.truth: TruthHeads | None = None
+        self.train()  # Lightning begins in the mode it finds
 
     @property
     def uses_truth(self) -> bool:
@@ -116,7 +123,7 @@ class BinauralTask(LightningModule):
         """Switch to training, but for a frozen trunk."""
         super().train(mode)
         if self.frozen_trunk:
-            self.model.visual.trunk.eval()
+            self.model.trunk.eval()
         return self
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
@@ -187,7 +194,7 @@ class BinauralTask(LightningModule):
         return istft(output.diff_spec.float(), mix.shape[-1], config)
 
     def configure_optimizers(self) -> Any:
-        """Adam with a rate of its own for the image encoder, decaying polynomially over all steps."""
+        """Adam with a rate of its own for the image encoder, decaying over all steps."""
         known = set(self.model.visual.parameters())
         visual = [parameter for parameter in self.model.visual.parameters() if parameter.requires_grad]
         # Lists in the model's order, never sets: a resumed run finds its optimiser's state by position.
@@ -201,6 +208,8 @@ class BinauralTask(LightningModule):
 
         def rate(step: int) -> float:
             rise = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+            if self.decay_factor is not None:
+                return float(rise * self.decay_factor ** (self.current_epoch // self.decay_epochs))
             return float(rise * (1 - min(step, total) / total) ** self.decay_power)
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
