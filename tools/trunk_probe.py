@@ -45,7 +45,7 @@ def features(trunk: EfficientNetLiteTrunk, frames: Tensor, *, stages: tuple[int,
     """(N, C, 7, 14) maps at the ends of stages, pooled to one grid."""
     out = []
     with torch.inference_mode():
-        for batch in frames.split(16):
+        for batch in torch.split(frames, 16):
             x = trunk.stem(trunk.pixels(normalize(resize(batch, size))))
             maps = []
             for index, block in enumerate(trunk.blocks, start=1):
