@@ -1,5 +1,6 @@
 """`ccstereo train`: hands its arguments to Lightning's command line."""
 
+import sys
 from collections.abc import Sequence
 
 from ccstereo.cli.options import Subparsers
@@ -37,5 +38,9 @@ def run(arguments: Sequence[str]) -> int:
         from ccstereo.training.main import train
     except ImportError as error:
         raise CCStereoError(f"training needs more packages ({error.name}); pip install 'ccstereo[train]'") from error
-    train(["--help" if argument == "--help-all" else argument for argument in arguments])
+    try:
+        train(["--help" if argument == "--help-all" else argument for argument in arguments])
+    except KeyboardInterrupt:
+        print("\nccstereo: interrupted; the same command with --ckpt_path last goes on", file=sys.stderr)
+        return 130
     return 0

@@ -81,6 +81,10 @@ class StageData(LightningDataModule):
         self.validation_names = list(VALIDATION)
         self.labels: list[str] = []
 
+    def prepare_data(self) -> None:
+        """Make the rooms, in one process of a machine, where they are not on disk yet."""
+        self.setup()
+
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature
         """Read the material. Validation hears the material of its own split only."""
         if self.labels:

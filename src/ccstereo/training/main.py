@@ -1,5 +1,6 @@
 """`ccstereo train`: Lightning's command line over this room's task and data."""
 
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +47,9 @@ def train(arguments: Sequence[str]) -> None:
     Args:
         arguments: LightningCLI's `fit` arguments; `--config NAME` may name a config of the package
             (`lite-stage`) as well as a file. With `--data.path` the data are a prepared set, else the stage.
+
+    Raises:
+        KeyboardInterrupt: somebody stopped it; the last checkpoint is written.
     """
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
@@ -54,7 +58,18 @@ def train(arguments: Sequence[str]) -> None:
     data: type[LightningDataModule] = StageData
     if wants_prepared(arguments):
         cli, data, arguments = PreparedCLI, PreparedData, without_stage_options(arguments)
-    cli(BinauralTask, data, args=["fit", *arguments], save_config_kwargs={"overwrite": True})
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_news)
+    try:
+        cli(BinauralTask, data, args=["fit", *arguments], save_config_kwargs={"overwrite": True})
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):  # which Lightning turns into status 1
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether the command line does not say it itself."""
+    return "KeyboardInterrupt" not in record.getMessage()
 
 
 def _known_config(argument: str) -> str:

@@ -41,6 +41,9 @@ class PreparedData(LightningDataModule):
         mirror: whether half of the training windows are mirrored, picture and ears.
         model: registered name of the model that is trained; the command line takes it from the task.
         model_config: what differs from the model's defaults; likewise.
+
+    Raises:
+        DatasetError: a part is the test set.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class PreparedData(LightningDataModule):
         super().__init__()
         self.path = path
         self.split = split
+        if "test" in (train_part, val_part):
+            raise DatasetError("train_part and val_part cannot be test: validation chooses the weights that are scored")
         self.parts = (train_part, val_part)
         self.batch_size = batch_size
         self.epoch_size = epoch_size

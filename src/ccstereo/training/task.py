@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from ccstereo.audio import istft, mix_and_difference, stft, to_binaural
@@ -13,6 +14,7 @@ from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, ph
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import BinauralModel, create_model, load_imagenet_trunk, load_model
 from ccstereo.training.truth import TruthHeads
+from ccstereo.training.waiting import WaitingClock
 from ccstereo.vision.transforms import jitter, normalize
 
 Batch = dict[str, Tensor]
@@ -106,6 +108,7 @@ class BinauralTask(LightningModule):
         self.jitter_range = jitter_range
         self.cast_range = cast_range
         self.truth: TruthHeads | None = None
+        self.clock = WaitingClock()
         self.train()  # Lightning begins in the mode it finds
 
     @property
@@ -148,15 +151,16 @@ class BinauralTask(LightningModule):
             terms["contrastive"] = contrastive_loss(
                 output.fused[:count].mean((2, 3)),
                 self.model.fuse(heard, previous).mean((2, 3)),
-                self.model.fuse(heard, shuffle_positions(seen)).mean((2, 3)),
+                self._of_all_processes(self.model.fuse(heard, shuffle_positions(seen)).mean((2, 3))),
             )
         if self.truth is not None:
             cells = self._heard_by(batch["cells"], len(mix))
             truth = self.truth(output, features, batch["columns"], batch["classes"], cells)
             terms |= {"columns": truth.columns, "classes": truth.classes, "cells": truth.cells}
         loss = torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum()
-        self.log_dict({f"train/{name}": value for name, value in terms.items()})
-        self.log("train/loss", loss, prog_bar=True)
+        self.log_dict({f"train/{name}": value for name, value in terms.items()}, sync_dist=True)
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
+        self.log("train/waiting", self.clock.share)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002
@@ -168,23 +172,44 @@ class BinauralTask(LightningModule):
         ours, theirs = metrics.stft_distance(predicted, target).sum(), metrics.stft_distance(mono, target).sum()
         right = metrics.louder_ear_correct(predicted, target)  # NaN where neither ear is louder by 2 dB
         sided = ~right.isnan()
-        sums = torch.stack([ours, theirs, right.nan_to_num().sum(), sided.sum()]).cpu()
-        name = self.trainer.datamodule.validation_names[dataloader_idx]  # type: ignore[attr-defined]
-        self._validated[name] = self._validated.get(name, torch.zeros(4)) + sums
+        self._validated[dataloader_idx] += torch.stack([ours, theirs, right.nan_to_num().sum(), sided.sum()])
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation's sums."""
-        self._validated: dict[str, Tensor] = {}
+        self._validated = torch.zeros(len(self._kinds), 4, device=self.device)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the ratio of the STFT distance to mono's, and the share of right sides, for every kind of scene."""
-        ratios = []
-        for name, (ours, theirs, right, sided) in self._validated.items():
-            ratios.append(ours / theirs.clamp_min(1e-12))
-            self.log(f"val/{name}/stft_to_mono", ratios[-1], prog_bar=True)
-            self.log(f"val/{name}/louder_ear", right / sided.clamp_min(1), prog_bar=True)
-        if ratios:
-            self.log("val/stft_to_mono", torch.stack(ratios).mean())
+        """Log the ratio of the STFT distance to mono's, and the share of right sides, for every kind of scene.
+
+        Sums are added over processes, and divided then: the same as of one process that sees all windows.
+        """
+        sums: Tensor = self.trainer.strategy.reduce(self._validated, reduce_op="sum")
+        ours, theirs, right, sided = sums.T
+        ratios, rights = ours / theirs.clamp_min(1e-12), right / sided.clamp_min(1)
+        for name, ratio, share in zip(self._kinds, ratios, rights, strict=True):
+            self.log(f"val/{name}/stft_to_mono", ratio, prog_bar=True, sync_dist=True)
+            self.log(f"val/{name}/louder_ear", share, prog_bar=True, sync_dist=True)
+        self.log("val/stft_to_mono", ratios.mean(), sync_dist=True)
+
+    def on_train_epoch_start(self) -> None:
+        """Begin to wait for data."""
+        self.clock.wait()
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's signature
+        """Stop waiting."""
+        self.clock.work()
+
+    def on_train_batch_end(self, *arguments: Any) -> None:  # noqa: ARG002
+        """Begin to wait again; Lightning has written its checkpoints before."""
+        self.clock.wait()
+
+    def on_validation_end(self) -> None:
+        """Count a validation as neither work nor waiting."""
+        self.clock.wait()
+
+    def on_train_end(self) -> None:
+        """Say how long the training waited."""
+        rank_zero_info(f"Of the time between and in the steps, {self.clock.share:.1%} went by waiting for data.")
 
     def predict_difference(self, mix: Tensor, frames: Tensor) -> Tensor:
         """Predict l - r of windows (B, T) whose level is the model's, each with a (3, h, w) uint8 frame."""
@@ -214,6 +239,19 @@ class BinauralTask(LightningModule):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    @property
+    def _kinds(self) -> list[str]:
+        """Names of the validation's loaders."""
+        names: list[str] = self.trainer.datamodule.validation_names  # type: ignore[attr-defined]
+        return names
+
+    def _of_all_processes(self, features: Tensor) -> Tensor:
+        """Put (N, C) of every process together, (processes * N, C); gradients find their way back."""
+        if self._trainer is None or self.trainer.world_size == 1:
+            return features
+        gathered: Tensor = self.all_gather(features, sync_grads=True)
+        return gathered.flatten(0, 1)
 
     @staticmethod
     def _heard_by(pictures: Tensor, windows: int) -> Tensor:
