@@ -143,8 +143,9 @@ class BinauralTask(LightningModule):
             "phase": phase_loss(_binaural_spec(mix_spec, predicted), _binaural_spec(mix_spec, target)),
         }
         if self.weights.contrastive:
-            pictures = max(2, round(self.contrastive_share * len(batch["previous"])))
-            count = pictures * len(mix) // len(batch["previous"])
+            seen_pictures = len(batch["previous"])
+            pictures = min(seen_pictures, max(2, round(self.contrastive_share * seen_pictures)))
+            count = pictures * len(mix) // seen_pictures
             previous = self.model.encode_frames(self._pictures(batch["previous"][:pictures]))
             previous = self._heard_by(previous, count)
             heard, seen = output.audio_features[:count], features[:count]

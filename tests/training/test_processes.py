@@ -1,0 +1,70 @@
+"""Two processes train as one does with the same batch, and share out the items."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ccstereo.training.loading import FreshSampler, ShareSampler
+
+SCRIPT = Path(__file__).with_name("run_processes.py")
+
+
+@pytest.mark.parametrize("size", [1, 5, 8])
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_every_item_of_a_validation_comes_once(size: int, processes: int) -> None:
+    shares = [ShareSampler(size, rank, processes) for rank in range(processes)]
+    assert sorted(item for share in shares for item in share) == list(range(size))
+    assert [len(share) for share in shares] == [len(list(share)) for share in shares]
+
+
+@pytest.mark.parametrize("size", [6, 7])
+def test_fresh_items_are_shared_out_alike(size: int) -> None:
+    shares = [FreshSampler(size, rank, 3) for rank in range(3)]
+    seen = []
+    for epoch in range(3):
+        for share in shares:
+            share.set_epoch(epoch)
+        items = [list(share) for share in shares]
+        assert {len(part) for part in items} == {2} == {len(share) for share in shares}
+        seen += itertools.chain(*items)
+    assert len(set(seen)) == len(seen) == 18
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[dict[str, Any]]]:
+    """What one process and each of two say after the same steps."""
+    folder = tmp_path_factory.mktemp("processes")
+    for processes in (1, 2):
+        command = [sys.executable, str(SCRIPT), str(processes), str(folder / str(processes))]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr
+    return {count: [torch.load(folder / f"{count}.{rank}") for rank in range(count)] for count in (1, 2)}
+
+
+def test_two_processes_see_what_one_sees(runs) -> None:
+    (one,), two = runs[1], runs[2]
+    assert len(one["heard"]) == 12
+    assert sorted(two[0]["heard"] + two[1]["heard"]) == pytest.approx(one["heard"])
+    assert len(two[0]["heard"]) == 6
+
+
+def test_two_processes_log_what_one_logs(runs) -> None:
+    (one,), two = runs[1], runs[2]
+    names = {name for name in one["metrics"] if name not in ("train/waiting", "train/phase")}
+    assert {"train/loss", "val/one/stft_to_mono", "val/two/louder_ear", "val/stft_to_mono"} <= names
+    for process in two:
+        assert {name: process["metrics"][name] for name in names} == pytest.approx(
+            {name: one["metrics"][name] for name in names}, rel=1e-4
+        )
+
+
+def test_two_processes_end_with_the_same_weights(runs) -> None:
+    (one,), two = runs[1], runs[2]
+    for name, weight in one["weights"].items():
+        assert torch.equal(two[0]["weights"][name], two[1]["weights"][name])
+        torch.testing.assert_close(two[0]["weights"][name], weight, atol=1e-4, rtol=1e-3)

@@ -1,0 +1,107 @@
+"""Scenes for training and validation: splits, rooms, and batches that go on where a run was stopped."""
+
+import pytest
+import torch
+
+from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
+from ccstereo.errors import DatasetError
+from ccstereo.scenes import drawn_material, spherical_head
+from ccstereo.training import data as data_module
+from ccstereo.training.data import StageData
+from ccstereo.training.loading import FreshLoader, FreshSampler
+from ccstereo.training.prepared import PreparedData
+from small import SMALL
+
+TINY = {"model": "ccstereo-lite", "model_config": SMALL, "validation_size": 3, "workers": 0}
+
+
+def numbers(loader: FreshLoader, epoch: int, count: int | None = None) -> list[int]:
+    """The items of an epoch's batches, as Lightning would ask for them."""
+    loader.sampler.set_epoch(epoch)
+    seen: list[int] = []
+    for batch in loader:
+        seen += batch["number"].tolist()
+        if len(seen) == count:
+            break
+    return seen
+
+
+class Numbers(torch.utils.data.Dataset):
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        return {"number": torch.tensor(index)}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_loader_goes_on_in_the_middle_of_an_epoch(workers: int) -> None:
+    """What workers have made ahead of the trainer is not skipped."""
+    whole, first, second = (FreshLoader(Numbers(), 2, FreshSampler(12), workers) for _ in range(3))
+    expected = numbers(whole, 0) + numbers(whole, 1)
+    assert expected == list(range(24))
+    seen = numbers(first, 0) + numbers(first, 1, 4)
+    state = first.state_dict()
+    assert state == {"epoch": 1, "batches": 2}
+    second.load_state_dict(state)
+    assert seen + numbers(second, 1) == expected
+    assert numbers(second, 2) == list(range(24, 36))
+
+
+def test_training_and_validation_hear_other_files(monkeypatch) -> None:
+    """Nothing of the test split is ever read."""
+    splits = []
+
+    def noting(split, rate):
+        splits.append(split)
+        return drawn_material(split, rate)
+
+    monkeypatch.setattr(data_module, "drawn_material", noting)
+    StageData(**TINY).setup()
+    assert splits == ["train", "val"]
+
+
+@pytest.mark.parametrize("part", ["train_part", "val_part"])
+def test_the_test_part_is_refused(part: str) -> None:
+    with pytest.raises(DatasetError, match="cannot be test"):
+        PreparedData("set", **{part: "test"})
+
+
+def test_rooms_in_training_and_others_in_validation(tmp_path, monkeypatch) -> None:
+    pytest.importorskip("pyroomacoustics")
+    monkeypatch.setenv("CCSTEREO_CACHE", str(tmp_path))
+    monkeypatch.setattr(data_module, "VALIDATION_ROOMS", 1)
+    data = StageData(room_share=0.5, rooms=1, sounds=2, batch_size=4, epoch_size=8, **TINY)
+    data.setup()
+    assert data.validation_names == ["one", "two", "one, room", "two, room"]
+    assert [len(loader.dataset) for loader in data.val_dataloader()] == [3] * 4
+    dry, wet = data.training.stages
+    assert (dry.weight, wet.weight) == (0.5, 0.5)
+    held_out = data.validation[2].stages[0].heads
+    assert wet.heads.rooms[0] != held_out.rooms[0]
+    ratio = tail(wet) / tail(dry)
+    assert ratio > 10
+    batch = next(iter(data.train_dataloader()))
+    assert batch["frame"].shape == (2, 3, 112, 224)
+    assert batch["binaural"].shape == (4, 2, 10_080)
+    assert all(kind["binaural"].isfinite().all() for kind in (next(iter(loader)) for loader in data.val_dataloader()))
+
+
+def tail(stage: Stage) -> float:
+    """Share of a response's energy that comes later than 5 ms after its beginning."""
+    response = stage.heads[0].responses[0]
+    late = response[:, 80:]
+    return float((late.astype(float) ** 2).sum() / (response.astype(float) ** 2).sum()) + 1e-6
+
+
+def test_dry_scenes_alone_without_rooms() -> None:
+    data = StageData(**TINY)
+    data.setup()
+    assert [stage.lead for stage in data.training.stages] == [0.0]
+    assert data.validation_names == ["one", "two"]
+
+
+def test_batches_of_both_kinds_of_stage_fit_together() -> None:
+    """A stage with a lead plays longer sounds; the windows are as long."""
+    material, head = drawn_material("train"), spherical_head(16_000)
+    stages = [Stage(material, [head], lead=lead) for lead in (0.0, 0.35)]
+    data = StageData(**TINY)
+    windows = StageWindows(stages, data.config, 6, 0, grid=data.grid, sounds=2)
+    assert collate_windows([windows[index] for index in range(6)])["binaural"].shape == (12, 2, 10_080)
