@@ -1,11 +1,17 @@
 """Skips without Lightning; one core, so that tests which run side by side do not wait for each other."""
 
+from functools import cache
+
 import pytest
 import torch
 
+from ccstereo.scenes import drawn_material
+
 pytest.importorskip("lightning")
+drawn_once = cache(drawn_material)
 
 
 @pytest.fixture(autouse=True)
-def _one_core() -> None:
+def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
+    monkeypatch.setattr("ccstereo.training.data.drawn_material", drawn_once)

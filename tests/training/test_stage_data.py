@@ -5,7 +5,7 @@ import torch
 
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import DatasetError
-from ccstereo.scenes import drawn_material, spherical_head
+from ccstereo.scenes import spherical_head
 from ccstereo.training import data as data_module
 from ccstereo.training.data import StageData
 from ccstereo.training.loading import FreshLoader, FreshSampler
@@ -47,11 +47,11 @@ def test_a_loader_goes_on_in_the_middle_of_an_epoch(workers: int) -> None:
 
 def test_training_and_validation_hear_other_files(monkeypatch) -> None:
     """Nothing of the test split is ever read."""
-    splits = []
+    splits, draw = [], data_module.drawn_material
 
     def noting(split, rate):
         splits.append(split)
-        return drawn_material(split, rate)
+        return draw(split, rate)
 
     monkeypatch.setattr(data_module, "drawn_material", noting)
     StageData(**TINY).setup()
@@ -100,7 +100,7 @@ def test_dry_scenes_alone_without_rooms() -> None:
 
 def test_batches_of_both_kinds_of_stage_fit_together() -> None:
     """A stage with a lead plays longer sounds; the windows are as long."""
-    material, head = drawn_material("train"), spherical_head(16_000)
+    material, head = data_module.drawn_material("train", 16_000), spherical_head(16_000)
     stages = [Stage(material, [head], lead=lead) for lead in (0.0, 0.35)]
     data = StageData(**TINY)
     windows = StageWindows(stages, data.config, 6, 0, grid=data.grid, sounds=2)

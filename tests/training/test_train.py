@@ -14,7 +14,8 @@ from ccstereo.cli.main import main
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import WeightsError
 from ccstereo.models import create_model, list_models, load_model, save_model
-from ccstereo.scenes import drawn_material, spherical_head
+from ccstereo.scenes import spherical_head
+from ccstereo.training import data as data_module
 from ccstereo.training.export import export_checkpoint
 from ccstereo.training.loading import FreshSampler
 from ccstereo.training.prepared import CONFIGS
@@ -34,7 +35,7 @@ TRUTH = ObjectiveWeights(columns=1.0, classes=0.5, cells=0.5)
 
 
 def windows(model: str, count: int, sounds: int = 2) -> dict[str, torch.Tensor]:
-    stage = Stage(drawn_material("train"), [spherical_head(16_000)])
+    stage = Stage(data_module.drawn_material("train", 16_000), [spherical_head(16_000)])
     described = create_model(model, **CONFIGURATIONS[model])
     made = StageWindows([stage], described.config, count, 3, grid=described.feature_shape[1:], sounds=sounds)
     return collate_windows([made[i] for i in range(count)])
@@ -50,8 +51,8 @@ def task(batch: dict[str, torch.Tensor], model: str = "ccstereo-lite") -> Binaur
     made = BinauralTask(model, CONFIGURATIONS[model], weights=TRUTH)
     made.truth = TruthHeads(made.model.feature_shape[0], made.model.sound_channels, batch["classes"].shape[1])
     made.logged = {}
-    made.log_dict = made.logged.update
-    made.log = lambda name, value, **_: made.logged.update({name: value})
+    made.log_dict = lambda values, **_: made.logged.update(values)
+    made.log = lambda name, value, **_: made.logged.update({name: torch.as_tensor(value)})
     return made
 
 
@@ -62,7 +63,7 @@ def test_every_term_reaches_the_network(model: str) -> None:
     made.training_step(batch, 0).backward()
     assert set(made.logged) == {
         *(f"train/{name}" for name in ("difference", "magnitude", "phase", "contrastive")),
-        *(f"train/{name}" for name in ("columns", "classes", "cells", "loss")),
+        *(f"train/{name}" for name in ("columns", "classes", "cells", "loss", "waiting")),
     }
     assert all(torch.isfinite(value) for value in made.logged.values())
     assert all(torch.isfinite(p.grad).all() for p in made.parameters() if p.grad is not None)
@@ -184,6 +185,13 @@ def test_train_resume_and_use(tmp_path: Path, monkeypatch, clip: Path) -> None:
         Path("half/model.safetensors").stat().st_size
         < 0.6 * Path("runs/lite-stage/weights/model.safetensors").stat().st_size
     )
+
+
+def test_a_run_shorter_than_an_epoch_leaves_weights(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *TINY, "--data.epoch_size", "400", "--trainer.max_steps", "1"]) == 0
+    assert not Path("runs/lite-stage/best.ckpt").exists()
+    assert load_model("runs/lite-stage/weights").name == "ccstereo-lite"
 
 
 def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ccstereo.training.task import BinauralTask
 from ccstereo.training.waiting import WaitingClock
 from small import SMALL
 
-STEPS = 8
+STEPS = 5
 
 
 class Slow(Dataset):
@@ -44,7 +44,7 @@ class SlowData(StageData):
         return FreshLoader(ready, 2, FreshSampler(2 * STEPS), collate=collate_windows)
 
 
-@pytest.mark.parametrize(("seconds", "low", "high"), [(0.0, 0.0, 0.1), (0.4, 0.7, 1.0)])
+@pytest.mark.parametrize(("seconds", "low", "high"), [(0.0, 0.0, 0.1), (0.3, 0.5, 1.0)])
 def test_a_slow_loader_shows(seconds: float, low: float, high: float, tmp_path) -> None:
     data = SlowData(validation_size=1, workers=0, model="ccstereo-lite", model_config=SMALL)
     data.seconds = seconds

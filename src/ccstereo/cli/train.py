@@ -8,14 +8,15 @@ from ccstereo.errors import CCStereoError
 
 HELP = """usage: ccstereo train --config NAME_OR_FILE [--section.option VALUE ...]
 
-Train a model. A config is a YAML file, or the name of one that comes with the package (lite-stage, ccstereo-stage).
+Train a model. A config is a YAML file, or the name of one that comes with the package: lite-stage, ccstereo-stage,
+mono2binaural, stage-ablation. Several are read in order, a later one on top. docs/training.md describes them.
 
 examples:
   ccstereo train --config lite-stage                       drawn scenes, a spherical head
   ccstereo train --config lite-stage --data.folder STAGE --data.sofa KEMAR.sofa
-  ccstereo train --config lite-stage --data.path SET       a set that ccstereo prepare has made, in place of scenes
   ccstereo train --config lite-stage --data.path PREPARED  what ccstereo prepare or ccstereo shard wrote
   ccstereo train --config lite-stage --ckpt_path last      go on where a run was stopped
+  ccstereo train --config stage-ablation --config ablation/avad --trainer.default_root_dir runs/avad
   ccstereo train --config lite-stage --trainer.max_steps 100 --data.batch_size 8
   ccstereo train --config lite-stage --print_config        every option and its value
   tensorboard --logdir runs                                watch it

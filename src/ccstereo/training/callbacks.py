@@ -40,14 +40,18 @@ class LastCheckpoint(Checkpoint):
         if isinstance(exception, KeyboardInterrupt | SIGTERMException):
             self._save(trainer)
 
+    def path(self, trainer: Trainer) -> Path:
+        """Where the checkpoint is."""
+        return Path(self.dirpath or trainer.default_root_dir) / "last.ckpt"
+
     def _save(self, trainer: Trainer) -> None:
         if trainer.global_step != self.saved_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(Path(self.dirpath or trainer.default_root_dir) / "last.ckpt")
+            trainer.save_checkpoint(self.path(trainer))
             self.saved_step = trainer.global_step
 
 
 class ExportWeights(Callback):
-    """Writes the best checkpoint as a weights folder that `ccstereo.load_model` reads.
+    """Writes the best checkpoint, or after a run without a validation the last, as a folder of weights.
 
     Args:
         folder: where to; by default `weights` in `--trainer.default_root_dir`.
@@ -58,7 +62,8 @@ class ExportWeights(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write the folder; of a run of several processes, the first one does."""
-        checkpoints = [c for c in trainer.callbacks if isinstance(c, ModelCheckpoint)]  # type: ignore[attr-defined]
-        best = checkpoints[0].best_model_path if checkpoints else ""
-        if trainer.is_global_zero and best:
-            export_checkpoint(best, self.folder or Path(trainer.default_root_dir) / "weights")
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        best = [c.best_model_path for c in callbacks if isinstance(c, ModelCheckpoint) and c.best_model_path]
+        last = [c.path(trainer) for c in callbacks if isinstance(c, LastCheckpoint) and c.saved_step]
+        if trainer.is_global_zero and (best or last):
+            export_checkpoint((best or last)[0], self.folder or Path(trainer.default_root_dir) / "weights")

@@ -12,6 +12,16 @@ from ccstereo.training.data import StageData
 from ccstereo.training.prepared import CONFIGS, PreparedData, wants_prepared, without_stage_options
 from ccstereo.training.task import BinauralTask
 
+EXPECTED = (  # warnings of what this command does on purpose, or of Lightning's own code
+    "does not have many workers",
+    "isinstance\\(treespec, LeafSpec\\)",
+    "LightningCLI's args parameter is intended to run from within Python",
+    "You're using the WeightAveraging callback with a model that overrides",  # it adds the heads for the truth
+    "Checkpoint directory .* exists and is not empty",  # the configuration is there first
+    "Your `IterableDataset` has `__len__` defined",  # shards divide their windows among workers themselves
+    "torch.distributed.nn.functional.all_gather is deprecated",
+)
+
 
 class TrainCLI(LightningCLI):
     """Links the data to the model it is made for."""
@@ -51,8 +61,8 @@ def train(arguments: Sequence[str]) -> None:
     Raises:
         KeyboardInterrupt: somebody stopped it; the last checkpoint is written.
     """
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
+    for message in EXPECTED:
+        warnings.filterwarnings("ignore", message=f".*{message}")
     arguments = [_known_config(argument) for argument in arguments]
     cli: type[TrainCLI] = TrainCLI
     data: type[LightningDataModule] = StageData
@@ -68,8 +78,8 @@ def train(arguments: Sequence[str]) -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether the command line does not say it itself."""
-    return "KeyboardInterrupt" not in record.getMessage()
+    """Whether it is no advertisement, and nothing that the command line says itself."""
+    return not any(words in record.getMessage() for words in ("KeyboardInterrupt", "litlogger"))
 
 
 def _known_config(argument: str) -> str:

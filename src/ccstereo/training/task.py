@@ -251,7 +251,7 @@ class BinauralTask(LightningModule):
         """Put (N, C) of every process together, (processes * N, C); gradients find their way back."""
         if self._trainer is None or self.trainer.world_size == 1:
             return features
-        gathered: Tensor = self.all_gather(features, sync_grads=True)
+        gathered = torch.as_tensor(self.all_gather(features, sync_grads=True))  # (processes, N, C)
         return gathered.flatten(0, 1)
 
     @staticmethod
