@@ -15,6 +15,7 @@ from ccstereo.models import BinauralModel
 from ccstereo.vision.transforms import normalize
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+CPU_PICTURES = 4  # encoded together on a CPU
 
 
 class BinauralStream:
@@ -181,7 +182,10 @@ class BinauralStream:
                 view_frame(self._pictures[i], i, self.config.resize, self.config.frame_size, self.tdss) for i in new
             ]
             pictures = normalize(torch.stack(views).to(self.device)).contiguous(memory_format=torch.channels_last)
+            # On a CPU the maps of many pictures leave the cache, and take memory by the hundreds of megabytes.
+            group = CPU_PICTURES if self.device.type == "cpu" else len(pictures)
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-                self._features.update(zip(new, self.model.encode_frames(pictures), strict=True))
+                features = torch.cat([self.model.encode_frames(part) for part in torch.split(pictures, group)])
+            self._features.update(zip(new, features, strict=True))
             self.frames_encoded += len(new)
         return torch.stack([self._features[index] for index in frames])
