@@ -222,9 +222,21 @@ class TestDownload:
         assert set(PreparedSet(prepared).clips) <= set(made.clips)
         assert made.splits() == PreparedSet(prepared).splits()
         assert not list((tmp_path / "raw").glob("[!.]*.tar.gz*"))
+        digests = {name: hashlib.sha256(server.files[name]).hexdigest() for name in server.files if name.endswith("z")}
+        assert download.read_checksums(tmp_path / "raw" / "SHA256SUMS") == digests
         server.asked.clear()
         assert prepare(tmp_path / "raw", tmp_path / "set", *arguments) == 0
         assert server.asked == []
+
+    def test_what_a_list_of_checksums_says_must_hold(self, server, tmp_path: Path) -> None:
+        server.files["a.tar"] = b"not what it was"
+        (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  a.tar\n")
+        with pytest.raises(DatasetError, match="has the checksum"):
+            download.fetch_archives((download.Archive("a.tar", 0.001),), server.url, tmp_path)
+        assert not (tmp_path / "a.tar").exists()
+        (tmp_path / "SHA256SUMS").write_text("a.tar\n")
+        with pytest.raises(DatasetError, match="line 1 is not a SHA-256"):
+            download.fetch_archives((download.Archive("a.tar", 0.001),), server.url, tmp_path)
 
 
 def test_errors_are_one_line(tmp_path: Path, capsys) -> None:

@@ -13,6 +13,7 @@ from time import sleep
 from ccstereo.errors import DatasetError
 
 Progress = Callable[[int, int], None]
+CHECKSUMS = "SHA256SUMS"  # as sha256sum writes and reads it
 _BLOCK = 1 << 20
 _TRIES = 5
 _PAUSE = 2.0  # seconds before the second try, and longer before each further one
@@ -30,6 +31,9 @@ class Archive:
 def fetch_archives(archives: tuple[Archive, ...], base: str, folder: Path, progress: Progress | None = None) -> None:
     """Download and unpack archives into a folder, one after the other; each is removed once it is unpacked.
 
+    What `SHA256SUMS` in that folder says of an archive must hold, and what it does not say is written there: two people
+    whose files agree have the same data, although the publisher names no checksums.
+
     Args:
         archives: what to fetch.
         base: URL that ends in "/".
@@ -45,12 +49,31 @@ def fetch_archives(archives: tuple[Archive, ...], base: str, folder: Path, progr
     need, free = space_needed(waiting, folder), shutil.disk_usage(folder).free / 1e9
     if need > free:
         raise DatasetError(f"{folder}: needs {need:.0f} GB to download and unpack, has {free:.0f} GB; make room")
+    known = read_checksums(folder / CHECKSUMS)
     for archive in waiting:
         path = folder / archive.name
-        download(base + archive.name, path, archive.sha256, progress)
+        download(base + archive.name, path, archive.sha256 or known.get(archive.name), progress)
+        if archive.name not in known:
+            with (folder / CHECKSUMS).open("a") as file:
+                file.write(f"{_sha256(path)}  {archive.name}\n")
         unpack(path, folder)
         marks[archive].touch()
         path.unlink()
+
+
+def read_checksums(path: Path) -> dict[str, str]:
+    """Read a `SHA256SUMS` file, if it is there: name -> checksum.
+
+    Raises:
+        DatasetError: a line is not a checksum and a name.
+    """
+    known = {}
+    for number, line in enumerate(path.read_text().splitlines() if path.is_file() else [], start=1):
+        digest, _, name = line.partition(" ")
+        if len(digest) != 64 or not name.strip(" *"):
+            raise DatasetError(f"{path}: line {number} is not a SHA-256 and a file's name")
+        known[name.strip(" *")] = digest.lower()
+    return known
 
 
 def space_needed(archives: list[Archive], folder: Path) -> float:

@@ -28,7 +28,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.media import probe, read_channels, read_pictures
 
 CLIPS = 1871
-# The names are those that public scripts fetch; the archives' checksums are not published, so none are checked.
+# The names are those that public scripts fetch; the archives' checksums are not published: see `fetch_archives`.
 BASE_URL = "https://dl.fbaipublicfiles.com/FAIR-Play/"
 ARCHIVES = (
     Archive("splits.tar.gz", gigabytes=0.01),
