@@ -31,6 +31,7 @@ CONFIGURATIONS = {
     "ccstereo-lite": SMALL,
     "mono2binaural": {"resize": (120, 240), "frame_size": (112, 224), "audio_channels": (8, 16, 16, 16, 32)},
 }
+FROZEN = {"resize": (72, 144), "frame_size": (64, 128)}
 TRUTH = ObjectiveWeights(columns=1.0, classes=0.5, cells=0.5)
 
 
@@ -137,6 +138,22 @@ def test_a_frozen_trunk_keeps_its_weights_and_statistics(tmp_path: Path, monkeyp
     changed = {name for name, value in start.state_dict().items() if not torch.equal(value, trained[f"model.{name}"])}
     assert not [name for name in changed if name.startswith("visual.trunk.")]
     assert {"visual.head.reduce.weight", "visual.head.norm.running_mean"} <= changed
+
+
+@pytest.mark.parametrize("model", ["ccstereo-lite", "mono2binaural-lite"])
+def test_a_frozen_trunk_runs_faster_to_the_same_end(model: str) -> None:
+    """Its norms are worked into its convolutions, in a copy that belongs to no checkpoint."""
+    torch.manual_seed(0)
+    free = BinauralTask(model, FROZEN).eval()
+    frozen = BinauralTask(model, FROZEN, frozen_trunk=True).eval()
+    frozen.load_state_dict(free.state_dict())
+    mix = torch.randn(2, free.model.config.window)
+    frames = torch.randint(0, 256, (2, 3, *free.model.config.frame_size), dtype=torch.uint8)
+    with torch.no_grad():
+        expected, found = free.predict_difference(mix, frames), frozen.predict_difference(mix, frames)
+    assert expected.std() > 0
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.std()))
+    assert frozen.state_dict().keys() == free.state_dict().keys()
 
 
 def test_the_learning_rate_decays_by_epochs_where_asked_to(batch) -> None:

@@ -34,6 +34,11 @@ class BinauralModel(nn.Module, ABC):
         trunk: nn.Module = getattr(self.visual, "trunk", self.visual)
         return trunk
 
+    def encode_maps(self, maps: Tensor) -> Tensor:
+        """Do what `encode_frames` does after the trunk: its feature maps (B, C', h, w) to features (B, C, h, w)."""
+        head: nn.Module | None = getattr(self.visual, "head", None)
+        return maps if head is None else head(maps)
+
     @abstractmethod
     def encode_frames(self, frames: Tensor) -> Tensor:
         """Encode pictures.

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_info
 
 from ccstereo.training.data import StageData
+from ccstereo.training.precision import affordable_precision
 from ccstereo.training.prepared import CONFIGS, PreparedData, wants_prepared, without_stage_options
 from ccstereo.training.task import BinauralTask
 
@@ -32,8 +34,12 @@ class TrainCLI(LightningCLI):
         parser.link_arguments("model.model_config", "data.model_config")
 
     def before_instantiate_classes(self) -> None:
-        """Let callbacks that name no folder write to the run's own."""
+        """Let callbacks that name no folder write to the run's own, and take a precision that pays."""
         trainer = self.config[self.subcommand]["trainer"]
+        wanted = trainer["precision"]
+        trainer["precision"] = affordable_precision(wanted, trainer["accelerator"])
+        if trainer["precision"] != wanted:
+            rank_zero_info(f"This processor is many times slower in {wanted} than in float32: training in float32.")
         for callback in trainer["callbacks"] or []:
             options = callback.get("init_args") or {}
             if options.get("dirpath", "") is None:
