@@ -34,11 +34,12 @@ def test_columns_are_the_functions(pair):
 
 def test_systems_are_scored_together_as_alone(pair):
     pred, target = pair
-    together = score_clips(torch.stack([target, pred]), torch.stack([target, target]), 16_000)
     alone = score_clips(pred, target, 16_000)
-    for name in SCORES:
-        assert together[name].shape == (2,)
-        assert torch.allclose(together[name][1], alone[name], rtol=1e-4, equal_nan=True), name
+    for truth in (torch.stack([target, target]), target):
+        together = score_clips(torch.stack([target, pred]), truth, 16_000)
+        for name in SCORES:
+            assert together[name].shape == (2,)
+            assert torch.allclose(together[name][1], alone[name], rtol=1e-4, equal_nan=True), name
 
 
 def test_the_papers_peculiarities(pair):

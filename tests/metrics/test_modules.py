@@ -57,6 +57,11 @@ def test_mean_over_batches_is_the_mean_over_clips(name):
     assert torch.allclose(metric.compute(), score(pred[0], target[0]), rtol=1e-4)
 
 
+def test_one_truth_does_not_stand_for_many():
+    with pytest.raises(ValueError, match="differ in shape"):
+        M.WaveformDistance().update(torch.zeros(3, 2, 100), torch.zeros(2, 100))
+
+
 def test_undefined_scores_are_left_out():
     x = torch.randn(1000)
     left, even = torch.stack([x, 0.1 * x]), torch.stack([x, x])

@@ -94,7 +94,7 @@ class Evaluation:
                 raise DatasetError(f"the prediction of {clip} by {self.predictor.name} is {shapes}")
             best = oracle(truth, self.config, hop=self.hop, bound=self.mask_bound)
             systems = torch.stack([truth.mean(0).expand(2, -1), predicted, best])  # as in ROWS
-            scores = score_clips(systems, truth.expand_as(systems), SAMPLE_RATE, self.scoring)
+            scores = score_clips(systems, truth, SAMPLE_RATE, self.scoring)
         if predictions is not None:
             from ccstereo.media import SoundWriter
 

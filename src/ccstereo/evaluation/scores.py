@@ -67,7 +67,8 @@ def score_clips(pred: Tensor, target: Tensor, sample_rate: int, scoring: Scoring
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`, and a truth that serves several
+            predictions is transformed once.
         sample_rate: in Hz.
         scoring: see `Scoring`; it does not touch ILD, ITD and the louder ear, which see no gain.
 
@@ -76,7 +77,7 @@ def score_clips(pred: Tensor, target: Tensor, sample_rate: int, scoring: Scoring
         is not installed or the clip is shorter than its window.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T).
+        ValueError: the shapes do not fit or are not (..., 2, T).
     """
     peak = scoring.normalize == "peak"
     stft = metrics.stft_distance(pred, target, normalize=peak)

@@ -24,6 +24,7 @@ class ClipMean(Metric):
     is_differentiable = True
     higher_is_better = False
     full_state_update = False
+    truth_is_a_clip = True
     total: Tensor
     count: Tensor
 
@@ -47,6 +48,8 @@ class ClipMean(Metric):
         Raises:
             ValueError: the shapes differ or are not (..., 2, T).
         """
+        if pred.shape != target.shape and self.truth_is_a_clip:  # a mean over clips that broadcast is a mistake
+            raise ValueError(f"prediction and truth differ in shape: {tuple(pred.shape)} and {tuple(target.shape)}")
         values = self.score(pred, target).to(self.total.dtype).reshape(-1, *self.total.shape)
         known = ~values.isnan()
         self.total = self.total + values.where(known, values.new_zeros(())).sum(0)
@@ -210,6 +213,7 @@ class AzimuthError(ClipMean):
     """Mean of `azimuth_error`, in degrees; `update` takes the true azimuths (...) in place of true clips."""
 
     is_differentiable = False
+    truth_is_a_clip = False
     hrir_bank: Tensor
     azimuths: Tensor
 

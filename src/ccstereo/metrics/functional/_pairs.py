@@ -35,12 +35,17 @@ def binaural_clips(binaural: Tensor) -> Tensor:
 
 
 def paired_clips(pred: Tensor, target: Tensor, normalize: bool = False) -> tuple[Tensor, Tensor]:
-    """Check two clips (..., 2, T) of one shape and normalise each by its own peak where asked.
+    """Check predicted and true clips (..., 2, T) and normalise each by its own peak where asked.
+
+    One truth may serve several predictions: its leading dimensions need only broadcast to those of the predictions.
+    It is returned as it came, so that what is computed of it is computed once.
 
     Raises:
-        ValueError: the shapes differ or have no axis of two ears.
+        ValueError: the truth does not broadcast to the prediction, or there is no axis of two ears.
     """
-    if pred.shape != target.shape:
+    leading = zip(reversed(pred.shape[:-2]), reversed(target.shape[:-2]), strict=False)
+    one_form = pred.shape[-2:] == target.shape[-2:] and pred.ndim >= target.ndim
+    if not one_form or any(true not in (1, predicted) for predicted, true in leading):
         raise ValueError(f"prediction and truth differ in shape: {tuple(pred.shape)} and {tuple(target.shape)}")
     pred, target = binaural_clips(pred), binaural_clips(target)
     return (peak_normalize(pred), peak_normalize(target)) if normalize else (pred, target)

@@ -45,8 +45,8 @@ def interaural_level_difference(
     >>> ild.shape, ild.mean().round().item()
     (torch.Size([6, 9]), 20.0)
     """
-    left, right = _band_power(binaural_clips(binaural), sample_rate, edges, segment).unbind(-3)
-    return 10 * torch.log10((left + _FLOOR) / (right + _FLOOR))
+    spectra, frequency = _segment_spectra(binaural_clips(binaural), sample_rate, segment)
+    return _level_difference(_band_power(spectra, frequency, edges))
 
 
 def interaural_time_difference(
@@ -71,17 +71,7 @@ def interaural_time_difference(
     >>> itd.shape, round(itd.median().item())
     (torch.Size([3, 9]), 250)
     """
-    spectra, frequency = _segment_spectra(binaural_clips(binaural), sample_rate, segment)
-    cross = spectra[..., 0, :, :] * spectra[..., 1, :, :].conj()  # (..., segments, frequencies)
-    delays = torch.linspace(-_LONGEST, _LONGEST, round(2 * _LONGEST / _STEP) + 1, dtype=torch.float64)
-    found = []
-    for inside in _bands(frequency, edges):
-        turn = 2 * torch.pi * frequency[inside, None] * delays  # (frequencies, delays)
-        cos, sin = turn.cos().to(cross.real), turn.sin().to(cross.real)
-        inside = inside.to(cross.device)
-        correlation = cross.real[..., inside] @ cos + cross.imag[..., inside] @ sin  # (..., segments, delays)
-        found.append(_peak(correlation, delays.to(cross.real)))
-    return 1e6 * torch.stack(found, dim=-2)
+    return _time_difference(*_segment_spectra(binaural_clips(binaural), sample_rate, segment), edges)
 
 
 def ild_error(
@@ -99,7 +89,7 @@ def ild_error(
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         sample_rate: in Hz.
         edges: ascending band edges in Hz, one more than there are bands.
         segment: seconds a value is taken over.
@@ -109,12 +99,12 @@ def ild_error(
         (..., bands) dB; NaN for a band in which the truth never sounds.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T), or a band holds no frequency of the transform.
+        ValueError: the shapes do not fit or are not (..., 2, T), or a band holds no frequency of the transform.
     """
     pred, target = paired_clips(pred, target)
-    gap = interaural_level_difference(pred, sample_rate, edges=edges, segment=segment)
-    gap = gap - interaural_level_difference(target, sample_rate, edges=edges, segment=segment)
-    return _mean_where(gap.abs(), _sounds(target, sample_rate, edges, segment, gate))
+    heard, truth = (_band_power(*_segment_spectra(x, sample_rate, segment), edges) for x in (pred, target))
+    gap = _level_difference(heard) - _level_difference(truth)
+    return _mean_where(gap.abs(), _sounds(truth, gate))
 
 
 def itd_error(
@@ -130,7 +120,7 @@ def itd_error(
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         sample_rate: in Hz.
         edges: ascending band edges in Hz, one more than there are bands.
         segment: seconds a value is taken over.
@@ -140,12 +130,13 @@ def itd_error(
         (..., bands) microseconds; NaN for a band in which the truth never sounds.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T), or a band holds no frequency of the transform.
+        ValueError: the shapes do not fit or are not (..., 2, T), or a band holds no frequency of the transform.
     """
     pred, target = paired_clips(pred, target)
-    gap = interaural_time_difference(pred, sample_rate, edges=edges, segment=segment)
-    gap = gap - interaural_time_difference(target, sample_rate, edges=edges, segment=segment)
-    return _mean_where(gap.abs(), _sounds(target, sample_rate, edges, segment, gate))
+    heard, frequency = _segment_spectra(pred, sample_rate, segment)
+    truth, _ = _segment_spectra(target, sample_rate, segment)
+    gap = _time_difference(heard, frequency, edges) - _time_difference(truth, frequency, edges)
+    return _mean_where(gap.abs(), _sounds(_band_power(truth, frequency, edges), gate))
 
 
 def _segment_spectra(binaural: Tensor, sample_rate: int, segment: float) -> tuple[Tensor, Tensor]:
@@ -160,21 +151,43 @@ def _segment_spectra(binaural: Tensor, sample_rate: int, segment: float) -> tupl
     return torch.fft.rfft(pieces, n=size) * (2 / size) ** 0.5, frequency
 
 
-def _bands(frequency: Tensor, edges: Sequence[float]) -> list[Tensor]:
-    bands = [(frequency >= low) & (frequency < high) for low, high in pairwise(edges)]
-    if not bands or not all(band.any() for band in bands):
+def _bands(frequency: Tensor, edges: Sequence[float]) -> list[slice]:
+    """Which frequencies lie in each band; slices, so that taking them copies nothing."""
+    bounds: list[int] = torch.searchsorted(frequency, torch.tensor(edges, dtype=frequency.dtype)).tolist()
+    bands = [slice(low, high) for low, high in pairwise(bounds)]
+    if not bands or not all(band.start < band.stop for band in bands):
         raise ValueError(f"each band of {tuple(edges)} Hz needs a frequency of the transform (0 to {frequency[-1]:g})")
     return bands
 
 
-def _band_power(binaural: Tensor, sample_rate: int, edges: Sequence[float], segment: float) -> Tensor:
-    spectra, frequency = _segment_spectra(binaural, sample_rate, segment)
+def _band_power(spectra: Tensor, frequency: Tensor, edges: Sequence[float]) -> Tensor:
+    """Power (..., 2, bands, segments) of the spectra's bands."""
     power = spectra.real.square() + spectra.imag.square()
-    return torch.stack([power[..., band.to(power.device)].sum(-1) for band in _bands(frequency, edges)], dim=-2)
+    return torch.stack([power[..., band].sum(-1) for band in _bands(frequency, edges)], dim=-2)
 
 
-def _sounds(target: Tensor, sample_rate: int, edges: Sequence[float], segment: float, gate: float) -> Tensor:
-    power = _band_power(target, sample_rate, edges, segment).sum(-3)  # (..., bands, segments)
+def _level_difference(power: Tensor) -> Tensor:
+    left, right = power.unbind(-3)
+    return 10 * torch.log10((left + _FLOOR) / (right + _FLOOR))
+
+
+def _time_difference(spectra: Tensor, frequency: Tensor, edges: Sequence[float]) -> Tensor:
+    """Delays (..., bands, segments) in microseconds at which the ears correlate best."""
+    delays = torch.linspace(-_LONGEST, _LONGEST, round(2 * _LONGEST / _STEP) + 1, dtype=torch.float64)
+    found = []
+    for band in _bands(frequency, edges):
+        left, right = spectra[..., band].unbind(-3)
+        cross = left * right.conj()  # (..., segments, frequencies)
+        turn = 2 * torch.pi * frequency[band, None] * delays  # (frequencies, delays)
+        cos, sin = turn.cos().to(cross.real), turn.sin().to(cross.real)
+        correlation = cross.real @ cos + cross.imag @ sin  # (..., segments, delays)
+        found.append(_peak(correlation, delays.to(cross.real)))
+    return 1e6 * torch.stack(found, dim=-2)
+
+
+def _sounds(truth: Tensor, gate: float) -> Tensor:
+    """Whether a band and segment of the power `truth` (..., 2, bands, segments) counts: (..., bands, segments)."""
+    power = truth.sum(-3)
     return (power > power.amax((-2, -1), keepdim=True) * 10 ** (-gate / 10)) & (power > _FLOOR)
 
 

@@ -1,7 +1,9 @@
 """The scores that the papers' tables print, as their released code defines them.
 
-All take a predicted and a true clip (..., 2, T), left ear first, and return one number a clip (...). Papers print the
-mean over clips of clips normalised by their own peak, `normalize=True`; without it errors of level count as well.
+All take a predicted and a true clip (..., 2, T), left ear first, and return one number a clip (...). Leading dimensions
+of the truth broadcast to those of the predictions: of one truth for many predictions everything is computed once.
+Papers print the mean over clips of clips normalised by their own peak, `normalize=True`; without it errors of level
+count as well.
 Magnitude distance is twice STFT distance by construction, and waveform distance follows it closely: the three columns
 of a table hold one number. Lower is better, except for the signal-to-noise ratio.
 """
@@ -24,7 +26,7 @@ def stft_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, conf
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         normalize: divide each side by its own peak first, as papers do.
         config: transform sizes; the defaults are the papers', for 16 kHz. Clips are padded with zeros at both ends.
 
@@ -32,7 +34,7 @@ def stft_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, conf
         (...) distances >= 0.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T).
+        ValueError: the shapes do not fit or are not (..., 2, T).
 
     >>> x = torch.randn(3, 2, 16000)
     >>> stft_distance(x, x)
@@ -49,7 +51,7 @@ def magnitude_distance(pred: Tensor, target: Tensor, *, normalize: bool = False,
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         normalize: divide each side by its own peak first, as papers do.
         config: transform sizes.
 
@@ -57,7 +59,7 @@ def magnitude_distance(pred: Tensor, target: Tensor, *, normalize: bool = False,
         (...) distances >= 0.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T).
+        ValueError: the shapes do not fit or are not (..., 2, T).
     """
     return 2 * stft_distance(pred, target, normalize=normalize, config=config)
 
@@ -67,21 +69,21 @@ def envelope_distance(pred: Tensor, target: Tensor, *, normalize: bool = False) 
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         normalize: divide each side by its own peak first, as papers do.
 
     Returns:
         (...) distances >= 0.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T).
+        ValueError: the shapes do not fit or are not (..., 2, T).
     """
     pred, target = paired_clips(pred, target, normalize)
     return safe_sqrt((envelope(pred) - envelope(target)).square().mean(-1)).sum(-1)
 
 
 def envelope(waveform: Tensor) -> Tensor:
-    """Magnitude of the analytic signal, by removing the negative frequencies (Marple 1999).
+    """Magnitude of the analytic signal, whose imaginary part lags a quarter turn at each frequency (Marple 1999).
 
     Args:
         waveform: (..., T) real samples.
@@ -93,14 +95,9 @@ def envelope(waveform: Tensor) -> Tensor:
     >>> torch.allclose(envelope(0.5 * torch.sin(2 * math.pi * 7 * t)), torch.tensor(0.5))
     True
     """
-    samples = waveform.shape[-1]
-    spectrum = torch.fft.rfft(waveform)
-    gain = torch.full((spectrum.shape[-1],), 2.0, dtype=waveform.dtype, device=waveform.device)
-    gain[0] = 1
-    if samples % 2 == 0:
-        gain[-1] = 1  # the Nyquist bin of an even length has no negative twin
-    analytic: Tensor = torch.fft.ifft(spectrum * gain, n=samples)  # ifft appends the negative frequencies as zeros
-    return analytic.abs()
+    # irfft leaves out what turns imaginary at 0 and at the Nyquist frequency, as it should: they have no quarter turn.
+    lagging = torch.fft.irfft(-1j * torch.fft.rfft(waveform), n=waveform.shape[-1])
+    return torch.complex(waveform, lagging).abs()
 
 
 def waveform_distance(
@@ -112,7 +109,7 @@ def waveform_distance(
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         normalize: divide each side by its own peak first, as papers do.
         reduction: over the ears.
 
@@ -120,7 +117,7 @@ def waveform_distance(
         (...) distances >= 0, in thousandths.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T), or the reduction is unknown.
+        ValueError: the shapes do not fit or are not (..., 2, T), or the reduction is unknown.
 
     >>> waveform_distance(torch.ones(2, 4), torch.zeros(2, 4)).item()
     1000.0
@@ -138,7 +135,7 @@ def phase_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, con
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         normalize: divide each side by its own peak first; a phase does not change, but for rounding.
         config: transform sizes.
 
@@ -146,7 +143,7 @@ def phase_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, con
         (...) radians in [0, pi].
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T).
+        ValueError: the shapes do not fit or are not (..., 2, T).
 
     >>> x = torch.randn(2, 1600)
     >>> round(phase_distance(-x, x).item(), 4)
@@ -169,7 +166,7 @@ def signal_to_noise_ratio(pred: Tensor, target: Tensor, *, normalize: bool = Fal
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         normalize: divide each side by its own peak first, as papers do.
         floor: added to both powers.
 
@@ -177,7 +174,7 @@ def signal_to_noise_ratio(pred: Tensor, target: Tensor, *, normalize: bool = Fal
         (...) dB, higher is better.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T).
+        ValueError: the shapes do not fit or are not (..., 2, T).
 
     >>> round(signal_to_noise_ratio(torch.zeros(2, 8), torch.ones(2, 8)).item(), 4)
     0.0

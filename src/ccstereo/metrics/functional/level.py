@@ -63,7 +63,7 @@ def spl_distance(
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         sample_rate: in Hz.
         normalize: divide each side by its own peak first.
         config: window, hop and floor of `spl_curve`.
@@ -72,7 +72,7 @@ def spl_distance(
         (...) dB, >= 0.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T).
+        ValueError: the shapes do not fit or are not (..., 2, T).
     """
     pred, target = paired_clips(pred, target, normalize)
     gap = spl_curve(pred, sample_rate, config) - spl_curve(target, sample_rate, config)
@@ -103,14 +103,14 @@ def louder_ear_correct(pred: Tensor, target: Tensor, *, dead_zone: float = 2.0) 
 
     Args:
         pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips.
+        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         dead_zone: dB; a true level difference no greater than this names no ear.
 
     Returns:
         (...) 1 where both name the same ear, 0 where they do not, NaN where the truth names none.
 
     Raises:
-        ValueError: the shapes differ or are not (..., 2, T).
+        ValueError: the shapes do not fit or are not (..., 2, T).
 
     >>> left, right = torch.tensor([[1.0], [0.5]]), torch.tensor([[0.5], [1.0]])
     >>> louder_ear_correct(torch.stack([left, right]), torch.stack([left, left])).tolist()
