@@ -5,13 +5,14 @@ import math
 import torch
 from torch import Tensor
 
-from ccstereo.audio import apply_mask, istft, level_gain, mix_and_difference, overlap_average, stft, to_binaural
+from ccstereo.audio import istft, level_gain, mix_and_difference, overlap_average, stft, to_binaural
 from ccstereo.audio.windows import window_count
 from ccstereo.models.config import ModelConfig
 
 SIZES = ModelConfig()
 """Windows and transform of the papers' networks."""
 _SILENT = 1e-12  # power of a bin of the levelled mixture below which no mask can make a difference of it
+_AT_ONCE = 16  # windows; taking all of a clip asks the system for so much memory that it doubles the time
 
 
 def oracle(binaural: Tensor, config: ModelConfig = SIZES, *, hop: float = 0.1, bound: float = math.inf) -> Tensor:
@@ -46,13 +47,16 @@ def oracle(binaural: Tensor, config: ModelConfig = SIZES, *, hop: float = 0.1, b
     padded = torch.nn.functional.pad(torch.stack([mix, difference]), (0, (count - 1) * step + config.window - samples))
     windows = padded.unfold(-1, config.window, step)  # (2, N, W)
     gain = level_gain(windows[0], config.level)
-    mix_spec, true_spec = stft(windows * gain, config.stft)
-    predicted = istft(apply_mask(_true_mask(mix_spec, true_spec, bound), mix_spec), config.window, config.stft)
-    return to_binaural(mix, overlap_average(predicted / gain, step, samples))
+    predicted = [
+        istft(_masked(stft(some, config.stft), bound), config.window, config.stft)
+        for some in torch.split(windows * gain, _AT_ONCE, dim=1)
+    ]
+    return to_binaural(mix, overlap_average(torch.cat(predicted) / gain, step, samples))
 
 
-def _true_mask(mix_spec: Tensor, difference_spec: Tensor, bound: float) -> Tensor:
-    """Complex quotient difference / mixture (..., 2, F, frames), clamped."""
-    conjugate = mix_spec * mix_spec.new_tensor([1, -1])[:, None, None]
-    power = mix_spec.square().sum(-3, keepdim=True).clamp_min(_SILENT)
-    return (apply_mask(conjugate, difference_spec) / power).clamp(-bound, bound)
+def _masked(specs: Tensor, bound: float) -> Tensor:
+    """Mixture (N, 2, F, frames) under its true mask, the clamped quotient difference / mixture; `specs` are the two."""
+    mix, difference = torch.view_as_complex(specs.movedim(-3, -1))  # (N, F, frames)
+    power = (mix.real.square() + mix.imag.square()).clamp_min(_SILENT)
+    mask = torch.view_as_real(mix.conj() * difference / power).clamp(-bound, bound)
+    return torch.view_as_real(torch.view_as_complex(mask) * mix).movedim(-1, -3)
