@@ -140,6 +140,27 @@ def test_each_frame_is_encoded_once() -> None:
     assert stream.frames_encoded == sum(model.seen) == 15  # frames 3 to 17 are nearest to some window's centre
 
 
+@pytest.mark.parametrize(("tdss", "times"), [(True, 5), (False, 1)])
+def test_a_picture_that_stands_still_is_encoded_once_through_each_crop(tdss: bool, times: int) -> None:
+    model, one = Panner(), pictures(1)
+    stream = BinauralStream(model, sample_rate=RATE, tdss=tdss, batch_size=4)
+    for frame in np.repeat(one, 20, axis=0):
+        stream.push_frame(frame)
+    stream.push_samples(noise(2 * RATE))
+    stream.finish()
+    assert stream.frames_encoded == sum(model.seen) == times
+
+
+@pytest.mark.parametrize("tdss", [True, False])
+def test_pictures_that_come_back_are_not_taken_for_others(monkeypatch, tdss: bool) -> None:
+    frames, sound = pictures(2)[[0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 0, 1, 0]], noise(24_000)
+    known, new = Panner(), Panner()
+    found = run(known, sound, frames, tdss=tdss)
+    monkeypatch.setattr(torch, "equal", lambda *_: False)  # every picture is a new one
+    np.testing.assert_allclose(found, run(new, sound, frames, tdss=tdss), atol=1e-6)
+    assert sum(known.seen) < sum(new.seen) == 10
+
+
 def test_missing_last_frames_hold_the_last_one() -> None:
     sound, frames = noise(3 * RATE), pictures(12)
     held = np.concatenate([frames, np.repeat(frames[-1:], 18, axis=0)])

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,12 +11,20 @@ from torch import Tensor
 from ccstereo.audio import frame_index, istft, level_gain, stft, window_count
 from ccstereo.inference.buffers import Resampler, SampleQueue
 from ccstereo.inference.overlap import OverlapAverager
-from ccstereo.inference.tdss import view_frame
+from ccstereo.inference.tdss import crop_of, view_frame
 from ccstereo.models import BinauralModel
 from ccstereo.vision.transforms import normalize
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 CPU_PICTURES = 4  # encoded together on a CPU
+
+
+@dataclass
+class _View:
+    """What the network saw of a frame, and made of it."""
+
+    picture: Tensor  # (3, h, w) uint8
+    features: Tensor | None = None
 
 
 class BinauralStream:
@@ -77,6 +86,7 @@ class BinauralStream:
         self._pictures: OrderedDict[int, Tensor] = OrderedDict()
         self._frames = 0
         self._features: OrderedDict[int, Tensor] = OrderedDict()
+        self._views: dict[str, _View] = {}  # the last one through each crop
         self._finished = False
 
     def push_samples(self, samples: np.ndarray) -> None:
@@ -117,6 +127,7 @@ class BinauralStream:
         self._difference.append(np.zeros(max(0, len(self._mono) - len(self._difference)), dtype=np.float32))
         self._pictures.clear()
         self._features.clear()
+        self._views.clear()
 
     def pull(self) -> np.ndarray:
         """Take the binaural sound that is ready: (2, T) float32, left first, T possibly 0."""
@@ -174,18 +185,29 @@ class BinauralStream:
         return (istft(output.diff_spec.float(), mix.shape[-1], self.config.stft) / gain).cpu()
 
     def _encode(self, frames: Iterable[int]) -> Tensor:
-        """Features (N, C, h, w) of frames, each frame encoded once however many windows see it."""
+        """Features (N, C, h, w) of frames; each is encoded once, and not at all where the picture stands still."""
         frames = list(frames)
-        new = [index for index in dict.fromkeys(frames) if index not in self._features]
+        shown: dict[int, _View] = {}
+        new: list[_View] = []
+        for index in dict.fromkeys(frames):
+            if index not in self._features:
+                picture = view_frame(
+                    self._pictures[index], index, self.config.resize, self.config.frame_size, self.tdss
+                )
+                crop = crop_of(index + 1) if self.tdss else ""
+                if crop not in self._views or not torch.equal(self._views[crop].picture, picture):
+                    self._views[crop] = _View(picture)
+                    new.append(self._views[crop])
+                shown[index] = self._views[crop]
         if new:
-            views = [
-                view_frame(self._pictures[i], i, self.config.resize, self.config.frame_size, self.tdss) for i in new
-            ]
-            pictures = normalize(torch.stack(views).to(self.device)).contiguous(memory_format=torch.channels_last)
+            pictures = normalize(torch.stack([view.picture for view in new]).to(self.device))
             # On a CPU the maps of many pictures leave the cache, and take memory by the hundreds of megabytes.
             group = CPU_PICTURES if self.device.type == "cpu" else len(pictures)
+            parts = torch.split(pictures.contiguous(memory_format=torch.channels_last), group)
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-                features = torch.cat([self.model.encode_frames(part) for part in torch.split(pictures, group)])
-            self._features.update(zip(new, features, strict=True))
+                features = torch.cat([self.model.encode_frames(part) for part in parts])
+            for view, found in zip(new, features, strict=True):
+                view.features = found
             self.frames_encoded += len(new)
+        self._features.update((index, view.features) for index, view in shown.items() if view.features is not None)
         return torch.stack([self._features[index] for index in frames])
