@@ -18,7 +18,9 @@ def test_they_are_small_and_described() -> None:
 def scores(folder: Path, origin: Origin, rows: list[str], scenes: int) -> list[RowScore]:
     benchmark = make_benchmark(folder, origin, rows=rows, scenes=scenes, seconds=1.0)
     systems = [Weights("ccstereo-lite.stage")]
-    return summarise(benchmark, systems, score_benchmark(benchmark, systems))
+    return summarise(
+        benchmark, dict(zip([system.name for system in systems], score_benchmark(benchmark, systems), strict=True))
+    )
 
 
 def test_held_out_photos_and_sounds(shared: Path, tmp_path: Path) -> None:

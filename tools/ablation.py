@@ -1,20 +1,39 @@
-"""Train every row of the ablation, one after the other; rows that are done are skipped, a stopped one goes on.
+"""Train every row of the ablation, one after the other, score them on the stage benchmark and write the table.
 
-    python tools/ablation.py --folder STAGE --sofa KEMAR.sofa --steps 1000 --seeds 1
+    python tools/ablation.py --folder STAGE --sofa KEMAR.sofa --steps 1000 --seeds 1 --bench stage-bench
     python tools/ablation.py --rows avad contrastive --seeds 1 2 3 --config ccstereo-stage --steps 100000
 
-Options that this script does not know go to `ccstereo train`, those of all rows alike: `--data.room_share 0.3`.
-Weights are written to OUTPUT/ROW-SEED/weights; in the end the commands that score them are printed.
+Rows that are done are skipped, a stopped one goes on, and so do benchmark and scores. Options that this script does not
+know go to `ccstereo train`, those of all rows alike: `--data.room_share 0.3`. Weights are written to
+OUTPUT/ROW-SEED/weights; with --bench, which is made where it is not there, OUTPUT/table.md and OUTPUT/scores.json.
 """
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
-ROWS = ("mono2binaural", "baseline", "avad", "reconstruction", "contrastive")  # "+ TDSS" has the weights of baseline
+ROWS = ("mono2binaural", "baseline", "avad", "reconstruction", "contrastive")
+LINES = (  # title, row, whether TDSS is on: it is but another choice of crops, with the weights of the baseline
+    ("Mono2Binaural", "mono2binaural", False),
+    ("baseline", "baseline", False),
+    ("+ TDSS", "baseline", True),
+    ("+ AVAD", "avad", True),
+    ("+ L_rec", "reconstruction", True),
+    ("+ L_scl", "contrastive", True),
+)
+TABLES = (  # title, attribute of a row's score, digits, factor
+    ("STFT distance over mono's", "stft_to_mono", 3, 1.0),
+    ("Louder ear right, %", "louder_ear", 1, 100.0),
+    ("Own side right, %", "own_side", 1, 100.0),
+    ("Azimuth error, degrees", "azimuth_error", 1, 1.0),
+)
 
 
 def main() -> int:
@@ -28,6 +47,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], metavar="N", help="one training each (default: 1)")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, metavar="ROW", help="(default: all)")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/ablation"), metavar="DIR")
+    parser.add_argument("--bench", type=Path, metavar="DIR", help="score on this benchmark, and make it if need be")
     options, more = parser.parse_known_args()
     made = [
         f"--{kind}={Path(path).resolve()}"
@@ -40,14 +60,8 @@ def main() -> int:
             status = train(row, seed, options.config, options.steps, more, options.output / f"{row}-{seed}")
             if status:
                 return status
-    scored = {  # by option of ccstereo bench score
-        "--no-tdss": [row for row in options.rows if row in ("mono2binaural", "baseline")],
-        "": [row for row in options.rows if row != "mono2binaural"],
-    }
-    for option, rows in scored.items():
-        weights = [str(options.output / f"{row}-{seed}" / "weights") for row in rows for seed in options.seeds]
-        if weights:
-            print(shlex.join(["ccstereo", "bench", "score", "BENCH", *option.split(), "--weights", *weights]))
+    if options.bench:
+        score(options)
     return 0
 
 
@@ -71,6 +85,74 @@ def train(row: str, seed: int, config: str, steps: int, more: list[str], folder:
     ]
     print(shlex.join(command[1:]), flush=True)
     return subprocess.run(command, check=False).returncode
+
+
+def score(options: argparse.Namespace) -> None:
+    """Score all rows, and the embedded weights beside them, and write the tables."""
+    from ccstereo.benchmark import (
+        Mono,
+        Origin,
+        Weights,
+        gains,
+        headline,
+        make_benchmark,
+        mean_over_seeds,
+        overview,
+        record,
+        score_benchmark,
+        summarise,
+    )
+
+    jobs, origin = os.cpu_count() or 1, Origin(options.folder, options.sofa)
+    with bar("scene") as progress:
+        benchmark = make_benchmark(options.bench, origin, jobs=jobs, progress=progress)
+    lines = [line for line in LINES if line[1] in options.rows]
+    trained = {
+        title: [
+            Weights(str(options.output / f"{row}-{seed}" / "weights"), tdss=tdss, name=f"{title}, seed {seed}")
+            for seed in options.seeds
+        ]
+        for title, row, tdss in lines
+    }
+    shipped = Weights()
+    systems = [Mono(), *(weights for seeds in trained.values() for weights in seeds), shipped, shipped.oracle()]
+    with bar("score") as progress:
+        scores = score_benchmark(benchmark, systems, jobs=jobs, keep=options.output / "scores", progress=progress)
+    by_name = {system.name: found for system, found in zip(systems, scores, strict=True)}
+    named = {
+        Mono().name: by_name[Mono().name],
+        **{title: mean_over_seeds([by_name[weights.name] for weights in seeds]) for title, seeds in trained.items()},
+        **{system.name: by_name[system.name] for system in systems[-2:]},
+    }
+    rows = summarise(benchmark, named)
+    titles = list(trained)
+    parts = [
+        f"{headline(benchmark)}; {options.steps} steps, seeds {', '.join(map(str, options.seeds))}",
+        *(
+            f"## {title}\n\n{overview(rows, name, digits=digits, factor=factor)}"
+            for title, name, digits, factor in TABLES
+        ),
+        "## STFT distance over mono's: change on the same scenes",
+        gains(benchmark, named, list(pairwise(titles))),
+    ]
+    text = "\n\n".join(parts) + "\n"
+    (options.output / "table.md").write_text(text)
+    content = record(benchmark, systems, summarise(benchmark, by_name))
+    (options.output / "scores.json").write_text(json.dumps(content, indent=1) + "\n")
+    print(text)
+
+
+@contextmanager
+def bar(unit: str) -> Iterator[Callable[[int, int], None]]:
+    from tqdm import tqdm
+
+    with tqdm(unit=unit, disable=None, leave=False) as shown:
+
+        def progress(done: int, total: int) -> None:
+            shown.total = total
+            shown.update(done - shown.n)
+
+        yield progress
 
 
 if __name__ == "__main__":

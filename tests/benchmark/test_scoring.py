@@ -31,6 +31,10 @@ DRY = [row for row, kind in ROWS.items() if not kind.room]
 HEAD = spherical_head(16_000)
 
 
+def by_name(systems, scores):
+    return {system.name: found for system, found in zip(systems, scores, strict=True)}
+
+
 class TestScores:
     @pytest.fixture
     def scene(self, material):
@@ -82,7 +86,7 @@ class TestRuns:
 
     def test_floor_and_ceiling(self, made):
         systems = [Mono(), Oracle(bound=3.0)]
-        rows = summarise(made, systems, score_benchmark(made, systems))
+        rows = summarise(made, by_name(systems, score_benchmark(made, systems)))
         assert [(row.row, row.system) for row in rows[:2]] == [("one", "Mono-Mono"), ("one", "oracle (mask to 3)")]
         assert len(rows) == 2 * len(DRY)
         for floor, ceiling in zip(rows[::2], rows[1::2], strict=True):
@@ -132,7 +136,7 @@ class TestRuns:
     def test_tables(self, made):
         systems = [Mono(), Oracle()]
         scores = score_benchmark(made, systems, rows=["one", "two"])
-        rows = summarise(made, systems, scores)
+        rows = summarise(made, by_name(systems, scores))
         lines = table(rows).splitlines()
         assert len(lines) == 2 + 4
         assert lines[2].startswith("| one (2) | Mono-Mono | 1.000 [1.000, 1.000] | ")

@@ -1,11 +1,16 @@
-"""tools/ablation.py: which trainings it starts, skips, resumes and refuses."""
+"""tools/ablation.py: which trainings it starts, skips, resumes and refuses; the tables of their scores."""
 
+import json
 import runpy
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
+
+from ccstereo.benchmark import make_benchmark
+from ccstereo.models import create_model, save_model
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "ablation.py"
 
@@ -52,14 +57,30 @@ def test_all_rows_and_seeds_with_the_same_options(ablation) -> None:
         assert options["--data.room_share"] == "0.3"
         assert f"--data.folder={Path('stage').resolve()}" in command
         assert "--ckpt_path" not in command
-    whole, cropped = state.said.strip().splitlines()[-2:]
-    assert "--no-tdss" in whole
-    assert "mono2binaural-2" in whole
-    assert "baseline-1" in whole
-    assert "avad" not in whole
-    assert "--no-tdss" not in cropped
-    assert "mono2binaural" not in cropped
-    assert all(f"{row}-2/weights" in cropped for row in ("baseline", "avad", "reconstruction", "contrastive"))
+
+
+def test_scores_become_tables(ablation, tmp_path, monkeypatch) -> None:
+    """Real scores of tiny weights on a tiny benchmark; only the trainings are recorded instead of run."""
+    run, state = ablation
+    made = make_benchmark(tmp_path / "bench", rows=["one", "two"], scenes=2, seconds=0.7)
+    monkeypatch.setattr("ccstereo.benchmark.make_benchmark", lambda *_, **__: made)
+    for row in ("baseline-1", "baseline-2", "avad-1", "avad-2"):
+        torch.manual_seed(len(row))
+        save_model(create_model("ccstereo-lite"), Path("runs/ablation") / row / "weights")
+        wanted = {"row": row[:-2], "seed": int(row[-1]), "config": "stage-ablation", "steps": 1000, "more": []}
+        (Path("runs/ablation") / row / "ablation.json").write_text(json.dumps(wanted))
+    assert run("--rows", "baseline", "avad", "--seeds", "1", "2", "--bench", "bench") == 0
+    assert not state.started
+    text = Path("runs/ablation/table.md").read_text()
+    assert text.strip() in state.said
+    systems = ["Mono-Mono", "baseline", "+ TDSS", "+ AVAD", "ccstereo-lite.stage", "oracle (mask to 2.5)"]
+    assert [line.split(" | ")[0].strip("| ") for line in text.splitlines()[6:12]] == systems
+    assert text.count("| baseline → + TDSS |") == text.count("| + TDSS → + AVAD |") == 1
+    record = json.loads(Path("runs/ablation/scores.json").read_text())
+    assert [system["name"] for system in record["systems"]][1:4] == [
+        *("baseline, seed 1", "baseline, seed 2", "+ TDSS, seed 1"),
+    ]
+    assert [system.get("tdss") for system in record["systems"]][1:4] == [False, False, True]
 
 
 def test_a_stopped_row_goes_on_and_done_ones_are_skipped(ablation) -> None:

@@ -1,5 +1,6 @@
 """The stage benchmark: fixed simulated scenes in a folder, scored next to mono and the true mask; docs/benchmark.md."""
 
+from ccstereo.benchmark.compare import gains, mean_over_seeds, overview
 from ccstereo.benchmark.make import Origin, make_benchmark
 from ccstereo.benchmark.rendering import ROWS, Row, SceneFacts, SourceFacts, render_scene
 from ccstereo.benchmark.report import Estimate, RowScore, headline, record, scenes_csv, summarise, table
@@ -23,8 +24,11 @@ __all__ = [
     "SourceFacts",
     "System",
     "Weights",
+    "gains",
     "headline",
     "make_benchmark",
+    "mean_over_seeds",
+    "overview",
     "read_benchmark",
     "record",
     "render_scene",

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -74,24 +74,22 @@ def estimate(statistic: Callable[..., Any], *columns: np.ndarray, seed: int = 0)
     return Estimate(float(statistic(*table)), float(low), float(high), count)
 
 
-def summarise(
-    benchmark: Benchmark, systems: Sequence[System], scores: Sequence[Scores], seed: int = 0
-) -> list[RowScore]:
+def summarise(benchmark: Benchmark, scores: Mapping[str, Scores], seed: int = 0) -> list[RowScore]:
     """Rows with every system in turn.
 
     Args:
         benchmark: scored on.
-        systems: scored.
-        scores: what `score_benchmark` gave for them.
+        scores: what `score_benchmark` gave, by system's name.
         seed: of the intervals.
     """
     rows = []
+    scored = next(iter(scores.values()))
     for row in benchmark.rows:
-        ids = [scene.id for scene in benchmark.scenes if scene.row == row and scene.id in scores[0]]
-        for system, found in zip(systems, scores, strict=True):
+        ids = [scene.id for scene in benchmark.scenes if scene.row == row and scene.id in scored]
+        for system, found in scores.items():
             if ids:
                 columns = {name: np.array([getattr(found[scene], name) for scene in ids]) for name in NAMES}
-                rows.append(_row(row, system.name, columns, seed))
+                rows.append(_row(row, system, columns, seed))
     return rows
 
 
@@ -103,11 +101,11 @@ def table(rows: Sequence[RowScore]) -> str:
         cells = [
             f"{row.row} ({row.scenes})",
             row.system,
-            _cell(row.stft_to_mono, 3),
-            _cell(row.snr, 1),
-            _cell(row.louder_ear, 1, 100),
-            _cell(row.own_side, 1, 100),
-            _cell(row.azimuth_error, 1, unit="°"),
+            cell(row.stft_to_mono, 3),
+            cell(row.snr, 1),
+            cell(row.louder_ear, 1, 100),
+            cell(row.own_side, 1, 100),
+            cell(row.azimuth_error, 1, unit="°"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -163,7 +161,8 @@ def _row(row: str, system: str, columns: dict[str, np.ndarray], seed: int) -> Ro
     )
 
 
-def _cell(found: Estimate | None, digits: int, factor: float = 1.0, unit: str = "") -> str:
+def cell(found: Estimate | None, digits: int, factor: float = 1.0, unit: str = "") -> str:
+    """Print a value and its interval, "-" for none."""
     if found is None:
         return "-"
     value, low, high = (f"{factor * number:.{digits}f}" for number in (found.value, found.low, found.high))

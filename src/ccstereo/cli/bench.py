@@ -141,7 +141,7 @@ def _score(
     jobs = options.jobs or ((os.cpu_count() or 1) if options.device == "cpu" else 1)
     with _bar("score") as progress:
         scores = score_benchmark(benchmark, systems, rows=rows, jobs=jobs, keep=keep, progress=progress)
-    found = summarise(benchmark, systems, scores)
+    found = summarise(benchmark, {system.name: one for system, one in zip(systems, scores, strict=True)})
     print(f"{headline(benchmark)}\n\n{table(found)}")
     if options.json:
         write_whole(options.json, json.dumps(record(benchmark, systems, found), indent=1) + "\n")
