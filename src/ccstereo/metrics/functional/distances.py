@@ -156,7 +156,7 @@ def phase_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, con
 
 def _difference_angle(binaural: Tensor, config: STFTConfig) -> Tensor:
     re, im = stft(binaural[..., 0, :] - binaural[..., 1, :], config).unbind(-3)
-    return torch.atan2(im, re)
+    return torch.atan2(im.clone(), re.clone())  # several times as fast as on parts that lie between each other
 
 
 def signal_to_noise_ratio(pred: Tensor, target: Tensor, *, normalize: bool = False, floor: float = 1e-4) -> Tensor:
