@@ -197,3 +197,15 @@ def test_multi_resolution_is_per_clip():
     assert torch.allclose(phases[0, 0], auraloss(w_phs=0.5)(pred[0], target[0]), rtol=1e-5)
     small = F.multi_resolution_stft(pred, target, fft_sizes=[64], hop_sizes=[16], win_lengths=[64])
     assert not torch.allclose(small, batch)
+
+
+@pytest.mark.parametrize(("size", "window", "samples"), [(64, 33, 500), (63, 40, 501), (256, 256, 40_000)])
+def test_multi_resolution_takes_the_spectra_of_auraloss(size, window, samples):
+    auraloss = pytest.importorskip("auraloss.freq").MultiResolutionSTFTLoss
+    sizes = {"fft_sizes": [size], "hop_sizes": [20], "win_lengths": [window]}
+    pred, target = 0.1 * torch.randn(2, 2, samples)
+    pred.requires_grad_()
+    found, expected = F.multi_resolution_stft(pred, target, **sizes), auraloss(**sizes)(pred[None], target[None])
+    assert torch.allclose(found, expected, rtol=1e-5)
+    (gradient,), (expected_gradient,) = (torch.autograd.grad(value, pred) for value in (found, expected))
+    assert torch.allclose(gradient, expected_gradient, atol=1e-4 * expected_gradient.abs().max().item())

@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ccstereo.metrics.functional._pairs import paired_clips
 
 if TYPE_CHECKING:
     from auraloss.freq import STFTLoss
+
+_AT_ONCE = 2**16  # samples of frames transformed together; their spectra stay in a processor's cache
 
 
 def multi_resolution_stft(pred: Tensor, target: Tensor, *, normalize: bool = False, **sizes: Any) -> Tensor:
@@ -49,8 +52,9 @@ class _Magnitude:
     """
 
     def __init__(self, resolution: "STFTLoss") -> None:
-        self.sizes = resolution.fft_size, resolution.hop_size, resolution.win_length
-        self.window, self.eps = resolution.window, resolution.eps
+        self.fft_size, self.hop, self.eps = resolution.fft_size, resolution.hop_size, resolution.eps
+        missing = resolution.fft_size - resolution.win_length
+        self.window = pad(resolution.window, (missing // 2, missing - missing // 2))
         self.known: list[tuple[Tensor, Tensor]] = []
 
     def __call__(self, x: Tensor) -> tuple[Tensor, None]:
@@ -61,5 +65,11 @@ class _Magnitude:
         return magnitude, None
 
     def transform(self, x: Tensor) -> Tensor:
-        spec = torch.stft(x, *self.sizes, self.window.to(x), return_complex=True)
-        return (spec.real.square() + spec.imag.square()).clamp_min(self.eps).sqrt()
+        """The magnitudes of `torch.stft`, with less memory to wait for."""
+        window, reflected = self.window.to(x), pad(x, (self.fft_size // 2, self.fft_size // 2), mode="reflect")
+        frames = reflected.unfold(-1, self.fft_size, self.hop)  # (ears, frames, samples)
+        found = []
+        for some in torch.split(frames, max(1, _AT_ONCE // self.fft_size), dim=1):
+            spec = torch.fft.rfft(some * window)
+            found.append((spec.real.square() + spec.imag.square()).clamp_min(self.eps).sqrt())
+        return torch.cat(found, dim=1).mT
