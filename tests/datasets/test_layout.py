@@ -232,7 +232,7 @@ class TestPrepare:
         prepare(given, worker, tmp_path / "set", INFO)
         with pytest.raises(DatasetError, match="other sources, such as b"):
             prepare(given[:1], worker, tmp_path / "set", INFO)
-        with pytest.raises(DatasetError, match="was begun as"):
+        with pytest.raises(DatasetError, match="set: was begun with seconds None, not 5; choose another folder"):
             prepare(given, worker, tmp_path / "set", SetInfo("test", {"seconds": 5}))
         assert len(PreparedSet(tmp_path / "set").clips) == 2
 

@@ -79,7 +79,7 @@ def test_places_that_are_not_there(fails, tmp_path, truths):
     assert "no weights" in fails(1, "--weights", "nowhere")
     assert "no such split" in fails(1, "--split", "three")
     assert "has 2 splits" in fails(1, "--split", "test")
-    assert "two/train has no clips" in fails(1, "--split", "two/train")
+    assert "two/train has no clips; --split two/val and --split two/test have" in fails(1, "--split", "two/train")
     assert "no folder" in fails(1, "--predictions", truths, "--table", tmp_path / "nowhere" / "t.csv")
     assert "no folder" in fails(1, "--predictions", truths, "--figure", tmp_path / "nowhere" / "f.png")
     assert ".csv or .parquet" in fails(1, "--predictions", truths, "--table", tmp_path / "t.xlsx")

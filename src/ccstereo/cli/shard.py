@@ -108,5 +108,7 @@ def wanted_parts(prepared: "PreparedSet", text: str) -> tuple[str, dict[str, lis
     parts = {each: prepared.part(name, each) for each in ([part] if part else PARTS)}
     found = {each: clips for each, clips in parts.items() if clips}
     if not found:
-        raise DatasetError(f"{prepared.folder}: {'/'.join(filter(None, (name, part)))} has no clips")
+        others = [f"--split {name}/{each}" for each in PARTS if part and prepared.part(name, each)]
+        hint = f"; {' and '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
+        raise DatasetError(f"{prepared.folder}: {'/'.join(filter(None, (name, part)))} has no clips{hint}")
     return name, found

@@ -228,11 +228,11 @@ def _done_before(output: Path, info: SetInfo, sources: dict[str, Source]) -> dic
         raise DatasetError(f"{output}: exists and is no prepared set; choose another folder")
     else:
         return {}
-    if (found.name, found.options) != (info.name, json.loads(json.dumps(info.options))):
-        begun = f"{found.name} with {found.options}"
-        raise DatasetError(
-            f"{output}: was begun as {begun}, not {info.name} with {info.options}; choose another folder"
-        )
+    begun, wanted = ({"set": i.name, **json.loads(json.dumps(i.options))} for i in (found, info))
+    if begun != wanted:
+        differing = [key for key in {**begun, **wanted} if begun.get(key) != wanted.get(key)]
+        told = ", ".join(f"{key} {begun.get(key)}, not {wanted.get(key)}" for key in differing)
+        raise DatasetError(f"{output}: was begun with {told}; choose another folder")
     foreign = sorted(set(past) - set(sources))
     if foreign:
         raise DatasetError(
