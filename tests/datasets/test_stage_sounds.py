@@ -76,6 +76,21 @@ class TestSeveralSounds:
         assert starts[0] < 1e-5
         assert starts[1] > 0.1
 
+    def test_windows_from_anywhere_hear_one_source_at_a_loud_moment(self, material):
+        """Of recordings that are loud for a third of their time, every window hears one; without spread, all of them."""
+        bursts = np.zeros(24_000, np.float32)
+        bursts[:8_000] = np.random.default_rng(0).standard_normal(8_000)
+        sounds = {label: (bursts,) for label in material.labels}
+        heard = {}
+        for spread in (0.0, 3.0):
+            stage = Stage(replace(material, sounds=sounds), [HEAD], spread=spread)
+            data = StageWindows([stage], CONFIG, ITEMS, 11, TWO, vary=False, sounds=2)
+            shares = torch.stack([data[index]["classes"] for index in range(20)])
+            heard[spread] = (shares > 0.05).sum(-1)
+        assert heard[0.0].min() == 2
+        assert heard[3.0].min() == 1
+        assert 0.2 < (heard[3.0] == 2).float().mean() < 0.9
+
     def test_a_batch_holds_the_windows_of_a_picture_one_after_the_other(self, material):
         data = several(material, 3)
         batch = next(iter(DataLoader(data, batch_size=4, collate_fn=collate_windows)))

@@ -15,7 +15,7 @@ from ccstereo.models.config import ModelConfig
 from ccstereo.scenes.frames import render_frame
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.scene import Scene, redraw_sounds, render_sources, sample_scene
+from ccstereo.scenes.scene import Scene, begun_earlier, redraw_sounds, render_sources, sample_scene
 from ccstereo.vision.transforms import crop, resize
 
 
@@ -36,12 +36,15 @@ class Stage:
         heads: the head, dry or in one room after another; a scene takes one of them.
         weight: how often scenes are made of it, beside other stages.
         lead: seconds that a sound plays before a window begins: rooms still ring with what came before.
+        spread: seconds that may go by besides, a random part of them: windows from anywhere in a longer scene, in which
+            one source is at a loud moment and the others are wherever they are.
     """
 
     material: Material
     heads: Heads
     weight: float = 1.0
     lead: float = 0.0
+    spread: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.seed, index])
         stage = self.stages[int(rng.choice(len(self.stages), p=self.shares))]
         seconds = self.config.window / self.config.sample_rate
-        scene = self._scene(stage.material, stage.lead + seconds, rng)
-        middle = (stage.lead + seconds / 2) / scene.duration
+        later = float(rng.uniform(0, stage.spread)) if stage.spread else 0.0
+        scene = self._scene(stage.material, stage.lead + later + seconds, rng)
+        middle = 1 - seconds / 2 / scene.duration
         before = middle - 1 / (self.config.frame_rate * scene.duration)
         corner = self._corner(rng)
         picture = self._picture(scene, stage.material, middle)
@@ -129,11 +133,11 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             "previous": self._crop(earlier, self._corner(rng)),
             "cells": self._cells(scene, corner, middle),
         }
-        heard = [self._listen(scene, stage, corner[1], middle, rng)]
+        heard = [self._listen(scene, stage, corner[1], later, rng)]
         for _ in range(self.sounds - 1):
             silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
             other = redraw_sounds(scene, stage.material, silent, rng, self.vary)
-            heard.append(self._listen(other, stage, corner[1], middle, rng))
+            heard.append(self._listen(other, stage, corner[1], later, rng))
         item |= {name: torch.stack([window[name] for window in heard]) for name in heard[0]}
         if self.vary and rng.random() < 0.5:
             for name in ("frame", "previous", "cells"):
@@ -143,9 +147,13 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         return item
 
     def _listen(
-        self, scene: Scene, stage: Stage, left: int, middle: float, rng: np.random.Generator
+        self, scene: Scene, stage: Stage, left: int, later: float, rng: np.random.Generator
     ) -> dict[str, Tensor]:
-        """Make one window of sound, and its truth, of a scene whose picture is cropped `left` pixels in."""
+        """Make one window of sound, and its truth: the end of a scene whose picture is cropped `left` pixels in."""
+        if later:
+            index = int(rng.integers(len(scene.sounding)))
+            scene = begun_earlier(scene, scene.sources.index(scene.sounding[index]), later)
+        middle = 1 - self.config.window / self.config.sample_rate / 2 / scene.duration
         head = stage.heads[int(rng.integers(len(stage.heads)))]
         sources = render_sources(scene, stage.material, head)[..., -self.config.window :]  # (S, 2, T)
         binaural = torch.from_numpy(sources.sum(0))

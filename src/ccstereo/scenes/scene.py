@@ -154,6 +154,13 @@ def redraw_sounds(scene: Scene, material: Material, silent: int, rng: np.random.
     return replace(scene, sources=tuple(sources))
 
 
+def begun_earlier(scene: Scene, index: int, seconds: float) -> Scene:
+    """Let one source's recording begin so much earlier that what began the scene is heard `seconds` into it."""
+    source = scene.sources[index]
+    earlier = replace(source, offset=source.offset - seconds * source.speed)
+    return replace(scene, sources=(*scene.sources[:index], earlier, *scene.sources[index + 1 :]))
+
+
 def dry_sound(source: Source, material: Material, duration: float) -> np.ndarray:
     """Return the mono sound of a source over the scene, (T,) float32: its recording, repeated as long as needed."""
     samples = round(duration * material.sample_rate)

@@ -32,6 +32,8 @@ class StageData(LightningDataModule):
         sofa: head for the folder's scenes; None takes the spherical head.
         drawn_share: part of the scenes that is drawn, heard through the spherical head, where there is a folder.
         room_share: part of the folder's scenes that is heard in rooms.
+        spread: seconds into a scene from which training's windows are taken, at random; 0 takes them where every source
+            is at a loud moment.
         rooms: number of rooms, made once for a head and kept on disk, see `room_bank`.
         batch_size: windows a step.
         epoch_size: windows between two validations.
@@ -51,6 +53,7 @@ class StageData(LightningDataModule):
         sofa: str | None = None,
         drawn_share: float = 0.15,
         room_share: float = 0.0,
+        spread: float = 0.0,
         rooms: int = 200,
         batch_size: int = 32,
         epoch_size: int = 16_000,
@@ -67,6 +70,7 @@ class StageData(LightningDataModule):
         self.sofa = sofa
         self.drawn_share = drawn_share
         self.room_share = room_share
+        self.spread = spread
         self.rooms = rooms
         self.batch_size = batch_size
         self.epoch_size = epoch_size
@@ -114,16 +118,18 @@ class StageData(LightningDataModule):
             load_material(Path(self.folder), split, rate), head or spherical_head(rate), split, 1 - self.drawn_share
         )
         if self.drawn_share > 0:
-            stages.append(Stage(drawn, [spherical_head(rate)], self.drawn_share))
+            spread = self.spread if split == "train" else 0.0
+            stages.append(Stage(drawn, [spherical_head(rate)], self.drawn_share, spread=spread))
         return stages
 
     def _heard(self, material: Material, head: HRIRSet, split: Split, weight: float) -> list[Stage]:
         """Stages of one material, dry and, where asked for, in rooms: validation's are other rooms than training's."""
-        dry = Stage(material, [head], weight * (1 - self.room_share))
+        spread = self.spread if split == "train" else 0.0
+        dry = Stage(material, [head], weight * (1 - self.room_share), spread=spread)
         if not self.room_share:
             return [dry]
         bank = room_bank(head, self.rooms if split == "train" else VALIDATION_ROOMS, seed=ROOM_SEEDS[split])
-        return [dry, Stage(material, bank, weight * self.room_share, lead=SECONDS)]
+        return [dry, Stage(material, bank, weight * self.room_share, lead=SECONDS, spread=spread)]
 
     def _windows(
         self, stages: list[Stage], size: int, seed: int, mix: SceneMix, *, vary: bool, sounds: int = 1
