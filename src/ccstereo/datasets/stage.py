@@ -18,6 +18,8 @@ from ccstereo.scenes.material import Material
 from ccstereo.scenes.scene import Scene, begun_earlier, redraw_sounds, render_sources, sample_scene
 from ccstereo.vision.transforms import crop, resize
 
+STEPS = 4  # of a window's length, in which windows begin later
+
 
 class Heads(Protocol):
     """A list of heads, or a `RoomBank`, which reads each from disk when it is asked for."""
@@ -121,7 +123,8 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.seed, index])
         stage = self.stages[int(rng.choice(len(self.stages), p=self.shares))]
         seconds = self.config.window / self.config.sample_rate
-        later = float(rng.uniform(0, stage.spread)) if stage.spread else 0.0
+        steps = int(stage.spread / seconds * STEPS)  # whole steps: transforms of random lengths would be slow
+        later = float(rng.integers(steps + 1)) * seconds / STEPS if steps else 0.0
         scene = self._scene(stage.material, stage.lead + later + seconds, rng)
         middle = 1 - seconds / 2 / scene.duration
         before = middle - 1 / (self.config.frame_rate * scene.duration)

@@ -24,8 +24,10 @@ def play(recording: np.ndarray, samples: int, start: float, speed: float = 1.0) 
     """
     if speed == 1.0:
         return np.resize(np.roll(recording, -round(start)), samples)
-    times = start + speed * np.arange(samples)
-    return np.asarray(np.interp(times, np.arange(len(recording)), recording, period=len(recording)))
+    times = (start + speed * np.arange(samples)) % len(recording)
+    before = np.minimum(times.astype(np.int64), len(recording) - 1)  # just below zero, % rounds up to the length
+    after = (before + 1) % len(recording)
+    return np.asarray(recording[before] + (times - before) * (recording[after] - recording[before]))
 
 
 def filtered(track: np.ndarray, tone: np.ndarray, sample_rate: int) -> np.ndarray:
