@@ -1,6 +1,6 @@
 """The streaming core: push samples and frames, pull binaural sound. It touches no files."""
 
-from ccstereo.inference.fuse import fused_for_inference
+from ccstereo.inference.fuse import encoding_groups, fused_for_inference
 from ccstereo.inference.stream import BinauralStream
 
-__all__ = ["BinauralStream", "fused_for_inference"]
+__all__ = ["BinauralStream", "encoding_groups", "fused_for_inference"]

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from ccstereo.audio import frame_index, istft, level_gain, stft, window_count
 from ccstereo.inference.buffers import Resampler, SampleQueue
+from ccstereo.inference.fuse import encoding_groups
 from ccstereo.inference.overlap import OverlapAverager
 from ccstereo.inference.tdss import crop_of, view_frame
 from ccstereo.models import BinauralModel
 from ccstereo.vision.transforms import normalize
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-CPU_PICTURES = 4  # encoded together on a CPU
 
 
 @dataclass
@@ -201,9 +201,7 @@ class BinauralStream:
                 shown[index] = self._views[crop]
         if new:
             pictures = normalize(torch.stack([view.picture for view in new]).to(self.device))
-            # On a CPU the maps of many pictures leave the cache, and take memory by the hundreds of megabytes.
-            group = CPU_PICTURES if self.device.type == "cpu" else len(pictures)
-            parts = torch.split(pictures.contiguous(memory_format=torch.channels_last), group)
+            parts = encoding_groups(pictures.contiguous(memory_format=torch.channels_last))
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 features = torch.cat([self.model.encode_frames(part) for part in parts])
             for view, found in zip(new, features, strict=True):

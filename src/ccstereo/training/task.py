@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ccstereo.audio import istft, mix_and_difference, stft, to_binaural
 from ccstereo.errors import WeightsError
-from ccstereo.inference import fused_for_inference
+from ccstereo.inference import encoding_groups, fused_for_inference
 from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import BinauralModel, create_model, load_imagenet_trunk, load_model
@@ -267,7 +267,8 @@ class BinauralTask(LightningModule):
             return self.model.encode_frames(pictures)
         if not self._fused_trunk:  # now, as a checkpoint may have brought other weights since the beginning
             self._fused_trunk.append(fused_for_inference(self.model.trunk).requires_grad_(False))
-        return self.model.encode_maps(self._fused_trunk[0](pictures))
+        maps = torch.cat([self._fused_trunk[0](group) for group in encoding_groups(pictures)])
+        return self.model.encode_maps(maps)
 
     def _pictures(self, frames: Tensor) -> Tensor:
         factors = 1 + self.jitter_range * (2 * torch.rand(2, len(frames), device=frames.device) - 1)
