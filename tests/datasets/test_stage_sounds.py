@@ -77,10 +77,10 @@ class TestSeveralSounds:
         assert starts[1] > 0.1
 
     def test_windows_from_anywhere_hear_one_source_at_a_loud_moment(self, material):
-        """Of recordings that are loud for a third of their time, every window hears one; without spread, all of them."""
+        """Of recordings that are loud a third of the time, every window hears one; without spread, all of them."""
         bursts = np.zeros(24_000, np.float32)
         bursts[:8_000] = np.random.default_rng(0).standard_normal(8_000)
-        sounds = {label: (bursts,) for label in material.labels}
+        sounds = dict.fromkeys(material.labels, (bursts,))
         heard = {}
         for spread in (0.0, 3.0):
             stage = Stage(replace(material, sounds=sounds), [HEAD], spread=spread)
