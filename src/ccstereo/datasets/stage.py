@@ -18,7 +18,7 @@ from ccstereo.scenes.material import Material
 from ccstereo.scenes.scene import Scene, begun_earlier, redraw_sounds, render_sources, sample_scene
 from ccstereo.vision.transforms import crop, resize
 
-STEPS = 4  # of a window's length, in which windows begin later
+STEPS_A_WINDOW = 4  # by which windows begin later: transforms of just any length would be slow
 
 
 class Heads(Protocol):
@@ -123,8 +123,8 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.seed, index])
         stage = self.stages[int(rng.choice(len(self.stages), p=self.shares))]
         seconds = self.config.window / self.config.sample_rate
-        steps = int(stage.spread / seconds * STEPS)  # whole steps: transforms of random lengths would be slow
-        later = float(rng.integers(steps + 1)) * seconds / STEPS if steps else 0.0
+        steps = int(stage.spread / seconds * STEPS_A_WINDOW)
+        later = float(rng.integers(steps + 1)) * seconds / STEPS_A_WINDOW if steps else 0.0
         scene = self._scene(stage.material, stage.lead + later + seconds, rng)
         middle = 1 - seconds / 2 / scene.duration
         before = middle - 1 / (self.config.frame_rate * scene.duration)
@@ -136,11 +136,11 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             "previous": self._crop(earlier, self._corner(rng)),
             "cells": self._cells(scene, corner, middle),
         }
-        heard = [self._listen(scene, stage, corner[1], later, rng)]
+        heard = [self._listen(_begun(scene, later, rng), stage, corner[1], middle, rng)]
         for _ in range(self.sounds - 1):
             silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
             other = redraw_sounds(scene, stage.material, silent, rng, self.vary)
-            heard.append(self._listen(other, stage, corner[1], later, rng))
+            heard.append(self._listen(_begun(other, later, rng), stage, corner[1], middle, rng))
         item |= {name: torch.stack([window[name] for window in heard]) for name in heard[0]}
         if self.vary and rng.random() < 0.5:
             for name in ("frame", "previous", "cells"):
@@ -150,13 +150,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         return item
 
     def _listen(
-        self, scene: Scene, stage: Stage, left: int, later: float, rng: np.random.Generator
+        self, scene: Scene, stage: Stage, left: int, middle: float, rng: np.random.Generator
     ) -> dict[str, Tensor]:
         """Make one window of sound, and its truth: the end of a scene whose picture is cropped `left` pixels in."""
-        if later:
-            index = int(rng.integers(len(scene.sounding)))
-            scene = begun_earlier(scene, scene.sources.index(scene.sounding[index]), later)
-        middle = 1 - self.config.window / self.config.sample_rate / 2 / scene.duration
         head = stage.heads[int(rng.integers(len(stage.heads)))]
         sources = render_sources(scene, stage.material, head)[..., -self.config.window :]  # (S, 2, T)
         binaural = torch.from_numpy(sources.sum(0))
@@ -224,6 +220,14 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             inside = (abs(y - source.y) < source.height / 2)[:, None] & (abs(x - source.x(middle)) < source.width / 2)
             cells[inside] = self.labels.index(source.label)
         return torch.from_numpy(cells)
+
+
+def _begun(scene: Scene, later: float, rng: np.random.Generator) -> Scene:
+    """Let one sounding source reach the loud moment it begins with `later` seconds into the scene, not at its start."""
+    if not later:
+        return scene
+    sounding = [index for index, source in enumerate(scene.sources) if source.sound is not None]
+    return begun_earlier(scene, sounding[int(rng.integers(len(sounding)))], later)
 
 
 def collate_windows(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

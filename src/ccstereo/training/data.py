@@ -1,5 +1,6 @@
 """Windows of the stage for training and validation."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ class StageData(LightningDataModule):
         if self.labels:
             return
         head = load_sofa(self.sofa).resampled(self.config.sample_rate) if self.sofa else None
-        training = self._stages("train", head)
+        training = [replace(stage, spread=self.spread) for stage in self._stages("train", head)]
         self.training = self._windows(
             training, self.epoch_size // self.sounds, self.seed, self.mix, vary=True, sounds=self.sounds
         )
@@ -118,18 +119,16 @@ class StageData(LightningDataModule):
             load_material(Path(self.folder), split, rate), head or spherical_head(rate), split, 1 - self.drawn_share
         )
         if self.drawn_share > 0:
-            spread = self.spread if split == "train" else 0.0
-            stages.append(Stage(drawn, [spherical_head(rate)], self.drawn_share, spread=spread))
+            stages.append(Stage(drawn, [spherical_head(rate)], self.drawn_share))
         return stages
 
     def _heard(self, material: Material, head: HRIRSet, split: Split, weight: float) -> list[Stage]:
         """Stages of one material, dry and, where asked for, in rooms: validation's are other rooms than training's."""
-        spread = self.spread if split == "train" else 0.0
-        dry = Stage(material, [head], weight * (1 - self.room_share), spread=spread)
+        dry = Stage(material, [head], weight * (1 - self.room_share))
         if not self.room_share:
             return [dry]
         bank = room_bank(head, self.rooms if split == "train" else VALIDATION_ROOMS, seed=ROOM_SEEDS[split])
-        return [dry, Stage(material, bank, weight * self.room_share, lead=SECONDS, spread=spread)]
+        return [dry, Stage(material, bank, weight * self.room_share, lead=SECONDS)]
 
     def _windows(
         self, stages: list[Stage], size: int, seed: int, mix: SceneMix, *, vary: bool, sounds: int = 1
