@@ -11,8 +11,10 @@ import av
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from ccstereo.cli.main import main
+from ccstereo.cli.options import Parser, add_model_options, make_binauralizer
 from ccstereo.media import write_video
 from ccstereo.models import create_model, save_model
 
@@ -161,6 +163,19 @@ def test_wrong_usage_is_status_2_and_one_line(clip: Path, weights: str, tmp_path
 def test_an_absent_device(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
     line = failure(capsys, clip, "-o", tmp_path / "out.mp4", "--weights", weights, "--device", "cuda:77")
     assert "cuda:77" in line
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision", "warned"),
+    [("AVX2", "bfloat16", True), ("AVX2", "float32", False), ("AVX512", "bfloat16", False)],
+)
+def test_a_precision_that_does_not_pay_is_told(monkeypatch, weights, capsys, capability, precision, warned) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    parser = Parser()
+    add_model_options(parser)
+    options = parser.parse_args(["--weights", weights, "--precision", precision])
+    assert make_binauralizer(options, parser).precision == precision
+    assert capsys.readouterr().err.startswith("warning: this processor has no AVX-512") == warned
 
 
 def test_interrupt_leaves_nothing_half_written(weights: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive
+from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive, warn_of_precision
 
 if TYPE_CHECKING:
     from ccstereo.benchmark import Benchmark, System
@@ -154,7 +154,7 @@ def _systems(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "l
     """Floor, weights, and a ceiling for every bound of a mask that they have."""
     from ccstereo.benchmark import Mono, Weights
 
-    check_device(options.device)
+    warn_of_precision(options.precision, check_device(options.device))
     last = [Path(weights).resolve().name for weights in options.weights]
     chosen = [
         Weights(

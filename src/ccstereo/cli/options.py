@@ -1,6 +1,7 @@
 """Options that several subcommands share, and the types of their values."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from ccstereo.errors import CCStereoError
@@ -67,6 +68,7 @@ def make_binauralizer(options: argparse.Namespace, parser: argparse.ArgumentPars
     from ccstereo.models import load_model
 
     model = load_model(options.weights, device=check_device(options.device))
+    warn_of_precision(options.precision, options.device)
     try:
         return Binauralizer(
             model, hop=options.hop, tdss=options.tdss, batch_size=options.batch_size, precision=options.precision
@@ -91,3 +93,12 @@ def check_device(name: str) -> str:
             f"--device {name}: not available here ({reason}); leave it out to run on the CPU"
         ) from error
     return name
+
+
+def warn_of_precision(precision: str, device: str) -> None:
+    """Say on stderr, before long work, that float32 would be faster on this device."""
+    from ccstereo.inference import precision_pays
+
+    if not precision_pays(precision, device):
+        told = f"this processor has no AVX-512 and is many times slower in {precision} than in float32"
+        print(f"warning: {told}", file=sys.stderr)

@@ -12,11 +12,10 @@ from ccstereo.audio import frame_index, istft, level_gain, stft, window_count
 from ccstereo.inference.buffers import Resampler, SampleQueue
 from ccstereo.inference.fuse import encoding_groups
 from ccstereo.inference.overlap import OverlapAverager
+from ccstereo.inference.precision import PRECISIONS
 from ccstereo.inference.tdss import crop_of, view_frame
 from ccstereo.models import BinauralModel
 from ccstereo.vision.transforms import normalize
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass
