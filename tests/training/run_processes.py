@@ -44,7 +44,7 @@ def main(processes: int, out: str) -> None:
     torch.set_num_threads(1)
     seed_everything(3)
     # The phase term is left out: it is a mean over the bins that count, of which each process has its own number.
-    weights = ObjectiveWeights(1.0, 0.005, 0.0, 0.1, 1.0, 0.5, 0.5)
+    weights = ObjectiveWeights(1.0, 0.005, 0.0, 0.1, 1.0, 1.0, 0.5, 0.5)
     ccstereo.training.task.shuffle_positions = lambda features: features.flip(-1)  # the same in any process
     task = FixedNorms("ccstereo-lite", SMALL, weights=weights, learning_rate=1e-3, jitter_range=0.0)
     # 5 windows a validation: one process has more of them than the other.

@@ -32,7 +32,7 @@ CONFIGURATIONS = {
     "mono2binaural": {"resize": (120, 240), "frame_size": (112, 224), "audio_channels": (8, 16, 16, 16, 32)},
 }
 FROZEN = {"resize": (72, 144), "frame_size": (64, 128)}
-TRUTH = ObjectiveWeights(columns=1.0, classes=0.5, cells=0.5)
+TRUTH = ObjectiveWeights(columns=1.0, relevance=1.0, classes=0.5, cells=0.5)
 
 
 def windows(model: str, count: int, sounds: int = 2) -> dict[str, torch.Tensor]:
@@ -64,7 +64,7 @@ def test_every_term_reaches_the_network(model: str) -> None:
     made.training_step(batch, 0).backward()
     assert set(made.logged) == {
         *(f"train/{name}" for name in ("difference", "magnitude", "phase", "contrastive")),
-        *(f"train/{name}" for name in ("columns", "classes", "cells", "loss", "waiting")),
+        *(f"train/{name}" for name in ("columns", "relevance", "classes", "cells", "loss", "waiting")),
     }
     assert all(torch.isfinite(value) for value in made.logged.values())
     assert all(torch.isfinite(p.grad).all() for p in made.parameters() if p.grad is not None)
@@ -81,7 +81,7 @@ def test_a_batch_can_be_learned(batch) -> None:
         loss.backward()
         optimizer.step()
         losses.append({name: value.item() for name, value in made.logged.items()})
-    for name in ("loss", "columns", "classes", "cells", "difference"):
+    for name in ("loss", "columns", "relevance", "classes", "cells", "difference"):
         assert losses[-1][f"train/{name}"] < 0.9 * losses[0][f"train/{name}"], name
 
 
@@ -100,7 +100,7 @@ def test_truth_prefers_the_right_column() -> None:
         relevance[:, :, column] = 1
         output = BinauralOutput(heard, heard, heard, heard, (relevance.flatten(1, 2),))
         cells = torch.zeros(2, 7, 14, dtype=torch.long)
-        costs.append(heads(output, features, columns, torch.full((2, 3), 1 / 3), cells).columns.item())
+        costs.append(heads(output, features, columns, torch.full((2, 3), 1 / 3), cells).relevance.item())
     assert costs[0] < costs[1] - 3
 
 
@@ -115,6 +115,7 @@ def test_truth_needs_no_relevance_and_takes_any_grid() -> None:
         output = BinauralOutput(heard, heard, heard, heard, relevance)
         losses = heads(output, features, columns, torch.full((2, 3), 1 / 3), torch.zeros(2, 7, 14, dtype=torch.long))
         assert torch.isfinite(losses.columns)
+        assert (losses.relevance > 0) == bool(relevance)
 
 
 def test_no_scene_is_seen_twice() -> None:

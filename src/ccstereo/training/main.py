@@ -13,6 +13,7 @@ from ccstereo.training.data import StageData
 from ccstereo.training.precision import affordable_precision
 from ccstereo.training.prepared import CONFIGS, PreparedData, wants_prepared, without_stage_options
 from ccstereo.training.task import BinauralTask
+from ccstereo.training.truth import TRUTH_TERMS
 
 EXPECTED = (  # warnings of what this command does on purpose, or of Lightning's own code
     "does not have many workers",
@@ -53,7 +54,7 @@ class PreparedCLI(TrainCLI):
         """Set the weights of the terms to nothing."""
         super().before_instantiate_classes()
         weights = self.config[self.subcommand]["model"]["weights"]
-        for term in ("columns", "classes", "cells"):
+        for term in TRUTH_TERMS:
             weights[term] = 0.0
 
 

@@ -14,7 +14,7 @@ from ccstereo.inference import encoding_groups, fused_for_inference
 from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import BinauralModel, create_model, load_imagenet_trunk, load_model
-from ccstereo.training.truth import TruthHeads
+from ccstereo.training.truth import TRUTH_TERMS, TruthHeads
 from ccstereo.training.waiting import WaitingClock
 from ccstereo.vision.transforms import jitter, normalize
 
@@ -30,7 +30,8 @@ class ObjectiveWeights:
         magnitude: zeta, of equation 2.
         phase: eta, of equation 3.
         contrastive: lambda, of equations 6 and 7.
-        columns: cross-entropy of where the sound comes from.
+        columns: cross-entropy of where the sound comes from, by its similarity with the picture.
+        relevance: the same of AVAD's relevance maps.
         classes: cross-entropy of what is heard.
         cells: cross-entropy of what is seen in each cell.
     """
@@ -40,6 +41,7 @@ class ObjectiveWeights:
     phase: float = 1.0
     contrastive: float = 0.1
     columns: float = 0.0
+    relevance: float = 0.0
     classes: float = 0.0
     cells: float = 0.0
 
@@ -116,7 +118,7 @@ class BinauralTask(LightningModule):
     @property
     def uses_truth(self) -> bool:
         """Whether a term of the objective needs a simulation's truth."""
-        return any((self.weights.columns, self.weights.classes, self.weights.cells))
+        return any(getattr(self.weights, term) for term in TRUTH_TERMS)
 
     def configure_model(self) -> None:
         """Add the heads for the truth, whose size the data decides."""
@@ -159,7 +161,7 @@ class BinauralTask(LightningModule):
         if self.truth is not None:
             cells = self._heard_by(batch["cells"], len(mix))
             truth = self.truth(output, features, batch["columns"], batch["classes"], cells)
-            terms |= {"columns": truth.columns, "classes": truth.classes, "cells": truth.cells}
+            terms |= {term: getattr(truth, term) for term in TRUTH_TERMS}
         loss = torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum()
         self.log_dict({f"train/{name}": value for name, value in terms.items()}, sync_dist=True)
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)

@@ -4,7 +4,7 @@ A network that sees only the error of the difference signal finds the place of a
 cores, 30,000 windows taught it nothing); told where the energy is, it learns to look there first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,22 @@ from ccstereo.models import BinauralOutput
 
 @dataclass(frozen=True)
 class TruthLosses:
-    """Cross-entropies, each a scalar: columns of the sound, classes heard, classes seen."""
+    """Cross-entropies, each a scalar.
+
+    Attributes:
+        columns: of the sound's columns with the similarity of pooled sound and picture.
+        relevance: of the sound's columns with AVAD's relevance maps, of all levels; zero where there are none.
+        classes: of what is heard.
+        cells: of what is seen in each cell.
+    """
 
     columns: Tensor
+    relevance: Tensor
     classes: Tensor
     cells: Tensor
+
+
+TRUTH_TERMS = tuple(field.name for field in fields(TruthLosses))  # of the objective: what only a simulation knows
 
 
 class TruthHeads(nn.Module):
@@ -55,12 +66,14 @@ class TruthHeads(nn.Module):
         heard = torch.cat([output.audio_features.mean((2, 3)), output.audio_features.amax((2, 3))], dim=1)
         similarity = torch.einsum("bc,bchw->bhw", self.heard(heard), self.seen(features))
         where = _column_entropy(similarity[..., None, None], columns.sum((2, 3), keepdim=True))
+        asked = where.new_zeros(())
         for found in output.relevance:
             batch, _, height, width = found.shape
             relevance = found.reshape(batch, *features.shape[2:], height, width)  # (B, h, w, H, W)
-            where = where + _column_entropy(relevance * self.sharpness, _at_grid(columns, (height, width)))
+            asked = asked + _column_entropy(relevance * self.sharpness, _at_grid(columns, (height, width)))
         return TruthLosses(
             columns=where,
+            relevance=asked,
             classes=F.cross_entropy(self.heard_class(heard).float(), classes),
             cells=F.cross_entropy(self.seen_class(features).float(), cells),
         )
