@@ -124,7 +124,7 @@ def score(options: argparse.Namespace) -> None:
         **{title: mean_over_seeds([by_name[weights.name] for weights in seeds]) for title, seeds in trained.items()},
         **{system.name: by_name[system.name] for system in systems[-2:]},
     }
-    rows = summarise(benchmark, named)
+    rows, each = summarise(benchmark, named), summarise(benchmark, by_name)
     titles = list(trained)
     parts = [
         f"{headline(benchmark)}; {options.steps} steps, seeds {', '.join(map(str, options.seeds))}",
@@ -135,9 +135,13 @@ def score(options: argparse.Namespace) -> None:
         "## STFT distance over mono's: change on the same scenes",
         gains(benchmark, named, list(pairwise(titles))),
     ]
+    if len(options.seeds) > 1:
+        title, name, digits, factor = TABLES[0]
+        by_seed = [row for row in each if row.system not in named]
+        parts.append(f"## {title}, seed by seed\n\n{overview(by_seed, name, digits=digits, factor=factor)}")
     text = "\n\n".join(parts) + "\n"
     (options.output / "table.md").write_text(text)
-    content = record(benchmark, systems, summarise(benchmark, by_name))
+    content = record(benchmark, systems, each)
     (options.output / "scores.json").write_text(json.dumps(content, indent=1) + "\n")
     print(text)
 

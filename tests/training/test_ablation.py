@@ -76,6 +76,10 @@ def test_scores_become_tables(ablation, tmp_path, monkeypatch) -> None:
     systems = ["Mono-Mono", "baseline", "+ TDSS", "+ AVAD", "ccstereo-lite.stage", "oracle (mask to 2.5)"]
     assert [line.split(" | ")[0].strip("| ") for line in text.splitlines()[6:12]] == systems
     assert text.count("| baseline → + TDSS |") == text.count("| + TDSS → + AVAD |") == 1
+    by_seed = text.split("seed by seed")[1]
+    assert [line.split(" | ")[0].strip("| ") for line in by_seed.splitlines() if "seed" in line] == [
+        f"{row}, seed {seed}" for row in ("baseline", "+ TDSS", "+ AVAD") for seed in (1, 2)
+    ]
     record = json.loads(Path("runs/ablation/scores.json").read_text())
     assert [system["name"] for system in record["systems"]][1:4] == [
         *("baseline, seed 1", "baseline, seed 2", "+ TDSS, seed 1"),
