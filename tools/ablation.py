@@ -132,9 +132,10 @@ def score(options: argparse.Namespace) -> None:
             f"## {title}\n\n{overview(rows, name, digits=digits, factor=factor)}"
             for title, name, digits, factor in TABLES
         ),
-        "## STFT distance over mono's: change on the same scenes",
-        gains(benchmark, named, list(pairwise(titles))),
     ]
+    if len(titles) > 1:
+        changes = gains(benchmark, named, list(pairwise(titles)))
+        parts.append(f"## STFT distance over mono's: change on the same scenes\n\n{changes}")
     if len(options.seeds) > 1:
         title, name, digits, factor = TABLES[0]
         by_seed = [row for row in each if row.system not in named]
