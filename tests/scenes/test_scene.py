@@ -87,6 +87,17 @@ class TestSampling:
             if min_azimuth > 0:
                 assert len({source.x(moment) > 0.5 for moment in MOMENTS}) == 1
 
+    @pytest.mark.parametrize("moving", [False, True])
+    def test_wide_pictures_fit_far_from_the_middle_where_they_can(self, material, moving):
+        wide = replace(material, pictures={"e": material.pictures["e"]})  # 0.41 of the frame at the least height
+        for seed in range(60):
+            (source,) = sample_scene(wide, seed, moving=moving, min_azimuth=33.0).sources
+            assert all(abs(azimuth_of(x)) >= 33 - 1e-9 for x in source.path)
+            assert min(source.path) - source.width / 2 + 1e-9 >= 0
+            assert max(source.path) + source.width / 2 <= 1 + 1e-9
+        with pytest.raises(DatasetError, match="no room for 1 sources beyond 36"):
+            sample_scene(wide, 0, moving=moving, min_azimuth=36.0)
+
     def test_without_a_least_azimuth_moving_sources_cross_the_middle(self, material):
         crossing = [s for seed in range(40) for s in sample_scene(material, seed, moving=True).sources]
         assert sum(min(s.path) < 0.5 < max(s.path) for s in crossing) > 10

@@ -133,9 +133,9 @@ def sample_scene(
     view = _random_view(material.backgrounds[background], 0.4 if vary else 0.7, rng)
     chosen = [str(label) for label in rng.choice(labels, sources, replace=not distinct)]
     points = max(2, round(duration / LEG_SECONDS) + 1) if moving else 1
-    for _ in range(100):
+    for squeezed in [False] * 100 + [True] * 100:  # wide pictures hardly ever fit far from the middle by chance alone
         drawn = [_sample_source(material, label, i >= silent, points, vary, rng) for i, label in enumerate(chosen)]
-        placed = _place(_narrowed(drawn), min_azimuth, rng)
+        placed = _place(_narrowed(drawn, least=squeezed), min_azimuth, rng, by_side=moving or squeezed)
         if placed is not None:
             break
     else:
@@ -222,8 +222,10 @@ def _sample_playing(vary: bool, rng: np.random.Generator) -> dict[str, Any]:
     return drawn
 
 
-def _place(sources: list[Source], min_azimuth: float, rng: np.random.Generator) -> list[Source] | None:
-    """Give each source a lane of its own and a path within it; None where they do not fit."""
+def _place(
+    sources: list[Source], min_azimuth: float, rng: np.random.Generator, *, by_side: bool
+) -> list[Source] | None:
+    """Give each source a lane of its own and a path within it, see `_path`; None where they do not fit."""
     free = 1.0 - sum(source.width for source in sources)
     if free < 0:
         return None
@@ -233,7 +235,8 @@ def _place(sources: list[Source], min_azimuth: float, rng: np.random.Generator) 
     for index, share in zip(rng.permutation(len(sources)), rng.dirichlet(np.ones(len(sources))), strict=True):
         source = sources[index]
         low = edge + source.width / 2
-        path = _path(low, low + share * free, len(source.path), 0.0 if source.sound is None else margin, rng)
+        kept = 0.0 if source.sound is None else margin
+        path = _path(low, low + share * free, len(source.path), kept, rng, by_side=by_side)
         if path is None:
             return None
         placed.append(replace(source, path=path))
@@ -241,9 +244,14 @@ def _place(sources: list[Source], min_azimuth: float, rng: np.random.Generator) 
     return placed
 
 
-def _path(low: float, high: float, count: int, margin: float, rng: np.random.Generator) -> tuple[float, ...] | None:
-    """Draw positions between `low` and `high`, `margin` away from the middle; None where there are none."""
-    if count > 1 and margin > 0:  # a path that changed sides would cross the middle
+def _path(
+    low: float, high: float, count: int, margin: float, rng: np.random.Generator, *, by_side: bool
+) -> tuple[float, ...] | None:
+    """Draw positions between `low` and `high`, `margin` away from the middle; None where there are none.
+
+    `by_side` draws the side first, and what fits then: a path that changed sides would cross the middle.
+    """
+    if by_side and margin > 0:
         sides = [(low, min(high, 0.5 - margin)), (max(low, 0.5 + margin), high)]
         room = np.array([max(0.0, end - start) for start, end in sides])
         if room.sum() == 0:
@@ -253,9 +261,9 @@ def _path(low: float, high: float, count: int, margin: float, rng: np.random.Gen
     return None if any(abs(x - 0.5) < margin for x in path) else path
 
 
-def _narrowed(sources: list[Source]) -> list[Source]:
-    """Shrink sources that together are wider than the frame, none below the least height."""
-    factor = min(1.0, 0.95 / sum(source.width for source in sources))
+def _narrowed(sources: list[Source], *, least: bool) -> list[Source]:
+    """Shrink sources that together are wider than the frame, none below the least height; or all of them to it."""
+    factor = 0.0 if least else min(1.0, 0.95 / sum(source.width for source in sources))
     heights = [max(HEIGHTS[0], source.height * factor) for source in sources]
     return [
         replace(source, height=height, width=source.width * height / source.height)
