@@ -124,6 +124,9 @@ class TestFolder:
         assert both.labels == ("cat", "dog", "emu")
         assert len(both.backgrounds) == len(one.backgrounds) + 1
         assert sorted(both.sounds) == ["cat", "dog", "emu"]
+        assert prints(merge("again", one, load_material(folder, "val"))) == prints(one) | prints(
+            load_material(folder, "val")
+        )
         slow = Material("slow", other.pictures, other.sounds, other.backgrounds, 8_000)
         with pytest.raises(DatasetError, match="different sample rates"):
             merge("neither", one, slow)

@@ -1,11 +1,15 @@
 """Scenes for training and validation: splits, rooms, and batches that go on where a run was stopped."""
 
+import numpy as np
 import pytest
+import soundfile
 import torch
+from PIL import Image
 
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import spherical_head
+from ccstereo.scenes.material import Material, load_material
 from ccstereo.training import data as data_module
 from ccstereo.training.data import StageData
 from ccstereo.training.loading import FreshLoader, FreshSampler
@@ -56,6 +60,31 @@ def test_training_and_validation_hear_other_files(monkeypatch) -> None:
     monkeypatch.setattr(data_module, "drawn_material", noting)
     StageData(**TINY).setup()
     assert splits == ["train", "val"]
+
+
+def test_a_last_training_has_the_files_of_validation_too_but_none_of_the_test(tmp_path) -> None:
+    """A file is told by its colour; every class has one file of each side among its three."""
+    for kind, names in (("photos/cat", 6), ("backgrounds", 3)):
+        (tmp_path / kind).mkdir(parents=True)
+        for i in range(names):
+            Image.new("RGB", (40, 30), (20 * i, 50, 200)).save(tmp_path / kind / f"{i}.png")
+    (tmp_path / "sounds/cat").mkdir(parents=True)
+    for i in range(3):
+        soundfile.write(tmp_path / f"sounds/cat/{i}.wav", np.full(16_000, 0.1 * (i + 1)), 16_000, subtype="FLOAT")
+
+    def colours(material: Material) -> set[int]:
+        return {int(picture[0, 0, 0]) for picture in material.pictures["cat"]}
+
+    train, val, test = (colours(load_material(tmp_path, split)) for split in ("train", "val", "test"))
+    options = {"folder": str(tmp_path), "drawn_share": 0.0, **TINY}
+    for extra, expected in ((False, train), (True, train | val)):
+        data = StageData(train_on_validation=extra, **options)
+        data.setup()
+        assert colours(data.training.stages[0].material) == expected
+        assert colours(data.validation[0].stages[0].material) == val
+        assert not expected & test
+    with pytest.raises(DatasetError, match="needs a folder"):
+        StageData(train_on_validation=True, **TINY).setup()
 
 
 @pytest.mark.parametrize("part", ["train_part", "val_part"])

@@ -95,17 +95,22 @@ def split_of(names: Sequence[str], split: Split) -> list[str]:
 
 
 def merge(name: str, *materials: Material) -> Material:
-    """Join materials with different classes into one."""
+    """Join materials into one. A class that several have gets the pictures and sounds of all of them."""
     rates = {material.sample_rate for material in materials}
     if len(rates) != 1:
         raise DatasetError(f"cannot join materials of different sample rates: {sorted(rates)}")
     return Material(
         name,
-        {label: pictures for material in materials for label, pictures in material.pictures.items()},
-        {label: sounds for material in materials for label, sounds in material.sounds.items()},
+        _joined([material.pictures for material in materials]),
+        _joined([material.sounds for material in materials]),
         tuple(background for material in materials for background in material.backgrounds),
         rates.pop(),
     )
+
+
+def _joined(parts: Sequence[dict[str, tuple[np.ndarray, ...]]]) -> dict[str, tuple[np.ndarray, ...]]:
+    labels = dict.fromkeys(label for part in parts for label in part)
+    return {label: tuple(array for part in parts for array in part.get(label, ())) for label in labels}
 
 
 def _files(folder: Path, suffixes: set[str], split: Split) -> list[Path]:

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ccstereo.datasets.stage import SceneMix, Stage, StageWindows, collate_windows
+from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
 from ccstereo.scenes.drawn import drawn_material
 from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head
-from ccstereo.scenes.material import Material, Split, load_material
+from ccstereo.scenes.material import Material, Split, load_material, merge
 from ccstereo.scenes.rooms import SECONDS
 from ccstereo.scenes.rooms_bank import room_bank
 from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of
@@ -35,6 +37,8 @@ class StageData(LightningDataModule):
         room_share: part of the folder's scenes that is heard in rooms.
         spread: seconds into a scene from which training's windows are taken, at random; 0 takes them where every source
             is at a loud moment.
+        train_on_validation: also train on the folder's files that validation uses, 10 % of all: for a last training,
+            after everything was chosen without them. Its validation then says nothing of unseen files.
         rooms: number of rooms, made once for a head and kept on disk, see `room_bank`.
         batch_size: windows a step.
         epoch_size: windows between two validations.
@@ -55,6 +59,7 @@ class StageData(LightningDataModule):
         drawn_share: float = 0.15,
         room_share: float = 0.0,
         spread: float = 0.0,
+        train_on_validation: bool = False,
         rooms: int = 200,
         batch_size: int = 32,
         epoch_size: int = 16_000,
@@ -72,6 +77,7 @@ class StageData(LightningDataModule):
         self.drawn_share = drawn_share
         self.room_share = room_share
         self.spread = spread
+        self.train_on_validation = train_on_validation
         self.rooms = rooms
         self.batch_size = batch_size
         self.epoch_size = epoch_size
@@ -91,7 +97,11 @@ class StageData(LightningDataModule):
         self.setup()
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - Lightning's signature
-        """Read the material. Validation hears the material of its own split only."""
+        """Read the material. Validation hears the material of its own split only.
+
+        Raises:
+            DatasetError: the folder has too little, or there is none whose validation files could be trained on.
+        """
         if self.labels:
             return
         head = load_sofa(self.sofa).resampled(self.config.sample_rate) if self.sofa else None
@@ -114,10 +124,14 @@ class StageData(LightningDataModule):
         rate = self.config.sample_rate
         drawn: Material = drawn_material(split, rate)
         if self.folder is None:
+            if self.train_on_validation:
+                raise DatasetError("train_on_validation needs a folder: drawn scenes have no files to add")
             return self._heard(drawn, head or spherical_head(rate), split, 1.0)
-        stages = self._heard(
-            load_material(Path(self.folder), split, rate), head or spherical_head(rate), split, 1 - self.drawn_share
-        )
+        material = load_material(Path(self.folder), split, rate)
+        if split == "train" and self.train_on_validation:
+            rank_zero_info("Training on the files of validation, too: its scores are not of unseen files.")
+            material = merge(material.name, material, load_material(Path(self.folder), "val", rate))
+        stages = self._heard(material, head or spherical_head(rate), split, 1 - self.drawn_share)
         if self.drawn_share > 0:
             stages.append(Stage(drawn, [spherical_head(rate)], self.drawn_share))
         return stages
