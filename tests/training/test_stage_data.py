@@ -1,9 +1,12 @@
 """Scenes for training and validation: splits, rooms, and batches that go on where a run was stopped."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import soundfile
 import torch
+from lightning.pytorch.accelerators import CPUAccelerator, CUDAAccelerator
 from PIL import Image
 
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
@@ -12,7 +15,7 @@ from ccstereo.scenes import spherical_head
 from ccstereo.scenes.material import Material, load_material
 from ccstereo.training import data as data_module
 from ccstereo.training.data import StageData
-from ccstereo.training.loading import FreshLoader, FreshSampler
+from ccstereo.training.loading import FreshLoader, FreshSampler, workers_of
 from ccstereo.training.prepared import PreparedData
 from small import SMALL
 
@@ -47,6 +50,34 @@ def test_a_loader_goes_on_in_the_middle_of_an_epoch(workers: int) -> None:
     second.load_state_dict(state)
     assert seen + numbers(second, 1) == expected
     assert numbers(second, 2) == list(range(24, 36))
+
+
+@pytest.mark.parametrize(
+    ("cores", "accelerator", "processes", "expected"),
+    [
+        (2, CPUAccelerator(), 1, 1),
+        (16, CPUAccelerator(), 1, 4),
+        (16, CPUAccelerator(), 2, 2),
+        (1, CUDAAccelerator(), 1, 1),
+        (16, CUDAAccelerator(), 1, 15),
+        (64, CUDAAccelerator(), 8, 7),
+        (128, CUDAAccelerator(), 1, 16),
+    ],
+)
+def test_an_accelerator_is_fed_by_all_cores_but_its_own(monkeypatch, cores, accelerator, processes, expected) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    trainer = SimpleNamespace(accelerator=accelerator, num_devices=processes)
+    assert workers_of(trainer, None) == expected
+    assert workers_of(trainer, 0) == 0
+    assert workers_of(trainer, 40) == 40
+
+
+def test_workers_are_those_the_loader_has(monkeypatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(12)), raising=False)
+    for workers, expected in ((None, 3), (2, 2)):
+        data = StageData(**TINY | {"workers": workers})
+        data.setup()
+        assert data.train_dataloader().num_workers == expected
 
 
 def test_training_and_validation_hear_other_files(monkeypatch) -> None:
@@ -85,6 +116,11 @@ def test_a_last_training_has_the_files_of_validation_too_but_none_of_the_test(tm
         assert not expected & test
     with pytest.raises(DatasetError, match="needs a folder"):
         StageData(train_on_validation=True, **TINY).setup()
+
+
+def test_a_batch_that_is_no_multiple_of_its_sounds_is_refused() -> None:
+    with pytest.raises(DatasetError, match=r"data\.batch_size 6 is not a multiple of data\.sounds 4"):
+        StageData(batch_size=6, sounds=4, **TINY).setup()
 
 
 @pytest.mark.parametrize("part", ["train_part", "val_part"])

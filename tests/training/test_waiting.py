@@ -1,6 +1,9 @@
 """The share of a training that goes by waiting for data."""
 
+import re
+import runpy
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,9 +15,10 @@ from ccstereo.training.data import StageData
 from ccstereo.training.loading import FreshLoader, FreshSampler
 from ccstereo.training.task import BinauralTask
 from ccstereo.training.waiting import WaitingClock
-from small import SMALL
+from small import SMALL, TRAIN_SMALL
 
 STEPS = 5
+LOADING = Path(__file__).parents[2] / "tools" / "measure_loading.py"
 
 
 class Slow(Dataset):
@@ -80,3 +84,23 @@ def test_what_is_neither_is_left_out() -> None:
 
 def test_nothing_is_no_share() -> None:
     assert WaitingClock().share == 0
+
+
+def test_the_rate_of_a_loader() -> None:
+    def batches():
+        while True:
+            time.sleep(0.02)
+            yield {"binaural": torch.zeros(8, 2, 10)}
+
+    assert 20 < runpy.run_path(str(LOADING))["take"](batches(), 0.3) <= 400
+
+
+def test_the_rate_of_a_trainings_data_is_said_for_each_number_of_workers(monkeypatch, capsys, tmp_path) -> None:
+    options = ["--config", "lite-stage", *TRAIN_SMALL, "--data.batch_size", "4", "--data.epoch_size", "4"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["measure_loading.py", "--workers", "0", "1", "--seconds", "0.2", *options])
+    runpy.run_path(str(LOADING), run_name="__main__")
+    rates = re.findall(r"^([01]) workers?: (\d+) windows a second$", capsys.readouterr().out, re.M)
+    assert [int(workers) for workers, _ in rates] == [0, 1]
+    assert all(int(rate) > 0 for _, rate in rates)
+    assert not list(tmp_path.iterdir())

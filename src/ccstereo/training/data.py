@@ -17,7 +17,7 @@ from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head
 from ccstereo.scenes.material import Material, Split, load_material, merge
 from ccstereo.scenes.rooms import SECONDS
 from ccstereo.scenes.rooms_bank import room_bank
-from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of
+from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of, workers_of
 
 VALIDATION: dict[str, SceneMix] = {
     "one": SceneMix(sources=(1.0, 0.0, 0.0), silent=0.0, moving=0.0, min_azimuth=15.0),
@@ -43,7 +43,7 @@ class StageData(LightningDataModule):
         batch_size: windows a step.
         epoch_size: windows between two validations.
         validation_size: windows of each kind of validation scene.
-        workers: processes that make windows.
+        workers: processes that make windows; None takes as many as the machine can spare, see `workers_of`.
         sounds: windows of sound for each picture, a divisor of the batch size; more cost less where the image encoder
             is the slow part.
         seed: of the first window.
@@ -64,7 +64,7 @@ class StageData(LightningDataModule):
         batch_size: int = 32,
         epoch_size: int = 16_000,
         validation_size: int = 400,
-        workers: int = 1,
+        workers: int | None = None,
         sounds: int = 1,
         seed: int = 0,
         mix: SceneMix = SceneMix(),  # noqa: B008 - frozen
@@ -100,10 +100,13 @@ class StageData(LightningDataModule):
         """Read the material. Validation hears the material of its own split only.
 
         Raises:
-            DatasetError: the folder has too little, or there is none whose validation files could be trained on.
+            DatasetError: the folder has too little, or there is none whose validation files could be trained on; or
+                a batch cannot be divided into pictures of so many sounds each.
         """
         if self.labels:
             return
+        if self.batch_size % self.sounds:
+            raise DatasetError(f"data.batch_size {self.batch_size} is not a multiple of data.sounds {self.sounds}")
         head = load_sofa(self.sofa).resampled(self.config.sample_rate) if self.sofa else None
         training = [replace(stage, spread=self.spread) for stage in self._stages("train", head)]
         self.training = self._windows(
@@ -152,7 +155,8 @@ class StageData(LightningDataModule):
     def train_dataloader(self) -> FreshLoader:
         """Fresh scenes every epoch, other ones for every process."""
         sampler = FreshSampler(self.epoch_size // self.sounds, *share_of(self.trainer))
-        return FreshLoader(self.training, self.batch_size // self.sounds, sampler, self.workers, collate_windows)
+        workers = workers_of(self.trainer, self.workers)
+        return FreshLoader(self.training, self.batch_size // self.sounds, sampler, workers, collate_windows)
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """The same scenes at every validation, one loader a kind, divided among the processes."""

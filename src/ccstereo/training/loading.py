@@ -1,14 +1,19 @@
 """Which items a process takes, and batches that go on where a checkpoint was written."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.accelerators import CPUAccelerator
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 Item = dict[str, Tensor]
+
+AHEAD = 8  # batches that are made ahead, at least two by each worker
+MOST_WORKERS = 16  # of a process, unless more are asked for: each takes memory
 
 
 class ShareSampler(DistributedSampler[int]):
@@ -88,7 +93,7 @@ class FreshLoader(DataLoader[Item]):
             num_workers=workers,
             collate_fn=collate,
             persistent_workers=workers > 0,
-            prefetch_factor=8 if workers else None,
+            prefetch_factor=max(2, AHEAD // workers) if workers else None,
             drop_last=True,
         )
         self.given = 0  # batches of this epoch
@@ -113,3 +118,22 @@ class FreshLoader(DataLoader[Item]):
 def share_of(trainer: Trainer | None) -> tuple[int, int]:
     """Rank of this process and how many there are; (0, 1) without a trainer."""
     return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
+
+
+def workers_of(trainer: Trainer | None, wanted: int | None) -> int:
+    """How many processes should make one training process's batches.
+
+    Steps on an accelerator are so short that every core has to make windows, but the one that the training itself
+    needs; steps on the CPU take most of its cores themselves, and a quarter of them keeps up.
+
+    Args:
+        trainer: of the run; None counts as one process on the CPU.
+        wanted: a number that was asked for; None chooses one by the cores and processes of this machine.
+    """
+    if wanted is not None:
+        return wanted
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = 1 if trainer is None else trainer.num_devices
+    on_cpu = trainer is None or isinstance(trainer.accelerator, CPUAccelerator)
+    spare = cores // 4 // processes if on_cpu else cores // processes - 1
+    return min(max(spare, 1), MOST_WORKERS)

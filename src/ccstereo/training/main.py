@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
@@ -29,6 +30,12 @@ EXPECTED = (  # warnings of what this command does on purpose, or of Lightning's
 class TrainCLI(LightningCLI):
     """Links the data to the model it is made for."""
 
+    @property
+    def options(self) -> Namespace:
+        """All options of the run."""
+        options: Namespace = self.config[self.subcommand] if self.subcommand else self.config
+        return options
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give the data module the model's name and configuration, and the run its seed."""
         parser.link_arguments("model.model", "data.model")
@@ -36,7 +43,7 @@ class TrainCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Let callbacks that name no folder write to the run's own, and take a precision that pays."""
-        trainer = self.config[self.subcommand]["trainer"]
+        trainer = self.options["trainer"]
         wanted = trainer["precision"]
         trainer["precision"] = affordable_precision(wanted, trainer["accelerator"])
         if trainer["precision"] != wanted:
@@ -53,7 +60,7 @@ class PreparedCLI(TrainCLI):
     def before_instantiate_classes(self) -> None:
         """Set the weights of the terms to nothing."""
         super().before_instantiate_classes()
-        weights = self.config[self.subcommand]["model"]["weights"]
+        weights = self.options["model"]["weights"]
         for term in TRUTH_TERMS:
             weights[term] = 0.0
 
@@ -68,6 +75,16 @@ def train(arguments: Sequence[str]) -> None:
     Raises:
         KeyboardInterrupt: somebody stopped it; the last checkpoint is written.
     """
+    try:
+        command_line(arguments)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):  # which Lightning turns into status 1
+            raise KeyboardInterrupt from None
+        raise
+
+
+def command_line(arguments: Sequence[str], run: bool = True) -> TrainCLI:
+    """Make what `train` runs, of the same arguments, and run it or, for whoever looks at its parts, not."""
     for message in EXPECTED:
         warnings.filterwarnings("ignore", message=f".*{message}")
     arguments = [_known_config(argument) for argument in arguments]
@@ -76,12 +93,8 @@ def train(arguments: Sequence[str]) -> None:
     if wants_prepared(arguments):
         cli, data, arguments = PreparedCLI, PreparedData, without_stage_options(arguments)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_news)
-    try:
-        cli(BinauralTask, data, args=["fit", *arguments], save_config_kwargs={"overwrite": True})
-    except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):  # which Lightning turns into status 1
-            raise KeyboardInterrupt from None
-        raise
+    args = ["fit", *arguments] if run else list(arguments)
+    return cli(BinauralTask, data, args=args, run=run, save_config_kwargs={"overwrite": True})
 
 
 def _is_news(record: logging.LogRecord) -> bool:

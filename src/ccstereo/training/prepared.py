@@ -19,7 +19,7 @@ from ccstereo.datasets.shards_index import is_sharded
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
 from ccstereo.training.data import StageData
-from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of
+from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of, workers_of
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -36,7 +36,7 @@ class PreparedData(LightningDataModule):
         epoch_size: windows between two validations; None takes one a clip. Of shards, at most one a clip and of all
             processes together, for nothing is read twice.
         validation_size: windows of a validation; None takes one a clip.
-        workers: processes that read windows.
+        workers: processes that read windows; None takes as many as the machine can spare, see `workers_of`.
         seed: of the first window.
         mirror: whether half of the training windows are mirrored, picture and ears.
         model: registered name of the model that is trained; the command line takes it from the task.
@@ -55,7 +55,7 @@ class PreparedData(LightningDataModule):
         batch_size: int = 32,
         epoch_size: int | None = None,
         validation_size: int | None = None,
-        workers: int = 1,
+        workers: int | None = None,
         seed: int = 0,
         mirror: bool = True,
         model: str = "ccstereo",
@@ -103,10 +103,11 @@ class PreparedData(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Fresh windows every epoch."""
+        workers = workers_of(self.trainer, self.workers)
         if isinstance(self.training, ShardWindows):
-            return ShardLoader(self.training, self.workers)
+            return ShardLoader(self.training, workers)
         sampler = FreshSampler(len(self.training), *share_of(self.trainer))
-        return FreshLoader(self.training, self.batch_size, sampler, self.workers)
+        return FreshLoader(self.training, self.batch_size, sampler, workers)
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """The same windows at every validation."""
