@@ -1,5 +1,6 @@
 """Scenes for training and validation: splits, rooms, and batches that go on where a run was stopped."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,6 +128,26 @@ def test_a_batch_that_is_no_multiple_of_its_sounds_is_refused() -> None:
 def test_the_test_part_is_refused(part: str) -> None:
     with pytest.raises(DatasetError, match="cannot be test"):
         PreparedData("set", **{part: "test"})
+
+
+def test_training_hears_by_all_heads_and_validation_by_the_first(monkeypatch) -> None:
+    heads = {f"{name}.sofa": replace(spherical_head(16_000), name=name) for name in "ab"}
+    monkeypatch.setattr(data_module, "load_sofa", heads.__getitem__)
+
+    def bank(head, rooms, **_):
+        return [(head.name, room) for room in range(rooms)]
+
+    monkeypatch.setattr(data_module, "room_bank", bank)
+    data = StageData(sofa="a.sofa", more_sofas=["b.sofa"], room_share=0.5, rooms=1, **TINY)
+    data.setup()
+    assert [[getattr(head, "name", head) for head in stage.heads] for stage in data.training.stages] == [
+        ["a", "b"],
+        [("a", 0)],
+        [("b", 0)],
+    ]
+    assert [stage.weight for stage in data.training.stages] == [0.5, 0.25, 0.25]
+    assert [head.name for head in data.validation[0].stages[0].heads] == ["a"]
+    assert {name for name, _ in data.validation[2].stages[0].heads} == {"a"}
 
 
 def test_rooms_in_training_and_others_in_validation(tmp_path, monkeypatch) -> None:

@@ -33,6 +33,7 @@ class StageData(LightningDataModule):
     Args:
         folder: of photos, sounds and backgrounds; None takes drawn scenes alone.
         sofa: head for the folder's scenes; None takes the spherical head.
+        more_sofas: other heads, by which training hears as often as by the first; validation hears by the first alone.
         drawn_share: part of the scenes that is drawn, heard through the spherical head, where there is a folder.
         room_share: part of the folder's scenes that is heard in rooms.
         spread: seconds into a scene from which training's windows are taken, at random; 0 takes them where every source
@@ -56,6 +57,7 @@ class StageData(LightningDataModule):
         self,
         folder: str | None = None,
         sofa: str | None = None,
+        more_sofas: list[str] | None = None,
         drawn_share: float = 0.15,
         room_share: float = 0.0,
         spread: float = 0.0,
@@ -73,7 +75,7 @@ class StageData(LightningDataModule):
     ) -> None:
         super().__init__()
         self.folder = folder
-        self.sofa = sofa
+        self.sofas = [sofa, *(more_sofas or [])]
         self.drawn_share = drawn_share
         self.room_share = room_share
         self.spread = spread
@@ -107,13 +109,13 @@ class StageData(LightningDataModule):
             return
         if self.batch_size % self.sounds:
             raise DatasetError(f"data.batch_size {self.batch_size} is not a multiple of data.sounds {self.sounds}")
-        head = load_sofa(self.sofa).resampled(self.config.sample_rate) if self.sofa else None
-        training = [replace(stage, spread=self.spread) for stage in self._stages("train", head)]
+        heads = [self._head(sofa) for sofa in self.sofas]
+        training = [replace(stage, spread=self.spread) for stage in self._stages("train", heads)]
         self.training = self._windows(
             training, self.epoch_size // self.sounds, self.seed, self.mix, vary=True, sounds=self.sounds
         )
         self.labels = self.training.labels
-        dry, *wet = self._stages("val", head)  # of the folder where there is one
+        dry, *wet = self._stages("val", heads[:1])  # of the folder where there is one
         kinds = [([dry], mix) for mix in VALIDATION.values()]
         if self.room_share:
             kinds += [(wet[:1], VALIDATION["one"]), (wet[:1], VALIDATION["two"])]
@@ -123,29 +125,35 @@ class StageData(LightningDataModule):
             for i, (stages, mix) in enumerate(kinds)
         ]
 
-    def _stages(self, split: Split, head: HRIRSet | None) -> list[Stage]:
+    def _head(self, sofa: str | None) -> HRIRSet:
+        rate = self.config.sample_rate
+        return load_sofa(sofa).resampled(rate) if sofa else spherical_head(rate)
+
+    def _stages(self, split: Split, heads: list[HRIRSet]) -> list[Stage]:
         rate = self.config.sample_rate
         drawn: Material = drawn_material(split, rate)
         if self.folder is None:
             if self.train_on_validation:
                 raise DatasetError("train_on_validation needs a folder: drawn scenes have no files to add")
-            return self._heard(drawn, head or spherical_head(rate), split, 1.0)
+            return self._heard(drawn, heads, split, 1.0)
         material = load_material(Path(self.folder), split, rate)
         if split == "train" and self.train_on_validation:
             rank_zero_info("Training on the files of validation, too: its scores are not of unseen files.")
             material = merge(material.name, material, load_material(Path(self.folder), "val", rate))
-        stages = self._heard(material, head or spherical_head(rate), split, 1 - self.drawn_share)
+        stages = self._heard(material, heads, split, 1 - self.drawn_share)
         if self.drawn_share > 0:
             stages.append(Stage(drawn, [spherical_head(rate)], self.drawn_share))
         return stages
 
-    def _heard(self, material: Material, head: HRIRSet, split: Split, weight: float) -> list[Stage]:
+    def _heard(self, material: Material, heads: list[HRIRSet], split: Split, weight: float) -> list[Stage]:
         """Stages of one material, dry and, where asked for, in rooms: validation's are other rooms than training's."""
-        dry = Stage(material, [head], weight * (1 - self.room_share))
+        dry = Stage(material, heads, weight * (1 - self.room_share))
         if not self.room_share:
             return [dry]
-        bank = room_bank(head, self.rooms if split == "train" else VALIDATION_ROOMS, seed=ROOM_SEEDS[split])
-        return [dry, Stage(material, bank, weight * self.room_share, lead=SECONDS)]
+        rooms = self.rooms if split == "train" else VALIDATION_ROOMS
+        banks = [room_bank(head, rooms, seed=ROOM_SEEDS[split]) for head in heads]
+        share = weight * self.room_share / len(banks)
+        return [dry, *(Stage(material, bank, share, lead=SECONDS) for bank in banks)]
 
     def _windows(
         self, stages: list[Stage], size: int, seed: int, mix: SceneMix, *, vary: bool, sounds: int = 1
