@@ -111,6 +111,18 @@ class TestFolder:
             assert picture.shape == (171, 512, 3)
             assert (picture == 70).all()
 
+    def test_photos_are_upright_and_transparent_where_they_are(self, folder):
+        exif = Image.Exif()
+        exif[274] = 6  # turned by a quarter
+        for path in (folder / "photos/cat").glob("*.png"):
+            Image.new("RGB", (40, 30), (9, 9, 9)).save(path, exif=exif)
+        for path in [*(folder / "photos/dog").glob("*.png"), *(folder / "backgrounds").glob("*.png")]:
+            Image.new("RGBA", (40, 30), (200, 100, 50, 128)).save(path)
+        material = load_material(folder, "test")
+        assert {picture.shape for picture in material.pictures["cat"]} == {(40, 30, 3)}
+        assert {picture.shape for picture in material.pictures["dog"]} == {(30, 40, 4)}
+        assert {picture.shape for picture in material.backgrounds} == {(30, 40, 3)}
+
     def test_scenes_can_be_made_of_it(self, folder):
         material = load_material(folder, "test")
         scene = sample_scene(material, 0, duration=0.5, sources=2)

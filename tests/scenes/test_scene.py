@@ -7,12 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccstereo.errors import DatasetError
-from ccstereo.scenes import scene as scenes
-from ccstereo.scenes.frames import render_frame, render_frames
 from ccstereo.scenes.geometry import azimuth_of, elevation_of, position_of
 from ccstereo.scenes.hrir import spherical_head
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.scene import Scene, dry_sound, render_sources, sample_scene
+from ccstereo.scenes.scene import dry_sound, render_sources, sample_scene
 
 SEEDS = st.integers(0, 2**63 - 1)
 EVERY = settings(max_examples=60, deadline=None)
@@ -181,76 +179,6 @@ class TestGeometry:
     @settings(deadline=None)
     def test_position_and_azimuth_undo_each_other(self, x):
         assert position_of(azimuth_of(x)) == pytest.approx(x, abs=1e-12)
-
-    @pytest.mark.parametrize("size", [(240, 480), (120, 240), (480, 960)])
-    def test_a_patch_is_seen_where_it_is_heard(self, material, size):
-        """The centroid of a source's own colour in the drawn frame, to half a pixel and the rounding of its size."""
-        height, width = size
-        for seed in range(25):
-            scene = sample_scene(material, seed, sources=1 + seed % 3, moving=seed % 2 == 0, vary=seed % 4 < 2)
-            moment = seed / 24
-            frame = render_frame(scene, material, moment, size)
-            assert (frame.shape, frame.dtype) == ((height, width, 3), np.uint8)
-            for source in scene.sources:
-                rows, columns = np.nonzero((frame == colour(material, source)).all(-1))
-                x, y = (columns.mean() + 0.5) / width, (rows.mean() + 0.5) / height
-                assert azimuth_of(x) == pytest.approx(azimuth_of(source.x(moment)), abs=0.51 * 120 / width)
-                assert elevation_of(y) == pytest.approx(elevation_of(source.y), abs=0.51 * 60 / height)
-                assert np.ptp(columns) + 1 == pytest.approx(source.width * width, abs=0.51)
-                assert np.ptp(rows) + 1 == pytest.approx(source.height * height, abs=0.51)
-
-    def test_moving_patches_follow_their_paths(self, material):
-        scene = sample_scene(material, 3, moving=True)
-        (source,) = scene.sources
-        assert len(source.path) == 6
-        for phase, x in zip(np.linspace(0, 1, 6), source.path, strict=True):
-            columns = np.nonzero((render_frame(scene, material, phase) == colour(material, source)).all(-1))[1]
-            assert columns.mean() + 0.5 == pytest.approx(480 * x, abs=0.51)
-        np.testing.assert_allclose(source.azimuths, [60 - 120 * x for x in source.path])
-
-    def test_everything_else_is_background(self, material):
-        scene = sample_scene(material, 1)
-        frame = render_frame(scene, material)
-        other = ~(frame == colour(material, scene.sources[0])).all(-1)
-        assert (frame[other] == material.backgrounds[scene.background][0, 0]).all()
-        assert other.mean() == pytest.approx(1 - scene.sources[0].width * scene.sources[0].height, abs=0.01)
-
-    def test_views_and_mirrors_show_the_right_part(self, material):
-        picture = np.zeros((80, 80, 3), dtype=np.uint8)
-        picture[:40, 40:] = (250, 0, 0)  # red above on the right, green below on the right, black on the left
-        picture[40:, 40:] = (0, 250, 0)
-        quarters = replace(material, pictures={**material.pictures, "c": (picture,)})
-        (source,) = sample_scene(material, 0).sources
-        source = replace(source, label="c", picture=0, path=(0.5,), y=0.5, width=0.25, height=0.5, mirrored=False)
-        scene = Scene(0, 1.0, 0, (0.0, 0.0, 1.0, 1.0), (source,))
-
-        def corners(**changes: object) -> list[tuple[int, ...]]:
-            frame = render_frame(replace(scene, sources=(replace(source, **changes),)), quarters)
-            return [tuple(int(v) for v in frame[y, x]) for y in (80, 160) for x in (200, 280)]
-
-        black, red, green = (0, 0, 0), (250, 0, 0), (0, 250, 0)
-        assert corners() == [black, red, black, green]
-        assert corners(mirrored=True) == [red, black, green, black]
-        assert corners(view=(0.5, 0.0, 1.0, 1.0)) == [red, red, green, green]
-        assert corners(view=(0.0, 0.5, 1.0, 1.0)) == [black, green, black, green]
-
-    def test_frames_are_the_moments_at_their_rate(self, material):
-        scene = sample_scene(material, 5, duration=1.5, moving=True)
-        frames = render_frames(scene, material, (60, 120), frame_rate=8.0)
-        assert frames.shape == (12, 60, 120, 3)
-        for k in (0, 5, 11):
-            assert np.array_equal(frames[k], render_frame(scene, material, k / 8 / 1.5, (60, 120)))
-        assert not np.array_equal(frames[0], frames[11])
-
-    def test_frames_of_a_still_scene_are_one(self, material):
-        scene = sample_scene(material, 5, duration=0.7)
-        frames = render_frames(scene, material, (60, 120))
-        assert len(frames) == 7
-        assert (frames == frames[0]).all()
-
-
-def colour(material: Material, source: scenes.Source) -> np.ndarray:
-    return material.pictures[source.label][source.picture][0, 0]
 
 
 class TestSound:

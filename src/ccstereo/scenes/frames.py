@@ -30,7 +30,8 @@ def render_frame(
         patch = _show(patch, source.view, shape)
         if source.mirrored:
             patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        canvas.paste(patch, (round(source.x(phase) * width - shape[0] / 2), round(source.y * height - shape[1] / 2)))
+        corner = (round(source.x(phase) * width - shape[0] / 2), round(source.y * height - shape[1] / 2))
+        canvas.paste(patch, corner, patch if patch.mode == "RGBA" else None)
     return np.asarray(canvas)
 
 

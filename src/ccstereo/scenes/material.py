@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 import soundfile
 import soxr
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ccstereo.errors import DatasetError
 
@@ -28,7 +28,7 @@ class Material:
 
     Attributes:
         name: where it comes from, for reports.
-        pictures: class -> pictures, each (H, W, 3) uint8.
+        pictures: class -> pictures, each (H, W, 3) uint8, or (H, W, 4) where the background shows through.
         sounds: class -> mono sounds, each (T,) float32 at `sample_rate`.
         backgrounds: pictures, each (H, W, 3) uint8.
         sample_rate: Hz.
@@ -47,7 +47,7 @@ class Material:
 
 
 def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -> Material:
-    """Read `photos/<class>/*`, `sounds/<class>/*` and `backgrounds/*` of a folder.
+    """Read `photos/<class>/*`, upright and transparent where they are, `sounds/<class>/*` and `backgrounds/*`.
 
     Files go to a split by a checksum of their names, class by class, so nothing of a file stands on two sides
     and a file keeps its side on every machine.
@@ -74,7 +74,8 @@ def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -
         label: tuple(_read_sound(f, sample_rate) for f in _files(folder / "sounds" / label, SOUND_SUFFIXES, split))
         for label in labels
     }
-    backgrounds = tuple(map(_read_picture, _files(folder / "backgrounds", PICTURE_SUFFIXES, split)))
+    scenery = _files(folder / "backgrounds", PICTURE_SUFFIXES, split)
+    backgrounds = tuple(np.ascontiguousarray(_read_picture(path)[..., :3]) for path in scenery)
     return Material(folder.name, pictures, sounds, backgrounds, sample_rate)
 
 
@@ -108,6 +109,12 @@ def merge(name: str, *materials: Material) -> Material:
     )
 
 
+def with_alpha_if_any(image: Image.Image) -> Image.Image:
+    """Convert a picture to RGBA where it is transparent in places, to RGB where it is not."""
+    transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    return image.convert("RGBA" if transparent else "RGB")
+
+
 def _joined(parts: Sequence[dict[str, tuple[np.ndarray, ...]]]) -> dict[str, tuple[np.ndarray, ...]]:
     labels = dict.fromkeys(label for part in parts for label in part)
     return {label: tuple(array for part in parts for array in part.get(label, ())) for label in labels}
@@ -124,7 +131,7 @@ def _files(folder: Path, suffixes: set[str], split: Split) -> list[Path]:
 def _read_picture(path: Path) -> np.ndarray:
     def read() -> np.ndarray:
         with Image.open(path) as image:
-            picture = image.convert("RGB")
+            picture = with_alpha_if_any(ImageOps.exif_transpose(image))
             picture.thumbnail((LARGEST_SIDE * 2, LARGEST_SIDE), Image.Resampling.BICUBIC)
             return np.asarray(picture)
 

@@ -11,7 +11,7 @@ from ccstereo.datasets.cutting import VIDEO_SUFFIXES
 from ccstereo.datasets.layout import FRAME_RATE
 from ccstereo.errors import DatasetError
 from ccstereo.media import probe, read_pictures
-from ccstereo.scenes.material import LARGEST_SIDE, PICTURE_SUFFIXES
+from ccstereo.scenes.material import LARGEST_SIDE, PICTURE_SUFFIXES, with_alpha_if_any
 
 LONGEST = 60.0  # seconds of a video that are used, from its beginning: what comes later would have to be decoded to
 
@@ -27,9 +27,7 @@ def read_photo(path: Path, largest: tuple[int, int] = PATCH_SIZE) -> Image.Image
     """
     with Image.open(path) as image:
         image.draft("RGB", (2 * max(largest), 2 * max(largest)))  # a JPEG need not be decoded at full size
-        upright = ImageOps.exif_transpose(image)
-        transparent = upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info
-        picture = upright.convert("RGBA" if transparent else "RGB")
+        picture = with_alpha_if_any(ImageOps.exif_transpose(image))
     picture.thumbnail(largest, Image.Resampling.LANCZOS)
     return picture
 
