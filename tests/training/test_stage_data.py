@@ -1,6 +1,7 @@
 """Scenes for training and validation: splits, rooms, and batches that go on where a run was stopped."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -94,29 +95,42 @@ def test_training_and_validation_hear_other_files(monkeypatch) -> None:
     assert splits == ["train", "val"]
 
 
-def test_a_last_training_has_the_files_of_validation_too_but_none_of_the_test(tmp_path) -> None:
-    """A file is told by its colour; every class has one file of each side among its three."""
+def stage_folder(folder: Path, first: int) -> Path:
+    """A class of six photos, told by their red, from `first` on, and three sounds; each split has one of them."""
     for kind, names in (("photos/cat", 6), ("backgrounds", 3)):
-        (tmp_path / kind).mkdir(parents=True)
+        (folder / kind).mkdir(parents=True)
         for i in range(names):
-            Image.new("RGB", (40, 30), (20 * i, 50, 200)).save(tmp_path / kind / f"{i}.png")
-    (tmp_path / "sounds/cat").mkdir(parents=True)
+            Image.new("RGB", (40, 30), (first + 20 * i, 50, 200)).save(folder / kind / f"{i}.png")
+    (folder / "sounds/cat").mkdir(parents=True)
     for i in range(3):
-        soundfile.write(tmp_path / f"sounds/cat/{i}.wav", np.full(16_000, 0.1 * (i + 1)), 16_000, subtype="FLOAT")
+        soundfile.write(folder / f"sounds/cat/{i}.wav", np.full(16_000, 0.1 * (i + 1)), 16_000, subtype="FLOAT")
+    return folder
 
-    def colours(material: Material) -> set[int]:
-        return {int(picture[0, 0, 0]) for picture in material.pictures["cat"]}
 
-    train, val, test = (colours(load_material(tmp_path, split)) for split in ("train", "val", "test"))
-    options = {"folder": str(tmp_path), "drawn_share": 0.0, **TINY}
-    for extra, expected in ((False, train), (True, train | val)):
-        data = StageData(train_on_validation=extra, **options)
+def reds(material: Material) -> set[int]:
+    return {int(picture[0, 0, 0]) for picture in material.pictures["cat"]}
+
+
+def test_training_can_have_more_folders_and_validations_files_but_none_of_the_test(tmp_path) -> None:
+    folder, other = stage_folder(tmp_path / "a", 0), stage_folder(tmp_path / "b", 5)
+    train, val, test = (reds(load_material(folder, split)) for split in ("train", "val", "test"))
+    more_train, more_val = (reds(load_material(other, split)) for split in ("train", "val"))
+    options = {"folder": str(folder), "drawn_share": 0.0, **TINY}
+    more = {"more_folders": [str(other)]}
+    for extra, expected in (
+        ({}, train),
+        (more, train | more_train),
+        ({"train_on_validation": True}, train | val),
+        ({"train_on_validation": True, **more}, train | val | more_train | more_val),
+    ):
+        data = StageData(**extra, **options)
         data.setup()
-        assert colours(data.training.stages[0].material) == expected
-        assert colours(data.validation[0].stages[0].material) == val
+        assert reds(data.training.stages[0].material) == expected
+        assert reds(data.validation[0].stages[0].material) == val
         assert not expected & test
-    with pytest.raises(DatasetError, match="needs a folder"):
-        StageData(train_on_validation=True, **TINY).setup()
+    for extra in (more, {"train_on_validation": True}):
+        with pytest.raises(DatasetError, match="need a folder"):
+            StageData(**extra, **TINY).setup()
 
 
 def test_a_batch_that_is_no_multiple_of_its_sounds_is_refused() -> None:

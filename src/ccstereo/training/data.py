@@ -1,7 +1,6 @@
 """Windows of the stage for training and validation."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
@@ -32,6 +31,7 @@ class StageData(LightningDataModule):
 
     Args:
         folder: of photos, sounds and backgrounds; None takes drawn scenes alone.
+        more_folders: of the same layout, whose training files are added to the folder's.
         sofa: head for the folder's scenes; None takes the spherical head.
         more_sofas: other heads, by which training hears as often as by the first; validation hears by the first alone.
         drawn_share: part of the scenes that is drawn, heard through the spherical head, where there is a folder.
@@ -56,6 +56,7 @@ class StageData(LightningDataModule):
     def __init__(
         self,
         folder: str | None = None,
+        more_folders: list[str] | None = None,
         sofa: str | None = None,
         more_sofas: list[str] | None = None,
         drawn_share: float = 0.15,
@@ -75,6 +76,7 @@ class StageData(LightningDataModule):
     ) -> None:
         super().__init__()
         self.folder = folder
+        self.more_folders = more_folders or []
         self.sofas = [sofa, *(more_sofas or [])]
         self.drawn_share = drawn_share
         self.room_share = room_share
@@ -133,17 +135,27 @@ class StageData(LightningDataModule):
         rate = self.config.sample_rate
         drawn: Material = drawn_material(split, rate)
         if self.folder is None:
-            if self.train_on_validation:
-                raise DatasetError("train_on_validation needs a folder: drawn scenes have no files to add")
+            if self.train_on_validation or self.more_folders:
+                raise DatasetError(
+                    "train_on_validation and more_folders need a folder to add to: drawn scenes are none"
+                )
             return self._heard(drawn, heads, split, 1.0)
-        material = load_material(Path(self.folder), split, rate)
-        if split == "train" and self.train_on_validation:
-            rank_zero_info("Training on the files of validation, too: its scores are not of unseen files.")
-            material = merge(material.name, material, load_material(Path(self.folder), "val", rate))
+        material = load_material(self.folder, split, rate)
+        if split == "train":
+            material = merge(material.name, material, *self._added(self.folder))
         stages = self._heard(material, heads, split, 1 - self.drawn_share)
         if self.drawn_share > 0:
             stages.append(Stage(drawn, [spherical_head(rate)], self.drawn_share))
         return stages
+
+    def _added(self, folder: str) -> list[Material]:
+        """What training has beside the folder's training files."""
+        rate = self.config.sample_rate
+        added = [load_material(other, "train", rate) for other in self.more_folders]
+        if self.train_on_validation:
+            rank_zero_info("Training on the files of validation, too: its scores are not of unseen files.")
+            added += [load_material(path, "val", rate) for path in (folder, *self.more_folders)]
+        return added
 
     def _heard(self, material: Material, heads: list[HRIRSet], split: Split, weight: float) -> list[Stage]:
         """Stages of one material, dry and, where asked for, in rooms: validation's are other rooms than training's."""
