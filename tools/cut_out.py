@@ -63,7 +63,7 @@ def cut_out(paths: tuple[Path, Path]) -> bool:
 
 def sheet(files: list[Path], columns: int = 12, side: int = 128) -> Image.Image:
     """Show cut-outs on chequered ground."""
-    board = np.indices((side, side)).sum(0) // 16 % 2 * 40 + 180
+    board = (np.indices((side, side)) // 16).sum(0) % 2 * 40 + 180
     ground = Image.fromarray(np.stack([board] * 3, -1).astype(np.uint8))
     shown = Image.new("RGB", (columns * side, -(-len(files) // columns) * side), "white")
     for number, file in enumerate(files):
