@@ -1,5 +1,6 @@
 """A training that is killed or interrupted leaves a checkpoint from which the documented command goes on."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -23,9 +24,10 @@ OFTEN = [  # a checkpoint every other step
 
 
 def running(folder: Path, *more: str) -> subprocess.Popen[str]:
-    """A training without an end."""
+    """A training without an end, in a process group of its own."""
     command = [sys.executable, "-m", "ccstereo", "train", *OPTIONS, *OFTEN, "--trainer.max_steps", "100000", *more]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes)
 
 
 def wait_for(path: Path, run: subprocess.Popen[str]) -> None:
@@ -36,12 +38,15 @@ def wait_for(path: Path, run: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
 
 
-@pytest.fixture(params=[signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+@pytest.fixture(params=[signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=["killed", "interrupted", "terminated"])
 def stopped(request, tmp_path: Path) -> tuple[int, int, str]:
-    """How a stopped training ended: the signal, its status and what it said."""
-    run = running(tmp_path)
+    """How a stopped training ended: the signal, its status and what it said. SIGTERM goes to its worker, too."""
+    run = running(tmp_path, *(("--data.workers", "1") if request.param == signal.SIGTERM else ()))
     wait_for(tmp_path / "runs" / "lite-stage" / "last.ckpt", run)
-    run.send_signal(request.param)
+    if request.param == signal.SIGTERM:
+        os.killpg(run.pid, request.param)
+    else:
+        run.send_signal(request.param)
     _, said = run.communicate(timeout=120)
     return request.param, run.returncode, said
 
@@ -49,9 +54,10 @@ def stopped(request, tmp_path: Path) -> tuple[int, int, str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing can be killed so there")
 def test_a_stopped_training_goes_on(stopped: tuple[int, int, str], tmp_path: Path, monkeypatch) -> None:
     sent, status, said = stopped
-    if sent == signal.SIGINT:
-        assert status == 130
-        assert said.strip().splitlines()[-1] == "ccstereo: interrupted; the same command with --ckpt_path last goes on"
+    if sent != signal.SIGKILL:
+        how, expected = {signal.SIGINT: ("interrupted", 130), signal.SIGTERM: ("terminated", 143)}[sent]
+        assert status == expected
+        assert said.strip().splitlines()[-1] == f"ccstereo: {how}; the same command with --ckpt_path last goes on"
         assert "KeyboardInterrupt" not in said
         assert "Traceback" not in said
     monkeypatch.chdir(tmp_path)

@@ -1,6 +1,6 @@
 """`ccstereo`: reads the subcommand and turns errors into one line and an exit status.
 
-Exit status: 0 done, 1 the work failed (one line says why), 2 wrong usage, 130 interrupted.
+Exit status: 0 done, 1 the work failed (one line says why), 2 wrong usage, 130 interrupted, 143 a training terminated.
 """
 
 import argparse

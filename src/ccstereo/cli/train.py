@@ -36,12 +36,15 @@ def run(arguments: Sequence[str]) -> int:
         print(HELP, end="")
         return 0 if arguments else 2
     try:
+        from lightning.pytorch.utilities.exceptions import SIGTERMException
+
         from ccstereo.training.main import train
     except ImportError as error:
         raise CCStereoError(f"training needs more packages ({error.name}); pip install 'ccstereo[train]'") from error
     try:
         train(["--help" if argument == "--help-all" else argument for argument in arguments])
-    except KeyboardInterrupt:
-        print("\nccstereo: interrupted; the same command with --ckpt_path last goes on", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, SIGTERMException) as stop:
+        how, status = ("interrupted", 130) if isinstance(stop, KeyboardInterrupt) else ("terminated", 143)
+        print(f"\nccstereo: {how}; the same command with --ckpt_path last goes on", file=sys.stderr)
+        return status
     return 0

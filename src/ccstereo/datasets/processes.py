@@ -40,6 +40,11 @@ def run_all(task: Callable[[Item], Result], items: Sequence[Item], jobs: int) ->
             yield item, None
 
 
+def outlive_sigterm(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_init_fn`
+    """Let a loader's worker ignore SIGTERM, which a cluster sends to all processes of a run: who trains still saves."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def _pooled(
     task: Callable[[Item], Result], items: list[Item], jobs: int, suspects: list[Item]
 ) -> Generator[tuple[Item, Result | None], None, list[Item]]:

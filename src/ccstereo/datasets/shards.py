@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from ccstereo.datasets.layout import SAMPLE_RATE
 from ccstereo.datasets.prepared import PreparedWindows
+from ccstereo.datasets.processes import outlive_sigterm
 from ccstereo.datasets.shards_clip import ClipInMemory
 from ccstereo.datasets.shards_index import beside, read_index
 from ccstereo.datasets.shards_plan import Order, Reader, pass_sequence, reading, share
@@ -218,6 +219,7 @@ class ShardLoader(DataLoader[dict[str, Tensor]]):
             order.batch,
             num_workers=workers,
             drop_last=order.drop_last,
+            worker_init_fn=outlive_sigterm,
             persistent_workers=workers > 0,
             prefetch_factor=2 if workers else None,
         )

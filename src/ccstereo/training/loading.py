@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
+from ccstereo.datasets.processes import outlive_sigterm
+
 Item = dict[str, Tensor]
 
 AHEAD = 8  # batches that are made ahead, at least two by each worker
@@ -92,6 +94,7 @@ class FreshLoader(DataLoader[Item]):
             sampler=sampler,
             num_workers=workers,
             collate_fn=collate,
+            worker_init_fn=outlive_sigterm,
             persistent_workers=workers > 0,
             prefetch_factor=max(2, AHEAD // workers) if workers else None,
             drop_last=True,

@@ -74,6 +74,7 @@ def train(arguments: Sequence[str]) -> None:
 
     Raises:
         KeyboardInterrupt: somebody stopped it; the last checkpoint is written.
+        SIGTERMException: something did, likewise.
     """
     try:
         command_line(arguments)
