@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ccstereo.scenes.material import LARGEST_SIDE, PICTURE_SUFFIXES
+from ccstereo.scenes.material import PICTURE_SUFFIXES
 from ccstereo.simulation.patches import read_photo
 
 MARGIN = 0.04  # of the photo's sides, taken for background
@@ -53,7 +53,7 @@ def foreground(picture: np.ndarray) -> np.ndarray | None:
 def cut_out(paths: tuple[Path, Path]) -> bool:
     """Write the cut-out of a photo; whether it is one."""
     source, target = paths
-    photo = read_photo(source, (2 * LARGEST_SIDE, LARGEST_SIDE))
+    photo = read_photo(source)
     alpha = foreground(np.asarray(photo.convert("RGB")))
     if alpha is not None:
         photo.putalpha(Image.fromarray(alpha))

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -23,11 +25,20 @@ OFTEN = [  # a checkpoint every other step
 ]
 
 
-def running(folder: Path, *more: str) -> subprocess.Popen[str]:
-    """A training without an end, in a process group of its own."""
+@contextmanager
+def running(folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """A training without an end, in a process group of its own, which is gone when the test goes on."""
     command = [sys.executable, "-m", "ccstereo", "train", *OPTIONS, *OFTEN, "--trainer.max_steps", "100000", *more]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes)
+    # A script's background job ignores SIGINT, and so would what the job starts: only a handler is not inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    run = subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes)
+    signal.signal(signal.SIGINT, before)
+    try:
+        yield run
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
 
 
 def wait_for(path: Path, run: subprocess.Popen[str]) -> None:
@@ -41,14 +52,14 @@ def wait_for(path: Path, run: subprocess.Popen[str]) -> None:
 @pytest.fixture(params=[signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=["killed", "interrupted", "terminated"])
 def stopped(request, tmp_path: Path) -> tuple[int, int, str]:
     """How a stopped training ended: the signal, its status and what it said. SIGTERM goes to its worker, too."""
-    run = running(tmp_path, *(("--data.workers", "1") if request.param == signal.SIGTERM else ()))
-    wait_for(tmp_path / "runs" / "lite-stage" / "last.ckpt", run)
-    if request.param == signal.SIGTERM:
-        os.killpg(run.pid, request.param)
-    else:
-        run.send_signal(request.param)
-    _, said = run.communicate(timeout=120)
-    return request.param, run.returncode, said
+    with running(tmp_path, *(("--data.workers", "1") if request.param == signal.SIGTERM else ())) as run:
+        wait_for(tmp_path / "runs" / "lite-stage" / "last.ckpt", run)
+        if request.param == signal.SIGTERM:
+            os.killpg(run.pid, request.param)
+        else:
+            run.send_signal(request.param)
+        _, said = run.communicate(timeout=120)
+        return request.param, run.returncode, said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing can be killed so there")

@@ -46,7 +46,7 @@ class LastCheckpoint(Checkpoint):
 
     def _save(self, trainer: Trainer) -> None:
         if trainer.global_step != self.saved_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(self.path(trainer))
+            trainer.save_checkpoint(self.path(trainer), weights_only=False)  # unsaid, Lightning says so each time
             self.saved_step = trainer.global_step
 
 
