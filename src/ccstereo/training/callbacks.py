@@ -51,7 +51,7 @@ class LastCheckpoint(Checkpoint):
 
 
 class ExportWeights(Callback):
-    """Writes the best checkpoint, or after a run without a validation the last, as a folder of weights.
+    """Writes the best checkpoint as a folder of weights, or the last where no validation of unseen files chose one.
 
     Args:
         folder: where to; by default `weights` in `--trainer.default_root_dir`.
@@ -64,6 +64,8 @@ class ExportWeights(Callback):
         """Write the folder; of a run of several processes, the first one does."""
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         best = [c.best_model_path for c in callbacks if isinstance(c, ModelCheckpoint) and c.best_model_path]
+        if getattr(trainer.datamodule, "train_on_validation", False):  # type: ignore[attr-defined]
+            best = []
         last = [c.path(trainer) for c in callbacks if isinstance(c, LastCheckpoint) and c.saved_step]
         if trainer.is_global_zero and (best or last):
             export_checkpoint((best or last)[0], self.folder or Path(trainer.default_root_dir) / "weights")
