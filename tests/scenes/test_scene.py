@@ -10,6 +10,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.scenes.geometry import azimuth_of, elevation_of, position_of
 from ccstereo.scenes.hrir import spherical_head
 from ccstereo.scenes.material import Material
+from ccstereo.scenes.recording import Variety
 from ccstereo.scenes.scene import dry_sound, render_sources, sample_scene
 
 SEEDS = st.integers(0, 2**63 - 1)
@@ -24,7 +25,7 @@ def kinds(draw) -> dict[str, object]:
         "sources": sources,
         "silent": draw(st.integers(0, sources)),
         "moving": draw(st.booleans()),
-        "vary": draw(st.booleans()),
+        "vary": draw(st.sampled_from([None, Variety(hiss=0.5, echo=0.5)])),
     }
 
 
@@ -125,7 +126,7 @@ class TestSampling:
 
     def test_variety_cuts_pictures_and_stretches_them(self, material):
         plain = [sample_scene(material, seed).sources[0] for seed in range(30)]
-        varied = [sample_scene(material, seed, vary=True).sources[0] for seed in range(30)]
+        varied = [sample_scene(material, seed, vary=Variety()).sources[0] for seed in range(30)]
         assert {source.view for source in plain} == {(0.0, 0.0, 1.0, 1.0)}
         assert len({source.view for source in varied}) == 30
         for left, top, right, bottom in (source.view for source in varied):

@@ -15,6 +15,7 @@ from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import spherical_head
 from ccstereo.scenes.material import Material, load_material
+from ccstereo.scenes.recording import Variety
 from ccstereo.training import data as data_module
 from ccstereo.training.data import StageData
 from ccstereo.training.loading import FreshLoader, FreshSampler, workers_of
@@ -205,3 +206,11 @@ def test_batches_of_both_kinds_of_stage_fit_together() -> None:
     data = StageData(**TINY)
     windows = StageWindows(stages, data.config, 6, 0, grid=data.grid, sounds=2)
     assert collate_windows([windows[index] for index in range(6)])["binaural"].shape == (12, 2, 10_080)
+
+
+def test_variety_is_for_training_alone() -> None:
+    kept, wild = (StageData(**TINY, variety=variety) for variety in (Variety(), Variety((0.5, 0.6), hiss=1.0)))
+    for data in (kept, wild):
+        data.setup()
+    assert torch.equal(kept.validation[0][0]["binaural"], wild.validation[0][0]["binaural"])
+    assert not torch.equal(kept.training[0]["binaural"], wild.training[0]["binaural"])

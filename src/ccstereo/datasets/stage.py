@@ -15,6 +15,7 @@ from ccstereo.models.config import ModelConfig
 from ccstereo.scenes.frames import render_frame
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
+from ccstereo.scenes.recording import Variety
 from ccstereo.scenes.scene import Scene, begun_earlier, redraw_sounds, render_sources, sample_scene
 from ccstereo.vision.transforms import crop, resize
 
@@ -85,8 +86,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         mix: kinds of scenes.
         grid: (height, width) of the model's visual features, for `columns` and `cells`.
         sound_grid: (H, W) of the coarse spectrogram, for `columns`.
-        vary: whether crops are random, pictures cut and stretched, recordings played faster or slower through
-            random filters, scenes mirrored: training's augmentation.
+        vary: whether crops are random, pictures cut and stretched, recordings played differently, scenes mirrored:
+            training's augmentation.
+        variety: how differently recordings are played then.
         sounds: R, windows of sound for each picture. Where the image encoder is the costly part, several cost less.
     """
 
@@ -100,6 +102,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         grid: tuple[int, int] = (7, 14),
         sound_grid: tuple[int, int] = (32, 8),
         vary: bool = True,
+        variety: Variety = Variety(),  # noqa: B008 - frozen
         sounds: int = 1,
     ) -> None:
         self.stages = list(stages)
@@ -110,6 +113,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.grid = grid
         self.sound_grid = sound_grid
         self.vary = vary
+        self.variety = variety if vary else None
         self.sounds = sounds
         self.labels = sorted({label for stage in stages for label in stage.material.labels})
         weights = np.array([stage.weight for stage in stages])
@@ -139,7 +143,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         heard = [self._listen(_begun(scene, later, rng), stage, corner[1], middle, rng)]
         for _ in range(self.sounds - 1):
             silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
-            other = redraw_sounds(scene, stage.material, silent, rng, self.vary)
+            other = redraw_sounds(scene, stage.material, silent, rng, self.variety)
             heard.append(self._listen(_begun(other, later, rng), stage, corner[1], middle, rng))
         item |= {name: torch.stack([window[name] for window in heard]) for name in heard[0]}
         if self.vary and rng.random() < 0.5:
@@ -172,7 +176,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             silent=count - 1 if rng.random() < self.mix.silent else 0,
             moving=bool(rng.random() < self.mix.moving),
             min_azimuth=self.mix.min_azimuth,
-            vary=self.vary,
+            vary=self.variety,
         )
 
     def _corner(self, rng: np.random.Generator) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.scenes.geometry import azimuth_of, position_of
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.recording import SPEEDS, TONE_KNOTS, TONE_RANGE, filtered, loud_offset, play
+from ccstereo.scenes.recording import AS_RECORDED, Playing, Variety, draw_playing, loud_offset, played
 from ccstereo.scenes.spatialize import spatialize
 
 SOURCE_RMS = 0.1
@@ -40,8 +40,7 @@ class Source:
         mirrored: whether the picture is flipped left to right.
         offset: seconds into the sound at which the scene begins.
         gain: linear factor on `SOURCE_RMS`.
-        speed: of the recording's playback, which changes its pitch; 1 as recorded.
-        tone: dB at each of `TONE_KNOTS` by which the recording is filtered; empty as recorded.
+        playing: how the recording is played.
     """
 
     label: str
@@ -55,8 +54,7 @@ class Source:
     mirrored: bool
     offset: float
     gain: float
-    speed: float = 1.0
-    tone: tuple[float, ...] = ()
+    playing: Playing = AS_RECORDED
 
     def x(self, phase: float) -> float:
         """Centre in frame widths at a moment, `phase` going from 0 to 1 over the scene."""
@@ -107,7 +105,7 @@ def sample_scene(
     moving: bool = False,
     distinct: bool = True,
     min_azimuth: float = 0.0,
-    vary: bool = False,
+    vary: Variety | None = None,
 ) -> Scene:
     """Draw a scene.
 
@@ -120,7 +118,7 @@ def sample_scene(
         moving: whether they wander within their part of the picture, to another place every two seconds or so.
         distinct: whether their classes all differ.
         min_azimuth: degrees that every sounding source keeps from the middle.
-        vary: whether pictures are cut and stretched at random, for more variety in training.
+        vary: how differently recordings are played, for training; pictures are cut and stretched at random then, too.
 
     Raises:
         DatasetError: so many sources do not fit, or there are not enough classes.
@@ -143,7 +141,9 @@ def sample_scene(
     return Scene(seed, duration, background, view, tuple(sorted(placed, key=lambda source: source.path[0])))
 
 
-def redraw_sounds(scene: Scene, material: Material, silent: int, rng: np.random.Generator, vary: bool) -> Scene:
+def redraw_sounds(
+    scene: Scene, material: Material, silent: int, rng: np.random.Generator, vary: Variety | None
+) -> Scene:
     """Give a scene other sounds of the same classes; `silent` of its sources, drawn anew, make none."""
     mute = set(rng.permutation(len(scene.sources))[:silent].tolist())
     sources = []
@@ -157,7 +157,7 @@ def redraw_sounds(scene: Scene, material: Material, silent: int, rng: np.random.
 def begun_earlier(scene: Scene, index: int, seconds: float) -> Scene:
     """Let one source's recording begin so much earlier that what began the scene is heard `seconds` into it."""
     source = scene.sources[index]
-    earlier = replace(source, offset=source.offset - seconds * source.speed)
+    earlier = replace(source, offset=source.offset - seconds * source.playing.speed)
     return replace(scene, sources=(*scene.sources[:index], earlier, *scene.sources[index + 1 :]))
 
 
@@ -167,9 +167,8 @@ def dry_sound(source: Source, material: Material, duration: float) -> np.ndarray
     if source.sound is None:
         return np.zeros(samples, dtype=np.float32)
     recording = material.sounds[source.label][source.sound]
-    track = play(recording, samples, source.offset * material.sample_rate, source.speed)
-    if source.tone:
-        track = filtered(track, np.array(source.tone), material.sample_rate)
+    rate = material.sample_rate
+    track = played(recording, samples, source.offset * rate, source.playing, rate)
     level = max(float(np.sqrt(np.mean(np.square(track)))), 1e-4)
     return (track * (SOURCE_RMS * source.gain / level)).astype(np.float32)
 
@@ -182,7 +181,7 @@ def render_sources(scene: Scene, material: Material, hrirs: HRIRSet) -> np.ndarr
 
 
 def _sample_source(
-    material: Material, label: str, sounds: bool, points: int, vary: bool, rng: np.random.Generator
+    material: Material, label: str, sounds: bool, points: int, vary: Variety | None, rng: np.random.Generator
 ) -> Source:
     pictures = material.pictures[label]
     index = int(rng.integers(len(pictures)))
@@ -213,13 +212,10 @@ def _sample_recording(material: Material, label: str, rng: np.random.Generator) 
     return sound, loud_offset(recordings[sound], material.sample_rate, rng)
 
 
-def _sample_playing(vary: bool, rng: np.random.Generator) -> dict[str, Any]:
-    """Draw how a recording is played: the fields of `Source` from `gain` on."""
-    drawn: dict[str, Any] = {"gain": float(10 ** (rng.uniform(-3, 3) / 20))}
-    if vary:
-        drawn["speed"] = float(rng.uniform(*SPEEDS))
-        drawn["tone"] = tuple(map(float, rng.uniform(-TONE_RANGE, TONE_RANGE, len(TONE_KNOTS))))
-    return drawn
+def _sample_playing(vary: Variety | None, rng: np.random.Generator) -> dict[str, Any]:
+    """Draw how loud and how differently a recording is played: the fields of `Source` from `gain` on."""
+    gain = float(10 ** (rng.uniform(-3, 3) / 20))
+    return {"gain": gain, "playing": draw_playing(vary, rng) if vary else AS_RECORDED}
 
 
 def _place(

@@ -14,6 +14,7 @@ from ccstereo.models import create_model
 from ccstereo.scenes.drawn import drawn_material
 from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head
 from ccstereo.scenes.material import Material, Split, load_material, merge
+from ccstereo.scenes.recording import Variety
 from ccstereo.scenes.rooms import SECONDS
 from ccstereo.scenes.rooms_bank import room_bank
 from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of, workers_of
@@ -49,6 +50,7 @@ class StageData(LightningDataModule):
             is the slow part.
         seed: of the first window.
         mix: kinds of training scenes.
+        variety: how differently recordings are played in training.
         model: registered name of the model that is trained; the command line takes it from the task.
         model_config: what differs from the model's defaults; likewise.
     """
@@ -71,6 +73,7 @@ class StageData(LightningDataModule):
         sounds: int = 1,
         seed: int = 0,
         mix: SceneMix = SceneMix(),  # noqa: B008 - frozen
+        variety: Variety = Variety(),  # noqa: B008 - frozen
         model: str = "ccstereo",
         model_config: dict[str, Any] | None = None,
     ) -> None:
@@ -90,6 +93,7 @@ class StageData(LightningDataModule):
         self.sounds = sounds
         self.seed = seed
         self.mix = mix
+        self.variety = variety
         described = create_model(model, **(model_config or {}))
         self.config = described.config
         self.grid = described.feature_shape[1:]
@@ -170,7 +174,9 @@ class StageData(LightningDataModule):
     def _windows(
         self, stages: list[Stage], size: int, seed: int, mix: SceneMix, *, vary: bool, sounds: int = 1
     ) -> StageWindows:
-        return StageWindows(stages, self.config, size, seed, mix, self.grid, vary=vary, sounds=sounds)
+        return StageWindows(
+            stages, self.config, size, seed, mix, self.grid, vary=vary, variety=self.variety, sounds=sounds
+        )
 
     def train_dataloader(self) -> FreshLoader:
         """Fresh scenes every epoch, other ones for every process."""
