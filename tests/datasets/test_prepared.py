@@ -133,38 +133,6 @@ def test_from_videos_to_a_score(make_video, tmp_path: Path, monkeypatch) -> None
     assert score > 0
 
 
-def test_configs_of_the_stage_lose_what_only_the_stage_has(tmp_path: Path) -> None:
-    pytest.importorskip("lightning")
-    from ccstereo.training.prepared import wants_prepared, without_stage_options
-
-    yaml = pytest.importorskip("yaml")
-    (tmp_path / "stage.yaml").write_text("data: {drawn_share: 0.1, workers: 3}\nmodel: {model: ccstereo-lite}\n")
-    (tmp_path / "own.yaml").write_text("data: {path: here}\n")
-    stage, own = str(tmp_path / "stage.yaml"), str(tmp_path / "own.yaml")
-    assert wants_prepared(["--config", own])
-    assert wants_prepared([f"--config={own}"])
-    assert wants_prepared(["--config", stage, "--data.path=x"])
-    assert not wants_prepared(["--config", stage, "--data.folder", "x"])
-    for arguments in (["--config", stage, "--data.path", "x"], [f"--config={stage}", "--data.path", "x"]):
-        text = "".join(without_stage_options(arguments)).split("--data.path")[0].removeprefix("--config").lstrip("=")
-        assert yaml.safe_load(text) == {"data": {"workers": 3}, "model": {"model": "ccstereo-lite"}}
-
-
-def test_configs_of_the_package_write_to_a_folder_of_the_set() -> None:
-    """Weights that were trained on the stage are not overwritten by those of recordings."""
-    pytest.importorskip("lightning")
-    from ccstereo.training.prepared import CONFIGS, without_stage_options
-
-    for option, folder in [
-        (["--data.path", "prepared/mine/"], "runs/mine"),
-        (["--data.path=https://host/shards"], "runs/shards"),
-        (["--data.path", "x", "--trainer.default_root_dir", "out/here"], "out/here"),
-    ]:
-        text = without_stage_options(["--config", str(CONFIGS / "lite-stage.yaml"), *option])[1]
-        assert f"default_root_dir: {folder}\n" in text
-        assert "runs/lite-stage" not in text
-
-
 def test_what_a_training_needs(made: PreparedSet, tmp_path: Path, monkeypatch, capsys) -> None:
     pytest.importorskip("lightning")
     monkeypatch.chdir(tmp_path)

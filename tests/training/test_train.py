@@ -1,24 +1,19 @@
 """A tiny training through the real command line, and the parts it is made of."""
 
-import contextlib
-import io
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
-import yaml
 
 from ccstereo.cli.main import main
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import WeightsError
-from ccstereo.models import create_model, list_models, load_model, save_model
+from ccstereo.models import create_model, load_model, save_model
 from ccstereo.scenes import spherical_head
 from ccstereo.training import data as data_module
 from ccstereo.training.export import export_checkpoint
 from ccstereo.training.loading import FreshSampler
-from ccstereo.training.prepared import CONFIGS
 from ccstereo.training.task import BinauralTask, ObjectiveWeights
 from ccstereo.training.truth import TruthHeads
 from small import SMALL, TRAIN_SMALL
@@ -221,64 +216,26 @@ def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_unknown_options_are_errors(capsys) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--model.no_such_option", "1"], "no_such_option"),
+        (["--data.batch_size", "many"], "data.batch_size"),
+        (["--trainer.max_steps"], "trainer.max_steps"),
+        (["--data.mix.sources", "3"], "data.mix.sources"),
+    ],
+)
+def test_wrong_options_are_one_line(wrong: list[str], words: str, capsys) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["train", *TINY, "--model.no_such_option", "1"])
+        main(["train", *TINY, *wrong])
     assert stop.value.code == 2
-    assert "no_such_option" in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ccstereo train: error: ")
+    assert line.endswith("(see ccstereo train --help-all)")
+    assert words in line
 
 
 def test_missing_material_is_one_line(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["train", *TINY, "--data.folder", "nowhere"]) == 1
     assert "ccstereo: error: nowhere" in capsys.readouterr().err
-
-
-def test_configs_name_real_models_and_the_papers_objective() -> None:
-    configs = {path.stem: yaml.safe_load(path.read_text()) for path in CONFIGS.glob("*.yaml")}
-    assert set(configs) >= {"lite-stage", "ccstereo-stage", "stage-ablation", "mono2binaural"}
-    for name, config in configs.items():
-        assert config["model"]["model"] in list_models()
-        weights = config["model"]["weights"]
-        if name in ("lite-stage", "ccstereo-stage"):
-            assert (weights["magnitude"], weights["phase"], weights["contrastive"]) == (0.005, 1.0, 0.1)
-
-
-def settings(*arguments: str) -> dict[str, Any]:
-    """What a command line comes to, as `--print_config` prints it."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out), pytest.raises(SystemExit):
-        main(["train", *arguments, "--print_config"])
-    return yaml.safe_load(out.getvalue())
-
-
-@pytest.mark.parametrize("base", ["stage-ablation", "ccstereo-stage"])
-def test_rows_of_the_ablation_differ_in_what_they_are_about_only(base: str) -> None:
-    rows = {
-        row: settings("--config", base, "--config", f"ablation/{row}")
-        for row in ("mono2binaural", "baseline", "avad", "reconstruction", "contrastive")
-    }
-    model = yaml.safe_load((CONFIGS / f"{base}.yaml").read_text())["model"]["model"]
-    about = {
-        name: (
-            row["model"].pop("model"),
-            (row["model"].pop("model_config") or {}).get("avad_levels"),
-            *(row["model"]["weights"].pop(term) for term in ("magnitude", "phase", "contrastive")),
-        )
-        for name, row in rows.items()
-    }
-    assert about == {
-        "mono2binaural": ("mono2binaural-lite", None, 0, 0, 0),
-        "baseline": (model, [], 0, 0, 0),
-        "avad": (model, None, 0, 0, 0),
-        "reconstruction": (model, None, 0.005, 1.0, 0),
-        "contrastive": (model, None, 0.005, 1.0, 0.1),
-    }
-    assert all(row == rows["baseline"] for row in rows.values())
-
-
-def test_rows_of_the_affordable_ablation_have_one_mask_and_one_trunk() -> None:
-    rows = (("ccstereo-lite", {"avad_levels": []}), ("ccstereo-lite", {}), ("mono2binaural-lite", {}))
-    configs = [create_model(name, **config).config for name, config in rows]
-    for name in ("mask_bound", "trunk", "audio_channels", "frame_size", "window"):
-        assert len({getattr(config, name) for config in configs}) == 1

@@ -3,16 +3,17 @@
 import logging
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NoReturn
 
 from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
 
+from ccstereo.training.configs import wants_prepared, with_paths, without_stage_options
 from ccstereo.training.data import StageData
 from ccstereo.training.precision import affordable_precision
-from ccstereo.training.prepared import CONFIGS, PreparedData, wants_prepared, without_stage_options
+from ccstereo.training.prepared import PreparedData
 from ccstereo.training.task import BinauralTask
 from ccstereo.training.truth import TRUTH_TERMS
 
@@ -25,6 +26,15 @@ EXPECTED = (  # warnings of what this command does on purpose, or of Lightning's
     "Your `IterableDataset` has `__len__` defined",  # shards divide their windows among workers themselves
     "torch.distributed.nn.functional.all_gather is deprecated",
 )
+
+
+class TrainParser(LightningArgumentParser):
+    """An argument parser whose errors are one line, as all of this package's are."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 - jsonargparse's signature
+        """Say what is wrong and where help is; exit with status 2."""
+        said = " ".join(message.split())
+        self.exit(2, f"ccstereo train: error: {said} (see ccstereo train --help-all)\n")
 
 
 class TrainCLI(LightningCLI):
@@ -88,23 +98,25 @@ def command_line(arguments: Sequence[str], run: bool = True) -> TrainCLI:
     """Make what `train` runs, of the same arguments, and run it or, for whoever looks at its parts, not."""
     for message in EXPECTED:
         warnings.filterwarnings("ignore", message=f".*{message}")
-    arguments = [_known_config(argument) for argument in arguments]
+    arguments = with_paths(arguments)
     cli: type[TrainCLI] = TrainCLI
     data: type[LightningDataModule] = StageData
     if wants_prepared(arguments):
         cli, data, arguments = PreparedCLI, PreparedData, without_stage_options(arguments)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_news)
     args = ["fit", *arguments] if run else list(arguments)
-    return cli(BinauralTask, data, args=args, run=run, save_config_kwargs={"overwrite": True})
+    usage = {"usage": "ccstereo train --config NAME_OR_FILE [--section.option VALUE ...]"}
+    return cli(
+        BinauralTask,
+        data,
+        args=args,
+        run=run,
+        parser_class=TrainParser,
+        parser_kwargs={"fit": usage} if run else usage,
+        save_config_kwargs={"overwrite": True},
+    )
 
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether it is no advertisement, and nothing that the command line says itself."""
     return not any(words in record.getMessage() for words in ("KeyboardInterrupt", "litlogger"))
-
-
-def _known_config(argument: str) -> str:
-    known = CONFIGS / f"{argument.removeprefix('--config=')}.yaml"
-    if known.is_file() and not Path(argument).exists():
-        return f"--config={known}" if argument.startswith("--config=") else str(known)
-    return argument

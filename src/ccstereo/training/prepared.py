@@ -1,27 +1,19 @@
 """Windows of a prepared set for training and validation."""
 
-from collections.abc import Sequence
-from inspect import signature
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped, unused-ignore]
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ccstereo.datasets.layout import PARTS, safe_key
+from ccstereo.datasets.layout import PARTS
 from ccstereo.datasets.prepared import PreparedWindows
 from ccstereo.datasets.prepared_set import PreparedSet
 from ccstereo.datasets.shards import ShardLoader, ShardWindows
 from ccstereo.datasets.shards_index import is_sharded
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
-from ccstereo.training.data import StageData
 from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of, workers_of
-
-CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 class PreparedData(LightningDataModule):
@@ -132,61 +124,6 @@ class PreparedData(LightningDataModule):
         if self.split not in (None, windows.index.split):
             raise DatasetError(f"{self.path}: these shards are of split {windows.index.split}, not {self.split}")
         return windows
-
-
-def wants_prepared(arguments: Sequence[str]) -> bool:
-    """Whether the arguments of a training, or a config they name, give the path of a prepared set."""
-    given = any(argument.split("=")[0] == "--data.path" for argument in arguments)
-    return given or any("path" in _data_section(config) for _, config in _configs(arguments))
-
-
-def without_stage_options(arguments: Sequence[str]) -> list[str]:
-    """Put configs in place of their names, less the options that only simulated scenes have.
-
-    So a config that was written for the stage can be used with recordings. Those of the package then write to a folder
-    named after the set, `runs/<set>`, or to `--trainer.default_root_dir`: weights of the stage are not overwritten.
-    """
-    result = list(arguments)
-    stage_only = signature(StageData).parameters.keys() - signature(PreparedData).parameters.keys()
-    for place, config in _configs(arguments):
-        data = _data_section(config)
-        kept = {name: value for name, value in data.items() if name not in stage_only}
-        flag = "--config=" if arguments[place].startswith("--config=") else ""
-        config |= {"data": kept} if "data" in config else {}
-        if Path(arguments[place].removeprefix(flag)).parent == CONFIGS:
-            config["trainer"]["default_root_dir"] = _run_folder(arguments)
-        result[place] = flag + yaml.safe_dump(config, sort_keys=False)
-    return result
-
-
-def _run_folder(arguments: Sequence[str]) -> str:
-    path = _last(arguments, "--data.path").rstrip("/")
-    return _last(arguments, "--trainer.default_root_dir") or f"runs/{safe_key(Path(path).resolve().name)}"
-
-
-def _last(arguments: Sequence[str], option: str) -> str:
-    """Value of an option, the last one if it is there several times."""
-    follows = [value for name, value in pairwise(arguments) if name == option]
-    joined = [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")]
-    return (["", *follows, *joined])[-1]
-
-
-def _configs(arguments: Sequence[str]) -> list[tuple[int, dict[str, Any]]]:
-    """Places among the arguments that name a config, and what it holds."""
-    found = []
-    for place, argument in enumerate(arguments):
-        follows = place > 0 and arguments[place - 1] in ("--config", "-c")
-        path = Path(argument.removeprefix("--config=")) if follows or argument.startswith("--config=") else None
-        if path is not None and path.is_file():
-            content = yaml.safe_load(path.read_text())
-            if isinstance(content, dict):
-                found.append((place, content))
-    return found
-
-
-def _data_section(config: dict[str, Any]) -> dict[str, Any]:
-    section = config.get("data")
-    return section if isinstance(section, dict) else {}
 
 
 def _only_split(prepared: PreparedSet) -> str:
