@@ -1,0 +1,90 @@
+"""What of unseen scenes a network does not know: their photos, their recordings or their backgrounds.
+
+python tools/unseen_parts.py STAGE --sofa KEMAR.sofa --weights ccstereo-lite.stage
+
+Windows of two sources whose parts are held out all, then each but one, then none: the rest is training's. What is
+gained where recordings are training's, say, is what unseen recordings cost.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from ccstereo.audio import istft, stft, to_binaural
+from ccstereo.benchmark.report import Estimate, estimate
+from ccstereo.datasets.stage import SceneMix, Stage, StageWindows, collate_windows
+from ccstereo.errors import CCStereoError
+from ccstereo.metrics import functional as metrics
+from ccstereo.models import load_model
+from ccstereo.models.base import BinauralModel
+from ccstereo.scenes import Material, load_material, load_sofa, spherical_head
+from ccstereo.vision.transforms import normalize
+
+TWO = SceneMix(sources=(0, 1, 0), silent=0, moving=0)
+SOUNDS = 4  # windows of a picture
+SPREAD = 2.4  # seconds
+
+
+def mixtures(training: Material, unseen: Material) -> Iterator[tuple[str, Material]]:
+    """Materials of which one part after the other is training's, each with its name."""
+    parts = ("pictures", "sounds", "backgrounds")
+    for name, seen in (("nothing", ()), *((part, (part,)) for part in parts), ("everything", parts)):
+        chosen = {part: getattr(training if part in seen else unseen, part) for part in parts}
+        yield name, Material(name, **chosen, sample_rate=unseen.sample_rate)
+
+
+@torch.inference_mode()
+def scores(model: BinauralModel, windows: StageWindows) -> Tensor:
+    """STFT distances of the prediction and of mono, and whether the louder ear is right: (N, R, 3), a row a picture."""
+    found = []
+    for batch in tqdm(DataLoader(windows, 5, collate_fn=collate_windows), leave=False, disable=None):
+        truth = batch["binaural"]
+        mix = truth.sum(1)
+        seen = model.encode_frames(normalize(batch["frame"])).repeat_interleave(SOUNDS, 0)
+        difference = istft(model(stft(mix, model.config.stft), seen).diff_spec, mix.shape[-1], model.config.stft)
+        predicted, mono = to_binaural(mix, difference), truth.mean(1, keepdim=True).expand_as(truth)
+        pairs = [metrics.stft_distance(sound, truth) for sound in (predicted, mono)]
+        found.append(torch.stack([*pairs, metrics.louder_ear_correct(predicted, truth)], -1))
+    return torch.cat(found).unflatten(0, (-1, SOUNDS))
+
+
+def said(found: Estimate | None, digits: int) -> str:
+    """A value and its interval, as tables print it."""
+    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]" if found else "-"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="STAGE")
+    parser.add_argument("--sofa")
+    parser.add_argument("--weights", default="ccstereo-lite.stage")
+    parser.add_argument("--split", choices=("val", "test"), default="test")
+    parser.add_argument("--pictures", type=int, default=100)
+    options = parser.parse_args()
+    try:
+        model = load_model(options.weights).eval()
+        rate = model.config.sample_rate
+        head = load_sofa(options.sofa).resampled(rate) if options.sofa else spherical_head(rate)
+        training, unseen = (load_material(options.folder, split, rate) for split in ("train", options.split))
+    except CCStereoError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"| known, the rest {options.split}'s | STFT / mono's | louder ear right, % |\n|---|---|---|")
+    for name, material in mixtures(training, unseen):
+        stage = Stage(material, [head], spread=SPREAD)
+        windows = StageWindows([stage], model.config, options.pictures, 0, TWO, vary=False, sounds=SOUNDS)
+        left = scores(model, windows)
+        ours, mono, right = left.unbind(-1)
+        of_mono = estimate(lambda a, b: a.sum(-1) / b.sum(-1), ours.sum(1).numpy(), mono.sum(1).numpy())
+        ear = estimate(lambda x: 100 * x.mean(-1), right.nanmean(1).numpy())
+        print(f"| {name} | {said(of_mono, 3)} | {said(ear, 1)} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
