@@ -2,13 +2,14 @@
 
 python tools/unseen_parts.py STAGE --sofa KEMAR.sofa --weights ccstereo-lite.stage
 
-Windows of two sources whose parts are held out all, then each but one, then none: the rest is training's. What is
-gained where recordings are training's, say, is what unseen recordings cost.
+Scores windows of two sources whose photos, recordings and backgrounds are all held out, then with one of the three from
+training, then with all. What is gained where recordings are training's is what unseen recordings cost.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -34,8 +35,7 @@ def mixtures(training: Material, unseen: Material) -> Iterator[tuple[str, Materi
     """Materials of which one part after the other is training's, each with its name."""
     parts = ("pictures", "sounds", "backgrounds")
     for name, seen in (("nothing", ()), *((part, (part,)) for part in parts), ("everything", parts)):
-        chosen = {part: getattr(training if part in seen else unseen, part) for part in parts}
-        yield name, Material(name, **chosen, sample_rate=unseen.sample_rate)
+        yield name, replace(unseen, name=name, **{part: getattr(training, part) for part in seen})
 
 
 @torch.inference_mode()

@@ -83,7 +83,7 @@ def played(recording: np.ndarray, samples: int, start: float, playing: Playing, 
     track = play(recording, samples, start, playing.speed)
     rng = np.random.default_rng(playing.seed)
     if playing.hiss:
-        track = track + playing.hiss * _rms(track) * rng.standard_normal(samples)
+        track = track + playing.hiss * rms(track) * rng.standard_normal(samples)
     if playing.echo:
         track = track + playing.echo * echoed(track, playing.echo_seconds, sample_rate, rng)
     return filtered(track, np.array(playing.tone), sample_rate) if playing.tone else track
@@ -125,10 +125,11 @@ def echoed(track: np.ndarray, seconds: float, sample_rate: int, rng: np.random.G
     length = min(len(track), max(1, round(seconds * sample_rate)))
     response = rng.standard_normal(length) * 10 ** (-3 * np.arange(length) / (seconds * sample_rate))
     ringing = np.fft.irfft(np.fft.rfft(track) * np.fft.rfft(response, len(track)), len(track))
-    return np.asarray(ringing * (_rms(track) / max(_rms(ringing), 1e-12)))
+    return np.asarray(ringing * (rms(track) / max(rms(ringing), 1e-12)))
 
 
-def _rms(track: np.ndarray) -> float:
+def rms(track: np.ndarray) -> float:
+    """Root mean square of a track (T,)."""
     return float(np.sqrt(np.mean(np.square(track))))
 
 

@@ -12,7 +12,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.scenes.geometry import azimuth_of, position_of
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.recording import AS_RECORDED, Playing, Variety, draw_playing, loud_offset, played
+from ccstereo.scenes.recording import AS_RECORDED, Playing, Variety, draw_playing, loud_offset, played, rms
 from ccstereo.scenes.spatialize import spatialize
 
 SOURCE_RMS = 0.1
@@ -169,7 +169,7 @@ def dry_sound(source: Source, material: Material, duration: float) -> np.ndarray
     recording = material.sounds[source.label][source.sound]
     rate = material.sample_rate
     track = played(recording, samples, source.offset * rate, source.playing, rate)
-    level = max(float(np.sqrt(np.mean(np.square(track)))), 1e-4)
+    level = max(rms(track), 1e-4)
     return (track * (SOURCE_RMS * source.gain / level)).astype(np.float32)
 
 
