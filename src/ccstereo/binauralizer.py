@@ -57,7 +57,7 @@ class Binauralizer:
 
     Args:
         model: any registered model; put into eval mode. Its weights are copied: later changes are not heard.
-        hop: seconds between two windows.
+        hop: seconds between two windows; None takes `model.config.hop`.
         tdss: test-time dynamic scene simulation.
         batch_size: windows computed together.
         precision: "float32", "bfloat16" or "float16".
@@ -70,14 +70,14 @@ class Binauralizer:
         self,
         model: BinauralModel,
         *,
-        hop: float = 0.1,
+        hop: float | None = None,
         tdss: bool = True,
         batch_size: int = 16,
         precision: str = "float32",
     ) -> None:
         self.model = model.eval()
         self._network = fused_for_inference(model)
-        self.hop = hop
+        self.hop = model.config.hop if hop is None else hop
         self.tdss = tdss
         self.batch_size = batch_size
         self.precision = precision
@@ -89,7 +89,7 @@ class Binauralizer:
         weights: str | Path = DEFAULT_WEIGHTS,
         *,
         device: str = "cpu",
-        hop: float = 0.1,
+        hop: float | None = None,
         tdss: bool = True,
         batch_size: int = 16,
         precision: str = "float32",

@@ -147,7 +147,7 @@ def test_weights_that_do_not_fit(clip: Path, weights: str, tmp_path: Path, capsy
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--hop", "0"], ["--hop", "-1"], ["--hop", "x"], ["--hop", "2"], ["--batch-size", "0"], ["--precision", "int3"]],
+    [["--hop", "0"], ["--hop", "-1"], ["--hop", "x"], ["--hop", "9"], ["--batch-size", "0"], ["--precision", "int3"]],
 )
 def test_wrong_usage_is_status_2_and_one_line(clip: Path, weights: str, tmp_path: Path, capsys, arguments) -> None:
     out = tmp_path / "out.mp4"

@@ -51,19 +51,20 @@ class TestItems:
     @pytest.mark.parametrize(
         ("config", "grid", "sound_grid"),
         [
-            (CONFIG, (7, 14), (32, 8)),
+            (CONFIG, (7, 14), None),
+            (ModelConfig(window=20_320), (7, 14), None),
             (ModelConfig(window=4_000, resize=(60, 120), frame_size=(50, 100)), (3, 6), (8, 2)),
         ],
     )
     def test_shapes_and_types(self, material, config, grid, sound_grid):
         stage = Stage(material, [HEAD])
         item = StageWindows([stage], config, ITEMS, 11, ALL, grid=grid, sound_grid=sound_grid, sounds=3)[0]
-        height, width = config.frame_size
+        (height, width), frames = config.frame_size, config.spectrogram_size[1]
         assert {name: (tuple(value.shape), value.dtype) for name, value in item.items()} == {
             "frame": ((3, height, width), torch.uint8),
             "previous": ((3, height, width), torch.uint8),
             "binaural": ((3, 2, config.window), torch.float32),
-            "columns": ((3, grid[1], *sound_grid), torch.float32),
+            "columns": ((3, grid[1], *(sound_grid or (32, frames // 8))), torch.float32),
             "classes": ((3, 3), torch.float32),
             "cells": (grid, torch.int64),
         }

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from torch.utils.data import DataLoader
 
@@ -13,6 +14,7 @@ from ccstereo.scenes.material import Material
 
 HEAD = spherical_head(16_000)
 CONFIG = ModelConfig()
+LONGER = ModelConfig(window=40_800)
 ALL = SceneMix(sources=(0.4, 0.4, 0.2), silent=0.3, moving=0.3)
 ONE = SceneMix(sources=(1.0, 0.0, 0.0), silent=0.0, moving=0.0, min_azimuth=15.0)
 TWO = SceneMix(sources=(0.0, 1.0, 0.0), silent=0.0, moving=0.0)
@@ -100,3 +102,39 @@ class TestSeveralSounds:
         for name in ("binaural", "columns", "classes"):
             for picture in range(4):
                 assert torch.equal(batch[name][3 * picture : 3 * picture + 3], data[picture][name])
+
+
+class TestLongerWindows:
+    def loud(self, material: Material, **options) -> list[list[torch.Tensor]]:
+        """Of a recording that is loud once in four seconds: the samples of every window at which it is."""
+        once = np.full(64_000, 1e-4, np.float32)
+        once[:8_000] = np.random.default_rng(0).uniform(0.5, 1.0, 8_000)
+        stage = Stage(replace(material, sounds=dict.fromkeys(material.labels, (once,))), [HEAD], **options)
+        data = StageWindows([stage], LONGER, ITEMS, 11, ONE, vary=False, sounds=2)
+        found = [data[index]["binaural"].sum(1) for index in range(12)]
+        return [(window.abs() > 0.2 * window.abs().max()).nonzero()[:, 0] for sound in found for window in sound]
+
+    @pytest.mark.parametrize("spread", [0.0, 2.4])
+    def test_loud_moments_are_anywhere_in_them(self, material, spread):
+        places = self.loud(material, spread=spread)
+        first = torch.stack([place.min() for place in places]) / LONGER.window
+        last = torch.stack([place.max() for place in places]) / LONGER.window
+        assert min(map(len, places)) > 1_000  # in every one
+        assert first.min() < 0.1
+        assert first.max() > 0.5
+        assert last.max() > 0.7
+
+    def test_some_end_early_as_short_files_do(self, material):
+        def ends(vary: bool, config: ModelConfig) -> np.ndarray:
+            data = StageWindows([Stage(material, [HEAD])], config, ITEMS, 11, TWO, vary=vary, sounds=4)
+            items = [data[index] for index in range(15)]
+            assert all(item["columns"].isfinite().all() for item in items)
+            sound = torch.cat([item["binaural"] for item in items]).abs().amax(1)  # (60, T)
+            return (sound.flip(-1) > 0).float().argmax(-1).numpy()  # samples of silence at the end
+
+        silence = ends(True, LONGER)
+        assert 0.04 < (silence > 0).mean() < 0.35
+        assert silence.max() > 16_000
+        assert silence.max() <= LONGER.window - 10_080
+        assert not ends(False, LONGER).any()
+        assert not ends(True, CONFIG).any()

@@ -218,3 +218,13 @@ def test_bad_input_is_refused() -> None:
     closed.finish()
     with pytest.raises(ValueError, match="finished"):
         closed.push_samples(noise(1))
+
+
+def test_longer_windows_are_further_apart() -> None:
+    """As many windows over a sample, whatever their length: a second of sound costs the same."""
+    model = Panner()
+    assert BinauralStream(model, sample_rate=RATE).hop == 1_600
+    model.config = ModelConfig(window=40_800, resize=(24, 48), frame_size=(20, 40))
+    assert BinauralStream(model, sample_rate=RATE).hop == 6_480
+    sound, frames = noise(100_000), pictures(63)
+    assert np.abs(run(model, sound, frames, hop=0.405) - run(model, sound, frames)).max() == 0

@@ -14,7 +14,7 @@ from ccstereo.scenes import spherical_head
 from ccstereo.training import data as data_module
 from ccstereo.training.export import export_checkpoint
 from ccstereo.training.loading import FreshSampler
-from ccstereo.training.task import BinauralTask, ObjectiveWeights
+from ccstereo.training.task import BinauralTask, ObjectiveWeights, start_from
 from ccstereo.training.truth import TruthHeads
 from small import SMALL, TRAIN_SMALL
 
@@ -134,6 +134,17 @@ def test_a_frozen_trunk_keeps_its_weights_and_statistics(tmp_path: Path, monkeyp
     changed = {name for name, value in start.state_dict().items() if not torch.equal(value, trained[f"model.{name}"])}
     assert not [name for name in changed if name.startswith("visual.trunk.")]
     assert {"visual.head.reduce.weight", "visual.head.norm.running_mean"} <= changed
+
+
+def test_training_goes_on_with_longer_windows(tmp_path: Path) -> None:
+    """What was learned of short windows is where training of longer ones starts."""
+    torch.manual_seed(0)
+    start = create_model("ccstereo-lite", **SMALL)
+    longer = create_model("ccstereo-lite", **SMALL, window=20_320)
+    assert not torch.equal(longer.fusion.expand.weight, start.fusion.expand.weight)
+    start_from(longer, str(save_model(start, tmp_path)))
+    assert torch.equal(longer.fusion.expand.weight, start.fusion.expand.weight)
+    assert longer.fusion.audio_positions.shape == (8 * 4, 32)
 
 
 @pytest.mark.parametrize("model", ["ccstereo-lite", "mono2binaural-lite"])

@@ -80,7 +80,7 @@ class Weights:
     """
 
     weights: str = DEFAULT_WEIGHTS
-    hop: float = 0.1
+    hop: float | None = None
     tdss: bool = True
     precision: str = "float32"
     device: str = "cpu"
@@ -104,8 +104,8 @@ class Weights:
         return _load(self)
 
     def oracle(self) -> Oracle:
-        """Return the ceiling of its kind."""
-        return Oracle(getattr(self.binauralizer().model.config, "mask_bound", 1.0), self.hop)
+        """Return the ceiling of masks with its bound, however it is run."""
+        return Oracle(getattr(self.binauralizer().model.config, "mask_bound", 1.0))
 
     def identity(self) -> dict[str, Any]:
         """See `System`; of which device and batch size are not, as they change no more than rounding."""
@@ -113,7 +113,7 @@ class Weights:
             "system": "weights",
             "sha256": self.sha256,
             "model": self.binauralizer().model.name,
-            "hop": self.hop,
+            "hop": self.binauralizer().hop,
             "tdss": self.tdss,
             "precision": self.precision,
         }

@@ -115,7 +115,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     scoring = Scoring(options.normalize, options.wav)
     bound = options.mask_bound or getattr(config, "mask_bound", 1.0)  # 1 where a network's last layer sets it
     try:
-        evaluation = Evaluation(prepared, split, clips, predictor, scoring, config, options.hop, bound)
+        evaluation = Evaluation(prepared, split, clips, predictor, scoring, config, options.hop or config.hop, bound)
     except ValueError as error:
         parser.error(str(error))
     if other:

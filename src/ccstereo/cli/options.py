@@ -47,7 +47,9 @@ def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False)
         metavar="W",
         help=f"embedded name, folder, .safetensors file or hf-hub:owner/name (default: {DEFAULT_WEIGHTS})",
     )
-    parser.add_argument("--hop", type=positive, default=0.1, metavar="S", help="seconds between windows (default: 0.1)")
+    parser.add_argument(
+        "--hop", type=positive, metavar="S", help="seconds between windows (default: 0.1 for windows of 0.63 s)"
+    )
     parser.add_argument(
         "--no-tdss", dest="tdss", action="store_false", help="see whole frames, not five crops of them in turn"
     )

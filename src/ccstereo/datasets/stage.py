@@ -20,6 +20,8 @@ from ccstereo.scenes.scene import Scene, begun_earlier, redraw_sounds, render_so
 from ccstereo.vision.transforms import crop, resize
 
 STEPS_A_WINDOW = 4  # by which windows begin later: transforms of just any length would be slow
+LOUD = 0.63  # seconds at which a source is surely heard; longer windows have them anywhere
+SHORT_SHARE = 0.15  # of training's longer windows, in which a scene ends early: files may be shorter than a window
 
 
 class Heads(Protocol):
@@ -85,7 +87,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         seed: of item 0.
         mix: kinds of scenes.
         grid: (height, width) of the model's visual features, for `columns` and `cells`.
-        sound_grid: (H, W) of the coarse spectrogram, for `columns`.
+        sound_grid: (H, W) of the coarse spectrogram, for `columns`; by default an eighth of a window's.
         vary: whether crops are random, pictures cut and stretched, recordings played differently, scenes mirrored:
             training's augmentation.
         variety: how differently recordings are played then.
@@ -100,7 +102,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         seed: int,
         mix: SceneMix = SceneMix(),
         grid: tuple[int, int] = (7, 14),
-        sound_grid: tuple[int, int] = (32, 8),
+        sound_grid: tuple[int, int] | None = None,
         vary: bool = True,
         variety: Variety = Variety(),  # noqa: B008 - frozen
         sounds: int = 1,
@@ -111,7 +113,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.seed = seed
         self.mix = mix
         self.grid = grid
-        self.sound_grid = sound_grid
+        self.sound_grid = sound_grid or (config.spectrogram_size[0] // 8, config.spectrogram_size[1] // 8)
         self.vary = vary
         self.variety = variety if vary else None
         self.sounds = sounds
@@ -140,11 +142,11 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             "previous": self._crop(earlier, self._corner(rng)),
             "cells": self._cells(scene, corner, middle),
         }
-        heard = [self._listen(_begun(scene, later, rng), stage, corner[1], middle, rng)]
+        heard = [self._listen(_begun(scene, later, seconds - LOUD, rng), stage, corner[1], middle, rng)]
         for _ in range(self.sounds - 1):
             silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
             other = redraw_sounds(scene, stage.material, silent, rng, self.variety)
-            heard.append(self._listen(_begun(other, later, rng), stage, corner[1], middle, rng))
+            heard.append(self._listen(_begun(other, later, seconds - LOUD, rng), stage, corner[1], middle, rng))
         item |= {name: torch.stack([window[name] for window in heard]) for name in heard[0]}
         if self.vary and rng.random() < 0.5:
             for name in ("frame", "previous", "cells"):
@@ -159,6 +161,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         """Make one window of sound, and its truth: the end of a scene whose picture is cropped `left` pixels in."""
         head = stage.heads[int(rng.integers(len(stage.heads)))]
         sources = render_sources(scene, stage.material, head)[..., -self.config.window :]  # (S, 2, T)
+        shortest = round(LOUD * self.config.sample_rate)
+        if self.vary and self.config.window > shortest and rng.random() < SHORT_SHARE:
+            sources[..., int(rng.integers(shortest, self.config.window)) :] = 0
         binaural = torch.from_numpy(sources.sum(0))
         return {
             "binaural": binaural * level_gain(binaural.sum(0), self.config.level),
@@ -226,12 +231,19 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         return torch.from_numpy(cells)
 
 
-def _begun(scene: Scene, later: float, rng: np.random.Generator) -> Scene:
-    """Let one sounding source reach the loud moment it begins with `later` seconds into the scene, not at its start."""
-    if not later:
-        return scene
+def _begun(scene: Scene, later: float, spare: float, rng: np.random.Generator) -> Scene:
+    """Let loud moments be elsewhere than at a scene's start, with which all sounding sources begin.
+
+    One source reaches its own `later` seconds into the scene, where the window begins; in a window with seconds to
+    spare, every source does so up to so much later.
+    """
     sounding = [index for index, source in enumerate(scene.sources) if source.sound is not None]
-    return begun_earlier(scene, sounding[int(rng.integers(len(sounding)))], later)
+    if later:
+        scene = begun_earlier(scene, sounding[int(rng.integers(len(sounding)))], later)
+    if spare > 0:
+        for index in sounding:
+            scene = begun_earlier(scene, index, float(rng.uniform(0, spare)))
+    return scene
 
 
 def collate_windows(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -15,7 +15,9 @@ _SILENT = 1e-12  # power of a bin of the levelled mixture below which no mask ca
 _AT_ONCE = 16  # windows; taking all of a clip asks the system for so much memory that it doubles the time
 
 
-def oracle(binaural: Tensor, config: ModelConfig = SIZES, *, hop: float = 0.1, bound: float = math.inf) -> Tensor:
+def oracle(
+    binaural: Tensor, config: ModelConfig = SIZES, *, hop: float | None = None, bound: float = math.inf
+) -> Tensor:
     """Take a clip apart and put it together as inference does, with the true mask in the network's place.
 
     Windows, level, transform and overlap are the stream's. Per bin the mask is the quotient of true difference and
@@ -24,7 +26,7 @@ def oracle(binaural: Tensor, config: ModelConfig = SIZES, *, hop: float = 0.1, b
     Args:
         binaural: (2, T) true clip at the configuration's rate.
         config: sizes of window and transform, and the level.
-        hop: seconds between two windows.
+        hop: seconds between two windows; None takes `config.hop`.
         bound: largest magnitude of the mask's real and imaginary part: 1 in the papers, `mask_bound` of a
             configuration that has one; infinity gives the clip back, but for rounding and for bins in which the
             mixture is silent.
@@ -42,7 +44,7 @@ def oracle(binaural: Tensor, config: ModelConfig = SIZES, *, hop: float = 0.1, b
     if binaural.ndim != 2 or len(binaural) != 2 or binaural.shape[1] == 0 or not bound > 0:
         raise ValueError(f"expected a clip (2, T) and a bound above 0, got {tuple(binaural.shape)} and {bound}")
     mix, difference = mix_and_difference(binaural)
-    samples, step = len(mix), round(hop * config.sample_rate)
+    samples, step = len(mix), round((config.hop if hop is None else hop) * config.sample_rate)
     count = window_count(samples, config.window, step)
     padded = torch.nn.functional.pad(torch.stack([mix, difference]), (0, (count - 1) * step + config.window - samples))
     windows = padded.unfold(-1, config.window, step)  # (2, N, W)

@@ -38,7 +38,7 @@ class BinauralStream:
         model: any registered model, in eval mode.
         sample_rate: Hz of the sound pushed and pulled. The model works at its own rate: what it cannot hear of the
             difference (above 8 kHz for 16 kHz models) stays in the middle.
-        hop: seconds between two windows, 0 < hop <= the model's window.
+        hop: seconds between two windows, 0 < hop <= the model's window; None takes `model.config.hop`.
         tdss: see each frame through one of five crops in turn; otherwise the whole frame.
         batch_size: windows computed together, >= 1.
         precision: "float32", "bfloat16" or "float16".
@@ -52,7 +52,7 @@ class BinauralStream:
         model: BinauralModel,
         *,
         sample_rate: int,
-        hop: float = 0.1,
+        hop: float | None = None,
         tdss: bool = True,
         batch_size: int = 16,
         precision: str = "float32",
@@ -64,6 +64,7 @@ class BinauralStream:
             raise ValueError(f"the batch size must be at least 1, got {batch_size}")
         if precision not in PRECISIONS:
             raise ValueError(f"no precision {precision!r}; there are {', '.join(PRECISIONS)}")
+        hop = config.hop if hop is None else hop
         longest = config.window / config.sample_rate
         if not 0 < hop <= longest or round(hop * config.sample_rate) < 1:
             raise ValueError(f"the hop must be more than 0 and at most {longest:g} s, the model's window; got {hop:g}")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from ccstereo.audio import STFTConfig
 
 Config = TypeVar("Config", bound="ModelConfig")
+WINDOWS_OVER_A_SAMPLE = 6.3  # of 0.63 s every 0.1 s: CCStereo, section 4
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,15 @@ class ModelConfig:
     def stft(self) -> STFTConfig:
         """Sizes of the transform that makes the network's spectrograms."""
         return STFTConfig(self.n_fft, self.win_length, self.hop_length)
+
+    @property
+    def hop(self) -> float:
+        """Seconds between two windows unless told otherwise: 0.1 for the papers' 0.63 s, longer for longer ones.
+
+        >>> ModelConfig().hop, ModelConfig(window=40_800).hop
+        (0.1, 0.405)
+        """
+        return round(self.window / self.sample_rate / WINDOWS_OVER_A_SAMPLE, 3)
 
     @property
     def spectrogram_size(self) -> tuple[int, int]:
