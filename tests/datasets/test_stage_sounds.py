@@ -124,7 +124,7 @@ class TestLongerWindows:
         assert first.max() > 0.5
         assert last.max() > 0.7
 
-    def test_some_end_early_as_short_files_do(self, material):
+    def test_some_end_early_as_the_last_of_a_file_may(self, material):
         def ends(vary: bool, config: ModelConfig) -> np.ndarray:
             data = StageWindows([Stage(material, [HEAD])], config, ITEMS, 11, TWO, vary=vary, sounds=4)
             items = [data[index] for index in range(15)]

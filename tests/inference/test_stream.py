@@ -220,6 +220,22 @@ def test_bad_input_is_refused() -> None:
         closed.push_samples(noise(1))
 
 
+@pytest.mark.parametrize(("samples", "heard", "shown"), [(16_000, 16_000, 5), (3_000, 10_080, 3), (40_799, 40_799, 13)])
+def test_a_sound_shorter_than_a_window_is_heard_as_long_as_it_is(samples: int, heard: int, shown: int) -> None:
+    """In silence beside it a network of longer windows knew worse what it hears; it sees what is shown in its middle."""
+    model = Panner()
+    model.config = ModelConfig(window=40_800, resize=(24, 48), frame_size=(20, 40))
+    lengths = []
+    model.register_forward_pre_hook(lambda _, inputs: lengths.append(inputs[0].shape[-1]))
+    sound, frames = noise(samples), pictures(26)
+    frames[:shown], frames[shown + 1 :] = 0, 0
+    frames[shown, :, :24] = 255
+    left, right = run(model, sound, frames, hop=2.0, tdss=False)
+    assert lengths == [model.config.stft.frames(heard)]
+    assert left.shape == (samples,)
+    assert np.abs(left).sum() > 5 * np.abs(right).sum()
+
+
 def test_longer_windows_are_further_apart() -> None:
     """As many windows over a sample, whatever their length: a second of sound costs the same."""
     model = Panner()

@@ -21,7 +21,7 @@ from ccstereo.vision.transforms import crop, resize
 
 STEPS_A_WINDOW = 4  # by which windows begin later: transforms of just any length would be slow
 LOUD = 0.63  # seconds at which a source is surely heard; longer windows have them anywhere
-SHORT_SHARE = 0.15  # of training's longer windows, in which a scene ends early: files may be shorter than a window
+SHORT_SHARE = 0.15  # of training's longer windows, in which a scene ends early, as in a file's last
 
 
 class Heads(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ccstereo.audio import frame_index, istft, level_gain, stft, window_count
 from ccstereo.inference.buffers import Resampler, SampleQueue
@@ -16,6 +17,9 @@ from ccstereo.inference.precision import PRECISIONS
 from ccstereo.inference.tdss import crop_of, view_frame
 from ccstereo.models import BinauralModel
 from ccstereo.vision.transforms import normalize
+
+
+SHORTEST = 0.63  # seconds: the papers' window, and the least that networks of longer windows are given
 
 
 @dataclass
@@ -31,7 +35,7 @@ class BinauralStream:
 
     Frame k is the picture shown at time k / `model.config.frame_rate`, time zero being the first sample. Windows
     slide by `hop`; each hears its level brought to the model's and sees the frame nearest its centre; overlapping
-    predictions are averaged. Windows are computed in groups of `batch_size` counted from the first, whatever the
+    predictions are averaged. A sound shorter than a window is heard as long as it is. Windows are computed in groups of `batch_size` counted from the first, whatever the
     chunks in which samples and frames come, so that the output does not depend on how the input was split.
 
     Args:
@@ -157,14 +161,19 @@ class BinauralStream:
     def _frame(self, ahead: int) -> int:
         """Index of the frame that the window `ahead` of the next one goes by."""
         start = (self.windows_done + ahead) * self.hop
-        return frame_index(start, self.config.window, self.config.sample_rate, self.config.frame_rate)
+        return frame_index(start, self._window, self.config.sample_rate, self.config.frame_rate)
+
+    @property
+    def _window(self) -> int:
+        """Samples heard at once: the model's, or all of a sound that is shorter."""
+        return min(self.config.window, max(self._heard.pushed, round(SHORTEST * self.config.sample_rate)))
 
     def _compute(self, count: int) -> None:
-        window = self.config.window
+        window = self._window
         heard = self._heard.peek((count - 1) * self.hop + window)
         mix = 2 * torch.from_numpy(heard).unfold(0, window, self.hop)  # (count, window): a mono track x is l = r = x
         frames = [min(self._frame(i), self._frames - 1) for i in range(count)]
-        for difference in self._predict(mix, frames):
+        for difference in F.pad(self._predict(mix, frames), (0, self.config.window - window)):
             self._difference.append(self._up.push(self._averager.add(difference).numpy()))
         self._heard.drop(count * self.hop)
         self.windows_done += count
