@@ -18,7 +18,6 @@ from ccstereo.inference.tdss import crop_of, view_frame
 from ccstereo.models import BinauralModel
 from ccstereo.vision.transforms import normalize
 
-
 SHORTEST = 0.63  # seconds: the papers' window, and the least that networks of longer windows are given
 
 
