@@ -222,7 +222,7 @@ def test_bad_input_is_refused() -> None:
 
 @pytest.mark.parametrize(("samples", "heard", "shown"), [(16_000, 16_000, 5), (3_000, 10_080, 3), (40_799, 40_799, 13)])
 def test_a_sound_shorter_than_a_window_is_heard_as_long_as_it_is(samples: int, heard: int, shown: int) -> None:
-    """In silence beside it a network of longer windows knew worse what it hears; it sees what is shown in its middle."""
+    """In silence beside it a network of longer windows knew worse what it hears. It sees what its middle shows."""
     model = Panner()
     model.config = ModelConfig(window=40_800, resize=(24, 48), frame_size=(20, 40))
     lengths = []

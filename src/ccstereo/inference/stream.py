@@ -34,8 +34,9 @@ class BinauralStream:
 
     Frame k is the picture shown at time k / `model.config.frame_rate`, time zero being the first sample. Windows
     slide by `hop`; each hears its level brought to the model's and sees the frame nearest its centre; overlapping
-    predictions are averaged. A sound shorter than a window is heard as long as it is. Windows are computed in groups of `batch_size` counted from the first, whatever the
-    chunks in which samples and frames come, so that the output does not depend on how the input was split.
+    predictions are averaged. A sound shorter than a window is heard as long as it is. Windows are computed in groups of
+    `batch_size` counted from the first, whatever the chunks in which samples and frames come, so that the output does
+    not depend on how the input was split.
 
     Args:
         model: any registered model, in eval mode.
