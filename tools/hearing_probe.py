@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import trange
 
+from ccstereo.audio import stft
 from ccstereo.errors import CCStereoError
 from ccstereo.scenes import Material, load_material
 from ccstereo.scenes.recording import AS_RECORDED, Variety, draw_playing, loud_offset, played, rms
@@ -66,8 +67,7 @@ def mixtures(material: Material, seconds: float, rng: np.random.Generator, *, va
 
 def log_mel(sounds: Tensor, bands: Tensor) -> Tensor:
     """(B, T) to (B, 1, 64, frames)."""
-    spectrum = torch.stft(sounds, 512, 160, 400, torch.hann_window(400), return_complex=True).abs().square()
-    return (bands @ spectrum + 1e-4).log()[:, None]
+    return (bands @ stft(sounds).square().sum(1) + 1e-4).log()[:, None]
 
 
 def mel_bands(count: int = 64) -> Tensor:

@@ -123,18 +123,3 @@ class TestLongerWindows:
         assert first.min() < 0.1
         assert first.max() > 0.5
         assert last.max() > 0.7
-
-    def test_some_end_early_as_the_last_of_a_file_may(self, material):
-        def ends(vary: bool, config: ModelConfig) -> np.ndarray:
-            data = StageWindows([Stage(material, [HEAD])], config, ITEMS, 11, TWO, vary=vary, sounds=4)
-            items = [data[index] for index in range(15)]
-            assert all(item["columns"].isfinite().all() for item in items)
-            sound = torch.cat([item["binaural"] for item in items]).abs().amax(1)  # (60, T)
-            return (sound.flip(-1) > 0).float().argmax(-1).numpy()  # samples of silence at the end
-
-        silence = ends(True, LONGER)
-        assert 0.04 < (silence > 0).mean() < 0.35
-        assert silence.max() > 16_000
-        assert silence.max() <= LONGER.window - 10_080
-        assert not ends(False, LONGER).any()
-        assert not ends(True, CONFIG).any()

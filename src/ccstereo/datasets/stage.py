@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from ccstereo.audio import level_gain, stft
-from ccstereo.models.config import ModelConfig
+from ccstereo.models.config import PAPER_WINDOW, ModelConfig
 from ccstereo.scenes.frames import render_frame
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
@@ -20,8 +20,6 @@ from ccstereo.scenes.scene import Scene, begun_earlier, redraw_sounds, render_so
 from ccstereo.vision.transforms import crop, resize
 
 STEPS_A_WINDOW = 4  # by which windows begin later: transforms of just any length would be slow
-LOUD = 0.63  # seconds at which a source is surely heard; longer windows have them anywhere
-SHORT_SHARE = 0.15  # of training's longer windows, in which a scene ends early, as in a file's last
 
 
 class Heads(Protocol):
@@ -142,11 +140,11 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             "previous": self._crop(earlier, self._corner(rng)),
             "cells": self._cells(scene, corner, middle),
         }
-        heard = [self._listen(_begun(scene, later, seconds - LOUD, rng), stage, corner[1], middle, rng)]
+        heard = [self._listen(_begun(scene, later, seconds - PAPER_WINDOW, rng), stage, corner[1], middle, rng)]
         for _ in range(self.sounds - 1):
             silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
             other = redraw_sounds(scene, stage.material, silent, rng, self.variety)
-            heard.append(self._listen(_begun(other, later, seconds - LOUD, rng), stage, corner[1], middle, rng))
+            heard.append(self._listen(_begun(other, later, seconds - PAPER_WINDOW, rng), stage, corner[1], middle, rng))
         item |= {name: torch.stack([window[name] for window in heard]) for name in heard[0]}
         if self.vary and rng.random() < 0.5:
             for name in ("frame", "previous", "cells"):
@@ -161,9 +159,6 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         """Make one window of sound, and its truth: the end of a scene whose picture is cropped `left` pixels in."""
         head = stage.heads[int(rng.integers(len(stage.heads)))]
         sources = render_sources(scene, stage.material, head)[..., -self.config.window :]  # (S, 2, T)
-        shortest = round(LOUD * self.config.sample_rate)
-        if self.vary and self.config.window > shortest and rng.random() < SHORT_SHARE:
-            sources[..., int(rng.integers(shortest, self.config.window)) :] = 0
         binaural = torch.from_numpy(sources.sum(0))
         return {
             "binaural": binaural * level_gain(binaural.sum(0), self.config.level),
@@ -235,7 +230,7 @@ def _begun(scene: Scene, later: float, spare: float, rng: np.random.Generator) -
     """Let loud moments be elsewhere than at a scene's start, with which all sounding sources begin.
 
     One source reaches its own `later` seconds into the scene, where the window begins; in a window with seconds to
-    spare, every source does so up to so much later.
+    spare beyond the papers', every source does so up to so much later.
     """
     sounding = [index for index, source in enumerate(scene.sources) if source.sound is not None]
     if later:

@@ -16,9 +16,8 @@ from ccstereo.inference.overlap import OverlapAverager
 from ccstereo.inference.precision import PRECISIONS
 from ccstereo.inference.tdss import crop_of, view_frame
 from ccstereo.models import BinauralModel
+from ccstereo.models.config import PAPER_WINDOW
 from ccstereo.vision.transforms import normalize
-
-SHORTEST = 0.63  # seconds: the papers' window, and the least that networks of longer windows are given
 
 
 @dataclass
@@ -165,8 +164,8 @@ class BinauralStream:
 
     @property
     def _window(self) -> int:
-        """Samples heard at once: the model's, or all of a sound that is shorter."""
-        return min(self.config.window, max(self._heard.pushed, round(SHORTEST * self.config.sample_rate)))
+        """Samples heard at once: the model's, or all of a sound that is shorter, but no less than in the papers."""
+        return min(self.config.window, max(self._heard.pushed, round(PAPER_WINDOW * self.config.sample_rate)))
 
     def _compute(self, count: int) -> None:
         window = self._window

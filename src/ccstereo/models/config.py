@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ccstereo.audio import STFTConfig
 
 Config = TypeVar("Config", bound="ModelConfig")
-WINDOWS_OVER_A_SAMPLE = 6.3  # of 0.63 s every 0.1 s: CCStereo, section 4
+PAPER_WINDOW, PAPER_HOP = 0.63, 0.1  # seconds heard at once, and between two windows: CCStereo
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class ModelConfig:
         >>> ModelConfig().hop, ModelConfig(window=40_800).hop
         (0.1, 0.405)
         """
-        return round(self.window / self.sample_rate / WINDOWS_OVER_A_SAMPLE, 3)
+        return round(self.window / self.sample_rate / PAPER_WINDOW * PAPER_HOP, 3)
 
     @property
     def spectrogram_size(self) -> tuple[int, int]:
