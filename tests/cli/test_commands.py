@@ -56,6 +56,18 @@ def test_help(command: str, capsys) -> None:
     assert "examples:" in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [(["binauralize", "a.mp4"], "binauralize"), (["bench", "make", "-o", "b"], "bench make"), (["bench"], "bench")],
+)
+def test_an_unknown_option_is_told_of_where_it_stands(arguments: list[str], place: str, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--nope"])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert said == f"ccstereo {place}: error: unrecognized arguments: --nope (see ccstereo {place} --help)\n"
+
+
 @pytest.mark.parametrize("arguments", [[], ["sing"], ["binauralize"], ["import-checkpoint", "x.pth"]])
 def test_wrong_usage(arguments: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as stop:

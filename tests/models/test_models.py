@@ -169,6 +169,8 @@ def test_trunk_has_torchvisions_names() -> None:
         ({"attention_heads": 0}, "attention_heads must be positive"),
         ({"avad_levels": (4,)}, r"0\.\.3"),
         ({"avad_levels": (0, 0)}, "avad_levels"),
+        ({"audio_blocks": (1, 1)}, "audio_blocks"),
+        ({"audio_blocks": (0, 0, 0, 0, -1)}, "audio_blocks"),
         ({"audio_channels": (128,)}, "two levels"),
         ({"window": 1600}, "halvings"),
         ({"frame_size": (256, 448)}, "cropped"),

@@ -7,7 +7,7 @@ from ccstereo.models.importers import fetch_imagenet_resnet18, import_checkpoint
 from ccstereo.models.mono2binaural import Mono2Binaural, Mono2BinauralConfig
 from ccstereo.models.output import BinauralOutput
 from ccstereo.models.registry import create_model, list_models, register_model
-from ccstereo.models.rewindow import with_window
+from ccstereo.models.reconfigure import with_config
 from ccstereo.models.weights import list_weights, load_model, save_model
 
 __all__ = [
@@ -27,5 +27,5 @@ __all__ = [
     "load_model",
     "register_model",
     "save_model",
-    "with_window",
+    "with_config",
 ]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ccstereo.models.config import ModelConfig
 from ccstereo.models.efficientnet import EfficientNetLiteTrunk
 from ccstereo.models.output import BinauralOutput
+from ccstereo.models.unet import ResidualBlock
 
 
 class BinauralModel(nn.Module, ABC):
@@ -102,7 +103,7 @@ def initialise(module: nn.Module) -> None:
 
     Source: 2.5D Visual Sound's released code, which CCStereo's follows; it comes from DCGAN.
     Biases, attention projections and learned positions keep what their own layers draw. EfficientNet's trunk, too deep
-    for so small a deviation, draws its own.
+    for so small a deviation, and residual blocks draw their own.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -111,5 +112,5 @@ def initialise(module: nn.Module) -> None:
             nn.init.normal_(part.weight, 1.0, 0.02)
             nn.init.zeros_(part.bias)
     for part in module.modules():
-        if isinstance(part, EfficientNetLiteTrunk):
+        if isinstance(part, EfficientNetLiteTrunk | ResidualBlock):
             part.initialise()

@@ -31,6 +31,9 @@ class CCStereoConfig(TrunkConfig):
         mask_bound: largest real and imaginary part of the mask; 1 in the papers. The ears of a source at the side
             nearly cancel in the mixture around 1 kHz, where the true mask is larger: with KEMAR's ears and one source
             beyond 15 degrees the best mask within 1 leaves 0.17 of mono's STFT distance, within 2 0.02.
+        audio_blocks: residual blocks after each level of the audio encoder, and after the decoder's level of the same
+            size; () is none, as in the paper.
+        log_magnitude: whether the audio encoder also hears the logarithm of the magnitude; not so in the paper.
     """
 
     visual_channels: int = 128
@@ -41,6 +44,8 @@ class CCStereoConfig(TrunkConfig):
     feedforward_channels: int = 128
     avad_levels: tuple[int, ...] = (0,)
     mask_bound: float = 1.0
+    audio_blocks: tuple[int, ...] = ()
+    log_magnitude: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,6 +61,8 @@ class CCStereoConfig(TrunkConfig):
             raise ValueError(
                 f"the last of audio_channels {self.audio_channels} must equal visual_channels {self.visual_channels}"
             )
+        if self.audio_blocks and (len(self.audio_blocks) != len(self.audio_channels) or min(self.audio_blocks) < 0):
+            raise ValueError(f"audio_blocks must be a number for each of audio_channels, got {self.audio_blocks}")
         if self.visual_channels % self.attention_heads:
             raise ValueError(
                 f"visual_channels {self.visual_channels} is not a multiple of attention_heads {self.attention_heads}"
@@ -104,11 +111,12 @@ class CCStereo(BinauralModel):
         *skips, bottleneck = config.audio_channels
         self.sound_channels = bottleneck
         self.visual = VisualEncoder(config)
-        self.audio_encoder = AudioEncoder(config.audio_channels)
+        self.audio_encoder = AudioEncoder(config.audio_channels, config.audio_blocks, config.log_magnitude)
         self.fusion = AudioVisualFusion(
             bottleneck, config.audio_grid, config.visual_grid, config.attention_heads, config.feedforward_channels
         )
-        self.decoder = MaskDecoder(bottleneck, skips, bottleneck, [self._norm(i) for i in range(len(skips))])
+        norms = [self._norm(i) for i in range(len(skips))]
+        self.decoder = MaskDecoder(bottleneck, skips, bottleneck, norms, config.audio_blocks[-2::-1])
         initialise(self)
 
     def _norm(self, level: int) -> nn.Module:

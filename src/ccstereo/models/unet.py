@@ -23,27 +23,84 @@ def bottleneck_size(size: tuple[int, int], levels: int) -> tuple[int, int]:
     return size[0] >> levels, size[1] >> levels
 
 
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions whose sum with the input goes on; the identity until it is trained (its last scale is 0).
+
+    Args:
+        channels: that come in and go out.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Make it the identity."""
+        nn.init.kaiming_normal_(self.first[0].weight, nonlinearity="relu")
+        nn.init.kaiming_normal_(self.second[0].weight, nonlinearity="relu")
+        nn.init.ones_(self.first[1].weight)
+        nn.init.zeros_(self.second[1].weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, channels, H, W) to the same shape."""
+        change: Tensor = self.second(F.relu(self.first(x)))
+        return x + change
+
+
+def residual_blocks(channels: int, count: int) -> list[nn.Module]:
+    """Make `count` blocks, one after the other."""
+    return [ResidualBlock(channels) for _ in range(count)]
+
+
 class AudioEncoder(nn.Module):
     """4x4 convolutions of stride 2, each with batch norm and LeakyReLU 0.2 (2.5D Visual Sound).
 
     Args:
         channels: width of each level, from the outermost to the bottleneck.
+        blocks: residual blocks after each level; none in the papers.
+        log_magnitude: also hear the logarithm of the magnitude. The papers' two channels are the real and the imaginary
+            part, of which one convolution must make out how loud it is, and in which what is quiet hardly shows.
     """
 
-    def __init__(self, channels: Sequence[int]) -> None:
+    def __init__(self, channels: Sequence[int], blocks: Sequence[int] = (), log_magnitude: bool = False) -> None:
         super().__init__()
+        self.log_magnitude = log_magnitude
+        entries = (3 if log_magnitude else 2, *channels[:-1])
+        counts = blocks or [0] * len(channels)
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(0.2))
-            for before, after in zip((2, *channels[:-1]), channels, strict=True)
+            nn.Sequential(
+                nn.Conv2d(before, after, 4, 2, 1),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(0.2),
+                *residual_blocks(after, count),
+            )
+            for before, after, count in zip(entries, channels, counts, strict=True)
         )
 
     def forward(self, spec: Tensor) -> list[Tensor]:
         """Map a spectrogram (B, 2, F, T) to the feature map of every level, the bottleneck last."""
+        if self.log_magnitude:
+            spec = torch.cat([spec, log_magnitude(spec)], dim=1)
         maps = []
         for level in self.levels:
             spec = level(spec)
             maps.append(spec)
         return maps
+
+
+def log_magnitude(spec: Tensor) -> Tensor:
+    """Logarithm of the magnitude, about in [-1.3, 2] for windows of a root mean square of 0.1.
+
+    Args:
+        spec: (B, 2, F, T) real and imaginary part.
+
+    Returns:
+        (B, 1, F, T) 1 + log(|spec|^2 + 1e-4) / 4: what is 40 dB below white noise of that level is silence.
+    """
+    power = spec.float().square().sum(1, keepdim=True)
+    return 1 + (power + 1e-4).log() / 4
 
 
 class UpBlock(nn.Module):
@@ -53,21 +110,23 @@ class UpBlock(nn.Module):
         in_channels: channels that come in, the skip connection's included.
         channels: channels that go out.
         norm: batch norm, or a norm that also looks at the picture (`takes_visual`).
+        blocks: residual blocks after it.
     """
 
-    def __init__(self, in_channels: int, channels: int, norm: nn.Module) -> None:
+    def __init__(self, in_channels: int, channels: int, norm: nn.Module, blocks: int = 0) -> None:
         super().__init__()
         self.conv = nn.ConvTranspose2d(in_channels, channels, 4, 2, 1)
         self.norm = norm
+        self.blocks = nn.Sequential(*residual_blocks(channels, blocks))
         self.takes_visual = bool(getattr(norm, "takes_visual", False))
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Map (B, in_channels, H, W) to (B, channels, 2H, 2W), and give the norm's relevance map if it has one."""
         x = self.conv(x)
         if not self.takes_visual:
-            return F.relu(self.norm(x)), None
+            return self.blocks(F.relu(self.norm(x))), None
         y, relevance = self.norm(x, visual)
-        return F.relu(y), relevance
+        return self.blocks(F.relu(y)), relevance
 
 
 class MaskDecoder(nn.Module):
@@ -78,17 +137,25 @@ class MaskDecoder(nn.Module):
         skip_channels: the encoder's widths without the bottleneck, outermost first; the decoder's own mirror them.
         top_channels: width of the first level.
         norms: the norm of each level but the last, which has none.
+        blocks: residual blocks after each level but the last; none in the papers.
     """
 
     def __init__(
-        self, in_channels: int, skip_channels: Sequence[int], top_channels: int, norms: Sequence[nn.Module]
+        self,
+        in_channels: int,
+        skip_channels: Sequence[int],
+        top_channels: int,
+        norms: Sequence[nn.Module],
+        blocks: Sequence[int] = (),
     ) -> None:
         super().__init__()
+        counts = blocks or [0] * len(norms)
         inner = list(reversed(skip_channels))
         widths = decoder_channels(skip_channels, top_channels)
         entries = [in_channels, *(width + skip for width, skip in zip(widths, inner, strict=True))]
         self.levels = nn.ModuleList(
-            UpBlock(entry, width, norm) for entry, width, norm in zip(entries, widths, norms, strict=False)
+            UpBlock(entry, width, norm, count)
+            for entry, width, norm, count in zip(entries, widths, norms, counts, strict=False)
         )
         self.last = nn.ConvTranspose2d(entries[-1], 2, 4, 2, 1)
 

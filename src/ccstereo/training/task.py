@@ -13,7 +13,7 @@ from ccstereo.errors import WeightsError
 from ccstereo.inference import encoding_groups, fused_for_inference
 from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
 from ccstereo.metrics import functional as metrics
-from ccstereo.models import BinauralModel, create_model, load_imagenet_trunk, load_model, with_window
+from ccstereo.models import BinauralModel, create_model, load_imagenet_trunk, load_model, with_config
 from ccstereo.training.truth import TRUTH_TERMS, TruthHeads
 from ccstereo.training.waiting import WaitingClock
 from ccstereo.vision.transforms import jitter, normalize
@@ -52,8 +52,8 @@ class BinauralTask(LightningModule):
     Args:
         model: registered name.
         model_config: what differs from the model's defaults.
-        init: weights to start from, as `ccstereo.load_model` takes them; None draws random ones. Their windows may be
-            of another length.
+        init: weights to start from, as `ccstereo.load_model` takes them; None draws random ones. They may be of windows
+            of another length, or lack blocks and inputs that the model has: see `ccstereo.models.with_config`.
         imagenet: whether the image encoder's trunk starts from ImageNet weights, see `load_imagenet_trunk`.
         frozen_trunk: whether the trunk keeps its weights and the statistics of its norms.
         weights: of the objective's terms.
@@ -281,16 +281,19 @@ class BinauralTask(LightningModule):
 
 
 def start_from(model: BinauralModel, weights: str) -> None:
-    """Copy weights into a model of the same configuration, or of one that hears windows of another length.
+    """Copy weights into a model of the same configuration, or of one that `with_config` can give them to.
 
     Raises:
         WeightsError: they cannot be read, or belong to another architecture.
     """
-    source = load_model(weights)
-    if source.config.window != model.config.window:
-        source = with_window(source, model.config.window)
-    if source.config != model.config:
-        raise WeightsError(f"{weights}: its configuration differs from that of the model to be trained")
+    source, target = load_model(weights), model.config.to_dict()
+    changes = {name: value for name, value in source.config.to_dict().items() if target.get(name) != value}
+    if source.name != model.name:
+        raise WeightsError(f"{weights}: belongs to {source.name}, the model to be trained is {model.name}")
+    try:
+        source = with_config(source, **{name: getattr(model.config, name, None) for name in changes})
+    except ValueError as error:
+        raise WeightsError(f"{weights}: its configuration differs from that of the model to be trained: {error}") from error
     model.load_state_dict(source.state_dict())
 
 
