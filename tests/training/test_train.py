@@ -14,7 +14,8 @@ from ccstereo.scenes import spherical_head
 from ccstereo.training import data as data_module
 from ccstereo.training.export import export_checkpoint
 from ccstereo.training.loading import FreshSampler
-from ccstereo.training.task import BinauralTask, ObjectiveWeights, start_from
+from ccstereo.training.start import start_from
+from ccstereo.training.task import BinauralTask, ObjectiveWeights
 from ccstereo.training.truth import TruthHeads
 from small import SMALL, TRAIN_SMALL
 
@@ -145,6 +146,19 @@ def test_training_goes_on_with_longer_windows(tmp_path: Path) -> None:
     start_from(longer, str(save_model(start, tmp_path)))
     assert torch.equal(longer.fusion.expand.weight, start.fusion.expand.weight)
     assert longer.fusion.audio_positions.shape == (8 * 4, 32)
+
+
+def test_training_goes_on_with_more_parts_but_not_with_another_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    start = create_model("ccstereo-lite", **SMALL)
+    folder = str(save_model(start, tmp_path))
+    more = create_model("ccstereo-lite", **SMALL, log_magnitude=True, audio_blocks=(1, 1, 1, 1, 1))
+    start_from(more, folder)
+    assert torch.equal(more.audio_encoder.levels[0][0].weight[:, :2], start.audio_encoder.levels[0][0].weight)
+    with pytest.raises(WeightsError, match="belongs to ccstereo-lite, the model to be trained is mono2binaural-lite"):
+        start_from(create_model("mono2binaural-lite"), folder)
+    with pytest.raises(WeightsError, match=r"do not fit the model to be trained: .*one avad_levels"):
+        start_from(create_model("ccstereo-lite", **SMALL, avad_levels=()), folder)
 
 
 @pytest.mark.parametrize("model", ["ccstereo-lite", "mono2binaural-lite"])

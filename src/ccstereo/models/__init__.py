@@ -6,8 +6,8 @@ from ccstereo.models.config import ModelConfig
 from ccstereo.models.importers import fetch_imagenet_resnet18, import_checkpoint, load_imagenet_trunk
 from ccstereo.models.mono2binaural import Mono2Binaural, Mono2BinauralConfig
 from ccstereo.models.output import BinauralOutput
-from ccstereo.models.registry import create_model, list_models, register_model
 from ccstereo.models.reconfigure import with_config
+from ccstereo.models.registry import create_model, list_models, register_model
 from ccstereo.models.weights import list_weights, load_model, save_model
 
 __all__ = [

@@ -38,10 +38,12 @@ class ResidualBlock(nn.Module):
 
     def initialise(self) -> None:
         """Make it the identity."""
-        nn.init.kaiming_normal_(self.first[0].weight, nonlinearity="relu")
-        nn.init.kaiming_normal_(self.second[0].weight, nonlinearity="relu")
-        nn.init.ones_(self.first[1].weight)
-        nn.init.zeros_(self.second[1].weight)
+        for half, scale in ((self.first, 1.0), (self.second, 0.0)):
+            for part in half:
+                if isinstance(part, nn.Conv2d):
+                    nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+                elif isinstance(part, nn.BatchNorm2d):
+                    nn.init.constant_(part.weight, scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to the same shape."""

@@ -9,11 +9,11 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from ccstereo.audio import istft, mix_and_difference, stft, to_binaural
-from ccstereo.errors import WeightsError
 from ccstereo.inference import encoding_groups, fused_for_inference
 from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
 from ccstereo.metrics import functional as metrics
-from ccstereo.models import BinauralModel, create_model, load_imagenet_trunk, load_model, with_config
+from ccstereo.models import create_model, load_imagenet_trunk
+from ccstereo.training.start import start_from
 from ccstereo.training.truth import TRUTH_TERMS, TruthHeads
 from ccstereo.training.waiting import WaitingClock
 from ccstereo.vision.transforms import jitter, normalize
@@ -278,23 +278,6 @@ class BinauralTask(LightningModule):
         cast = 1 + self.cast_range * (2 * torch.rand(len(frames), 3, 1, 1, device=frames.device) - 1)
         frames = (frames * cast).round_().clamp_(0, 255).to(torch.uint8) if self.cast_range else frames
         return normalize(jitter(frames, factors[0], factors[1])).contiguous(memory_format=torch.channels_last)
-
-
-def start_from(model: BinauralModel, weights: str) -> None:
-    """Copy weights into a model of the same configuration, or of one that `with_config` can give them to.
-
-    Raises:
-        WeightsError: they cannot be read, or belong to another architecture.
-    """
-    source, target = load_model(weights), model.config.to_dict()
-    changes = {name: value for name, value in source.config.to_dict().items() if target.get(name) != value}
-    if source.name != model.name:
-        raise WeightsError(f"{weights}: belongs to {source.name}, the model to be trained is {model.name}")
-    try:
-        source = with_config(source, **{name: getattr(model.config, name, None) for name in changes})
-    except ValueError as error:
-        raise WeightsError(f"{weights}: its configuration differs from that of the model to be trained: {error}") from error
-    model.load_state_dict(source.state_dict())
 
 
 def _binaural_spec(mix_spec: Tensor, difference_spec: Tensor) -> Tensor:
