@@ -94,8 +94,10 @@ def test_blocks_are_added_behind_those_that_are_there():
 
 
 def test_what_weights_are_trained_for_stays():
-    with pytest.raises(ValueError, match="one avad_levels; only window, audio_blocks"):
+    with pytest.raises(ValueError, match="avad_levels of ccstereo-lite cannot change; only window, audio_blocks"):
         with_config(model("ccstereo-lite"), window=LONGER, avad_levels=())
+    with pytest.raises(ValueError, match="log_magnitude of mono2binaural-lite cannot change; only window can"):
+        with_config(model("mono2binaural-lite"), log_magnitude=True)
 
 
 @pytest.mark.parametrize("fewer", [{"audio_blocks": ()}, {"log_magnitude": False}])

@@ -34,9 +34,10 @@ def with_config(model: BinauralModel, **changes: Any) -> BinauralModel:
     >>> with_config(create_model("ccstereo-lite"), window=20_320).config.spectrogram_size
     (257, 128)
     """
-    refused = [name for name in changes if name not in CHANGES]
+    refused = [name for name in changes if name not in CHANGES or not hasattr(model.config, name)]
     if refused:
-        raise ValueError(f"weights are trained for one {', '.join(refused)}; only {', '.join(CHANGES)} can change")
+        can = [name for name in CHANGES if hasattr(model.config, name)]
+        raise ValueError(f"{', '.join(refused)} of {model.name} cannot change; only {', '.join(can)} can")
     config = replace(model.config, **changes)
     changed = create_model(model.name, **config.to_dict())
     state = model.state_dict()
