@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-PICTURES_A_THREAD = 2
+PICTURES_AT_ONCE = 2
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -37,8 +37,9 @@ def fused_for_inference(module: Module) -> Module:
 def encoding_groups(pictures: Tensor) -> tuple[Tensor, ...]:
     """Split pictures (B, 3, H, W) into groups to be encoded one after the other: all at once but on a CPU.
 
-    There the maps of many pictures leave the cache, which costs a sixth of the time, and take memory by the hundreds
-    of megabytes.
+    There a map of more than 32 MB, which is what four pictures of 224x448 have in EfficientNet-Lite0, comes from the
+    system anew every time, page by page (glibc's largest `M_MMAP_THRESHOLD`): that takes a sixth to two thirds
+    longer, and the maps leave the cache.
     """
-    group = PICTURES_A_THREAD * torch.get_num_threads() if pictures.device.type == "cpu" else len(pictures)
+    group = PICTURES_AT_ONCE if pictures.device.type == "cpu" else len(pictures)
     return torch.split(pictures, group)
