@@ -29,6 +29,7 @@ from ccstereo.vision.transforms import normalize
 TWO = SceneMix(sources=(0, 1, 0), silent=0, moving=0)
 SOUNDS = 4  # windows of a picture
 SPREAD = 2.4  # seconds
+CONTEXT = 2.55  # seconds around a window, which a model may hear; the same windows for those that do not
 
 
 def mixtures(training: Material, unseen: Material) -> Iterator[tuple[str, Material]]:
@@ -46,7 +47,8 @@ def scores(model: BinauralModel, windows: StageWindows) -> Tensor:
         truth = batch["binaural"]
         mix = truth.sum(1)
         seen = model.encode_frames(normalize(batch["frame"])).repeat_interleave(SOUNDS, 0)
-        difference = istft(model(stft(mix, model.config.stft), seen).diff_spec, mix.shape[-1], model.config.stft)
+        specs = [stft(sound, model.config.stft) for sound in (mix, batch["context"])]
+        difference = istft(model(specs[0], seen, specs[1]).diff_spec, mix.shape[-1], model.config.stft)
         predicted, mono = to_binaural(mix, difference), truth.mean(1, keepdim=True).expand_as(truth)
         pairs = [metrics.stft_distance(sound, truth) for sound in (predicted, mono)]
         found.append(torch.stack([*pairs, metrics.louder_ear_correct(predicted, truth)], -1))
@@ -77,7 +79,10 @@ def main() -> int:
     print(f"| known, the rest {options.split}'s | STFT / mono's | louder ear right, % |\n|---|---|---|")
     for name, material in mixtures(training, unseen):
         stage = Stage(material, [head], spread=SPREAD)
-        windows = StageWindows([stage], model.config, options.pictures, 0, TWO, vary=False, sounds=SOUNDS)
+        context = round(CONTEXT * model.config.sample_rate)
+        windows = StageWindows(
+            [stage], model.config, options.pictures, 0, TWO, vary=False, sounds=SOUNDS, context=context
+        )
         left = scores(model, windows)
         ours, mono, right = left.unbind(-1)
         of_mono = estimate(lambda a, b: a.sum(-1) / b.sum(-1), ours.sum(1).numpy(), mono.sum(1).numpy())

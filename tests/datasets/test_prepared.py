@@ -96,8 +96,27 @@ class TestWindows:
     def test_clips_that_do_not_fit(self, made):
         with pytest.raises(DatasetError, match="16000 Hz, but the model hears 22050"):
             PreparedWindows(made, ["a"], ModelConfig(sample_rate=22_050))
-        with pytest.raises(DatasetError, match="none of 1 clips is as long"):
+        with pytest.raises(DatasetError, match=r"none of 1 clips has the 2\.50 s that the model hears at once"):
             PreparedWindows(made, ["a"], ModelConfig(window=40_000))
+        with pytest.raises(DatasetError, match=r"none of 1 clips has the 2\.50 s"):
+            PreparedWindows(made, ["a"], CONFIG, context=40_000)
+
+    @pytest.mark.parametrize("vary", [False, True])
+    def test_a_context_is_around_its_window(self, made, vary):
+        """The same windows, with the mixture around each as a stream hears it: about its middle, or up to an end."""
+        plain = PreparedWindows(made, ["a", "bb"], CONFIG, 30, vary=vary)
+        told = PreparedWindows(made, ["a", "bb"], CONFIG, 30, vary=vary, context=20_000)
+        for index in range(30):
+            item, other = told[index], plain[index]
+            assert all(torch.equal(item[name], other[name]) for name in other)
+            assert item["context"].shape == (20_000,)
+            assert rms(item["context"]).item() == pytest.approx(CONFIG.level, rel=1e-3)
+            window = item["binaural"].sum(0)
+            places = item["context"].unfold(0, CONFIG.window, 1)
+            likeness = places @ window / places.norm(dim=1).clamp_min(1e-6) / window.norm()
+            start = int(likeness.argmax())
+            assert likeness[start] == pytest.approx(1, abs=1e-4)
+            assert 0 <= start <= 20_000 - CONFIG.window
 
     def test_whole_clips(self, made):
         item = PreparedClips(made, ["bb"])[0]

@@ -101,6 +101,38 @@ class TestItems:
         assert {int(data[index]["cells"].max()) for index in range(10)} == {4}
 
 
+class TestContext:
+    CONTEXT = 24_000
+
+    @pytest.mark.parametrize("mix", [ONE, TWO])
+    def test_a_window_is_somewhere_in_its_context(self, material, mix):
+        data = windows(material, mix, context=self.CONTEXT, sounds=2, vary=False)
+        starts = []
+        for index in range(20):
+            item = StageWindows.__getitem__(data, index)
+            assert item["context"].shape == (2, self.CONTEXT)
+            for context, binaural in zip(item["context"], item["binaural"], strict=True):
+                assert context.double().square().mean().sqrt().item() == pytest.approx(CONFIG.level, rel=1e-4)
+                places, window = context.unfold(0, CONFIG.window, 1), binaural.sum(0)
+                likeness = places @ window / places.norm(dim=1) / window.norm()
+                starts.append(int(likeness.argmax()))
+                assert likeness.max() == pytest.approx(1, abs=1e-3)
+        assert min(starts) < 4_000 < 10_000 < max(starts)
+
+    def test_a_context_leaves_the_pictures_as_they_are(self, material):
+        plain, told = windows(material, TWO), windows(material, TWO, context=self.CONTEXT)
+        for index in range(10):
+            assert torch.equal(plain[index]["frame"], told[index]["frame"])
+            assert torch.equal(plain[index]["cells"], told[index]["cells"])
+
+    def test_what_is_present_is_what_sounds_in_it(self, material):
+        around = windows(material, context=self.CONTEXT)
+        for index in range(20):
+            item = StageWindows.__getitem__(around, index)
+            assert item["present"].sum(1).allclose(torch.ones(1), atol=1e-5)
+            assert bool(((item["classes"] > 0) == (item["present"] > 0)).all())
+
+
 class TestSound:
     @pytest.mark.parametrize("level", [0.1, 0.03])
     @pytest.mark.parametrize("vary", [False, True])

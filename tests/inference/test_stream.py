@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from ccstereo.audio import apply_mask
+from ccstereo.audio import apply_mask, context_start, level_gain, stft, window_count
 from ccstereo.inference import BinauralStream
 from ccstereo.models import BinauralOutput, ModelConfig
 
@@ -32,6 +32,20 @@ class Panner(nn.Module):
         mask = torch.zeros_like(mix_spec)
         mask[:, 0] = features[:, 0]
         return BinauralOutput(mask, apply_mask(mask, mix_spec), features, features)
+
+
+class Listener(Panner):
+    """The same, with a mask that also depends on what is heard around the window."""
+
+    context = 17_777
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.around: list[torch.Tensor] = []
+
+    def forward(self, mix_spec: torch.Tensor, features: torch.Tensor, context: torch.Tensor) -> BinauralOutput:
+        self.around.extend(context)
+        return super().forward(mix_spec, features * context.square().mean((1, 2, 3))[:, None, None, None])
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:
@@ -63,9 +77,10 @@ def run(model, sound: np.ndarray, frames: np.ndarray, chunk: int = 4000, **optio
     rate=st.sampled_from([8_000, 16_000, 44_100]),
     batch_size=st.integers(1, 5),
     hop=st.sampled_from([0.063, 0.1, 0.63]),
+    kind=st.sampled_from([Panner, Listener]),
 )
-def test_any_split_gives_the_same_sound(cuts, early, rate, batch_size, hop) -> None:
-    model, sound, frames = Panner(), noise(24_000), pictures(15)
+def test_any_split_gives_the_same_sound(cuts, early, rate, batch_size, hop, kind) -> None:
+    model, sound, frames = kind(), noise(24_000), pictures(15)
     whole = run(model, sound, frames, chunk=24_000, sample_rate=rate, batch_size=batch_size, hop=hop)
     stream = BinauralStream(model, sample_rate=rate, batch_size=batch_size, hop=hop)
     bounds = [0, *sorted(cuts), len(sound)]
@@ -85,8 +100,24 @@ def test_any_split_gives_the_same_sound(cuts, early, rate, batch_size, hop) -> N
 
 @pytest.mark.parametrize("samples", [0, 1, 100, 10_079, 10_080, 10_081, 33_333])
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
-def test_as_many_samples_come_out_as_went_in(samples: int, rate: int) -> None:
-    assert run(Panner(), noise(samples), pictures(2), sample_rate=rate).shape == (2, samples)
+@pytest.mark.parametrize("kind", [Panner, Listener])
+def test_as_many_samples_come_out_as_went_in(samples: int, rate: int, kind: type[Panner]) -> None:
+    assert run(kind(), noise(samples), pictures(2), sample_rate=rate).shape == (2, samples)
+
+
+@pytest.mark.parametrize("samples", [9_000, 16_001, 17_777, 17_778, 60_001])
+@pytest.mark.parametrize(("chunk", "batch_size"), [(1_234, 3), (100_000, 16)])
+def test_a_context_is_heard_around_each_window(samples: int, chunk: int, batch_size: int) -> None:
+    """Around its middle, or as near to that as the sound's ends allow; all of a sound that is shorter."""
+    model, sound = Listener(), noise(samples)
+    run(model, sound, pictures(1), chunk, batch_size=batch_size)
+    length = min(Listener.context, max(samples, model.config.window))
+    padded = torch.from_numpy(np.pad(sound, (0, max(0, length - samples))))
+    assert len(model.around) == window_count(samples, model.config.window, 1_600)
+    for index, heard in enumerate(model.around):
+        start = context_start(1_600 * index, model.config.window, Listener.context, samples)
+        wanted = padded[start : start + length]
+        torch.testing.assert_close(heard, stft(wanted * level_gain(wanted, model.config.level), model.config.stft))
 
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])
@@ -167,8 +198,9 @@ def test_missing_last_frames_hold_the_last_one() -> None:
     np.testing.assert_array_equal(run(Panner(), sound, frames, tdss=False), run(Panner(), sound, held, tdss=False))
 
 
-def test_memory_does_not_grow_with_length() -> None:
-    stream = BinauralStream(Panner(), sample_rate=RATE)
+@pytest.mark.parametrize("kind", [Panner, Listener])
+def test_memory_does_not_grow_with_length(kind: type[Panner]) -> None:
+    stream = BinauralStream(kind(), sample_rate=RATE)
     for index in range(600):
         stream.push_frame(pictures(1, index)[0])
         stream.push_samples(noise(1_600, index))

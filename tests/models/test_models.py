@@ -9,6 +9,7 @@ from ccstereo.models import BinauralModel, CCStereoConfig, Mono2BinauralConfig, 
 from ccstereo.models.config import ModelConfig
 from ccstereo.models.registry import register_model
 from ccstereo.models.visual import ResNet18Trunk
+from small import SMALL
 
 PARAMETERS = {
     "ccstereo": 17_555_426,
@@ -192,3 +193,43 @@ def test_bad_values_of_mono2binaural(values: dict[str, object]) -> None:
 
 def test_lists_become_tuples() -> None:
     assert ModelConfig(resize=[240, 480]).resize == (240, 480)
+
+
+def told_network() -> BinauralModel:
+    """A small network that heeds its context, as one does that was trained."""
+    torch.manual_seed(0)
+    network = create_model("ccstereo-lite", **SMALL, context=40_800).eval()
+    for affine in network.told:
+        torch.nn.init.normal_(affine.weight, 0.0, 0.1)
+    return network
+
+
+def test_a_context_is_heard() -> None:
+    """Any length of it, the window itself without one, its mask's size the window's."""
+    network = told_network()
+    mix_spec, frames = inputs(network)
+    with torch.inference_mode():
+        features = network.encode_frames(frames)
+        alone = network(mix_spec, features)
+        torch.testing.assert_close(network(mix_spec, features, mix_spec).mask, alone.mask)
+        assert alone.told.shape == (2, 128)
+        masks = [network(mix_spec, features, torch.randn(2, 2, 257, length)).mask for length in (64, 101, 256)]
+    for mask in masks:
+        assert mask.shape == mix_spec.shape
+        assert (mask - alone.mask).abs().mean() > 1e-3
+
+
+def test_a_context_changes_its_own_window_alone() -> None:
+    network = told_network()
+    mix_spec, frames = inputs(network)
+    context = torch.randn(2, 2, 257, 256)
+    with torch.inference_mode():
+        features = network.encode_frames(frames)
+        before, after = (network(mix_spec, features, torch.stack([context[0], other])).mask for other in context)
+    torch.testing.assert_close(before[0], after[0], atol=1e-5, rtol=1e-4)
+    assert (before[1] - after[1]).abs().mean() > 1e-3
+
+
+def test_a_context_shorter_than_a_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="context of 10000 samples is less than a window of 10080"):
+        CCStereoConfig(context=10_000)

@@ -60,7 +60,7 @@ def test_a_window_too_short_is_refused():
         with_config(model("ccstereo-lite"), window=1_600)
 
 
-GROWN = {"audio_blocks": (0, 1, 2, 1, 1), "log_magnitude": True}
+GROWN = {"audio_blocks": (0, 1, 2, 1, 1), "log_magnitude": True, "context": 40_800}
 
 
 def test_new_parts_do_nothing_until_they_are_trained():
@@ -74,13 +74,15 @@ def test_new_parts_learn():
     """Each of them is reached by the gradient, at the latest after the first step has woken its block."""
     grown = with_config(model("ccstereo-lite"), **GROWN).train()
     optimizer = torch.optim.Adam(grown.parameters(), lr=1e-2)
-    for _ in range(2):
+    for _ in range(3):
         optimizer.zero_grad()
-        answered = grown(torch.randn(2, 2, 257, 64), torch.randn(2, *grown.feature_shape))
+        context = torch.randn(2, 2, 257, 256) * torch.linspace(0, 1, 256)
+        answered = grown(torch.randn(2, 2, 257, 64), torch.randn(2, *grown.feature_shape), context)
         answered.diff_spec.square().mean().backward()
         optimizer.step()
-    added = [part for part in grown.modules() if isinstance(part, ResidualBlock)]
-    assert len(added) == 5 + 4  # the encoder's, and the decoder's, which has no level of the bottleneck's size
+    blocks = [part for part in grown.modules() if isinstance(part, ResidualBlock)]
+    assert len(blocks) == 5 + 4 + 2  # the encoder's; the decoder's, which lacks the bottleneck's size; the context's
+    added = [*blocks, grown.listener, *grown.told]
     assert all(weight.grad is not None and weight.grad.any() for part in added for weight in part.parameters())
     assert grown.audio_encoder.levels[0][0].weight.grad[:, 2].any()
 
@@ -100,7 +102,14 @@ def test_what_weights_are_trained_for_stays():
         with_config(model("mono2binaural-lite"), log_magnitude=True)
 
 
-@pytest.mark.parametrize("fewer", [{"audio_blocks": ()}, {"log_magnitude": False}])
+@pytest.mark.parametrize("fewer", [{"audio_blocks": ()}, {"log_magnitude": False}, {"context": 0}])
 def test_parts_are_not_taken_away(fewer: dict[str, object]):
     with pytest.raises(ValueError, match=f"{next(iter(fewer))}: the other configuration lacks"):
         with_config(with_config(model("ccstereo-lite"), **GROWN), **fewer)
+
+
+def test_a_context_of_another_length_is_the_same_network():
+    start = with_config(model("ccstereo-lite"), context=40_800)
+    other = with_config(start, context=20_320)
+    assert (start.context, other.context) == (40_800, 20_320)
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in start.state_dict().items())

@@ -10,6 +10,7 @@ from ccstereo.cli.main import main
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import WeightsError
 from ccstereo.models import create_model, load_model, save_model
+from ccstereo.models.context import TOLD
 from ccstereo.scenes import spherical_head
 from ccstereo.training import data as data_module
 from ccstereo.training.export import export_checkpoint
@@ -65,6 +66,31 @@ def test_every_term_reaches_the_network(model: str) -> None:
     assert all(torch.isfinite(value) for value in made.logged.values())
     assert all(torch.isfinite(p.grad).all() for p in made.parameters() if p.grad is not None)
     assert next(made.model.visual.parameters()).grad.abs().max() > 0
+
+
+def test_what_is_told_of_the_context_is_named() -> None:
+    """By a network that hears one, which does without in some batches; the truth about it trains the listener."""
+    told = {**SMALL, "context": 20_000}
+    described = create_model("ccstereo-lite", **told)
+    stage = Stage(data_module.drawn_material("train", 16_000), [spherical_head(16_000)])
+    made = StageWindows([stage], described.config, 2, 3, grid=described.feature_shape[1:], sounds=2, context=20_000)
+    batch = collate_windows([made[0], made[1]])
+    assert batch["context"].shape == (4, 20_000)
+    heads = TruthHeads(described.feature_shape[0], described.sound_channels, batch["classes"].shape[1], TOLD)
+    trained = BinauralTask(
+        "ccstereo-lite", told, weights=ObjectiveWeights(difference=0, magnitude=0, phase=0, classes=1)
+    )
+    trained.truth = heads
+    trained.log_dict = trained.log = lambda *_, **__: None
+    lengths: set[int] = set()
+    trained.model.listener.register_forward_pre_hook(lambda _, inputs: lengths.add(inputs[0].shape[-1]))
+    torch.manual_seed(0)
+    for _ in range(40):
+        trained.training_step(batch, 0).backward()
+    frames = described.config.stft.frames
+    assert lengths == {frames(20_000), frames(described.config.window)}
+    assert trained.model.listener.tell.weight.grad.any()
+    assert heads.told_class.weight.grad.any()
 
 
 def test_a_batch_can_be_learned(batch) -> None:

@@ -12,12 +12,13 @@ from ccstereo.audio.ambisonics import (
 from ccstereo.audio.level import level_gain, rms
 from ccstereo.audio.stereo import apply_mask, mix_and_difference, to_binaural
 from ccstereo.audio.stft import STFTConfig, istft, stft
-from ccstereo.audio.windows import frame_index, overlap_average, window_count
+from ccstereo.audio.windows import context_start, frame_index, overlap_average, window_count
 
 __all__ = [
     "FOADecoder",
     "STFTConfig",
     "apply_mask",
+    "context_start",
     "encode",
     "foa_to_binaural",
     "frame_index",

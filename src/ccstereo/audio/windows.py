@@ -27,6 +27,21 @@ def window_count(length: int, window: int, hop: int) -> int:
     return max(0, -(-(length - window) // hop)) + 1
 
 
+def context_start(start: int, window: int, context: int, length: int) -> int:
+    """Where the samples heard around a window begin: around its middle, or as near to that as a signal's ends allow.
+
+    Args:
+        start: first sample of the window.
+        window: samples of a window.
+        context: samples heard around it, its own included, >= window.
+        length: samples of the signal; from 0 on if it has fewer than `context`.
+
+    >>> [context_start(start, 10, 30, 100) for start in (0, 50, 85)], context_start(5, 10, 30, 20)
+    ([0, 40, 70], 0)
+    """
+    return min(max(0, start - (context - window + 1) // 2), max(0, length - context))
+
+
 def frame_index(start: int, window: int, sample_rate: int, frame_rate: float) -> int:
     """Index of the frame nearest the centre of the window that starts at sample `start`.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ccstereo.audio import level_gain
-from ccstereo.audio.windows import frame_index
+from ccstereo.audio.windows import context_start, frame_index
 from ccstereo.datasets.layout import FRAME_RATE, SAMPLE_RATE
 from ccstereo.datasets.prepared_set import PreparedSet, decode_jpeg
 from ccstereo.errors import DatasetError
@@ -23,6 +23,7 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
     Each item is a dictionary:
         frame, previous: (3, h, w) uint8, a crop of the picture nearest the middle of the window, and of the one before.
         binaural: (2, window) float32 at the rate of the model, scaled so that the mixture has the model's level.
+        context: with a context, (context,) the mixture around the window, brought to the level by itself.
 
     Args:
         prepared: the set.
@@ -32,6 +33,8 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         seed: of item 0.
         vary: whether clip, place and crop are random, for training; else the clips come in turn, and crops are central.
         mirror: whether half of the varied items are mirrored: the picture, and the ears with it.
+        context: samples that the model hears around a window, the window's own included; 0 for none. Shorter clips are
+            passed over then.
 
     Raises:
         DatasetError: no clip is long enough, or the model has another sample rate.
@@ -46,15 +49,18 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         seed: int = 0,
         vary: bool = True,
         mirror: bool = True,
+        context: int = 0,
     ) -> None:
         if config.sample_rate != SAMPLE_RATE:
             raise DatasetError(
                 f"{prepared.folder}: is at {SAMPLE_RATE} Hz, but the model hears {config.sample_rate} Hz"
             )
         self.prepared = prepared
-        self.clips = [clip for clip in clips if prepared.clips[clip].samples >= config.window]
+        self.context = max(context, config.window)
+        self.clips = [clip for clip in clips if prepared.clips[clip].samples >= self.context]
         if not self.clips:
-            raise DatasetError(f"{prepared.folder}: none of {len(clips)} clips is as long as a window of the model")
+            seconds = f"the {self.context / SAMPLE_RATE:.2f} s that the model hears at once"
+            raise DatasetError(f"{prepared.folder}: none of {len(clips)} clips has {seconds}")
         self.config = config
         self.size = len(self.clips) if size is None else size
         self.seed = seed
@@ -70,11 +76,12 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         clip = self.clips[int(rng.integers(len(self.clips))) if self.vary else index % len(self.clips)]
         row = self.prepared.clips[clip]
         start = int(rng.integers(row.samples - self.config.window + 1))
-        binaural = torch.from_numpy(self.prepared.sound(clip, start, self.config.window))
+        first = context_start(start, self.config.window, self.context, row.samples)
+        around = torch.from_numpy(self.prepared.sound(clip, first, self.context))
+        binaural = around[:, start - first :][:, : self.config.window]
         middle = frame_index(start, self.config.window, SAMPLE_RATE, FRAME_RATE)
         middle = min(middle, row.frames - 1)
-        first = max(0, middle - 1)
-        pictures = [decode_jpeg(jpeg) for jpeg in self.prepared.jpegs(clip, first, middle + 1)]
+        pictures = [decode_jpeg(jpeg) for jpeg in self.prepared.jpegs(clip, max(0, middle - 1), middle + 1)]
         frames = resize(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), self.config.resize)
         item = {
             "frame": self._crop(frames[-1], rng),
@@ -82,7 +89,10 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
             "binaural": binaural * level_gain(binaural.sum(0), self.config.level),
         }
         if self.vary and self.mirror and rng.random() < 0.5:
-            return {name: value.flip(0 if name == "binaural" else -1) for name, value in item.items()}
+            item = {name: value.flip(0 if name == "binaural" else -1) for name, value in item.items()}
+        if self.context > self.config.window:
+            mix = around.sum(0)
+            item["context"] = mix * level_gain(mix, self.config.level)
         return item
 
     def _crop(self, frame: Tensor, rng: np.random.Generator) -> Tensor:

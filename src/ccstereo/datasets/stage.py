@@ -19,6 +19,7 @@ from ccstereo.scenes.recording import Variety
 from ccstereo.scenes.scene import Scene, begun_earlier, redraw_sounds, render_sources, sample_scene
 from ccstereo.vision.transforms import crop, resize
 
+OF_PICTURES = ("frame", "previous", "cells")  # what an item has once, all else it has of each window of sound
 STEPS_A_WINDOW = 4  # by which windows begin later: transforms of just any length would be slow
 
 
@@ -77,6 +78,8 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             and by the frequencies and times of a coarse spectrogram.
         classes: (R, labels) shares of the sources' energy by class.
         cells: (grid height, grid width) int64 class pictured in each cell; the number of labels means background.
+        context, present: with a context, (R, context) float32 mixture from around the window, which is anywhere in it,
+            brought to the model's level by itself, and (R, labels) shares of the sources' energy in it by class.
 
     Args:
         stages: materials and heads.
@@ -90,6 +93,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             training's augmentation.
         variety: how differently recordings are played then.
         sounds: R, windows of sound for each picture. Where the image encoder is the costly part, several cost less.
+        context: samples that the model hears around a window, the window's own included; 0 for none.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         vary: bool = True,
         variety: Variety = Variety(),  # noqa: B008 - frozen
         sounds: int = 1,
+        context: int = 0,
     ) -> None:
         self.stages = list(stages)
         self.config = config
@@ -115,6 +120,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.vary = vary
         self.variety = variety if vary else None
         self.sounds = sounds
+        self.context = max(context, config.window) if context else 0
         self.labels = sorted({label for stage in stages for label in stage.material.labels})
         weights = np.array([stage.weight for stage in stages])
         self.shares = weights / weights.sum()
@@ -129,42 +135,61 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         seconds = self.config.window / self.config.sample_rate
         steps = int(stage.spread / seconds * STEPS_A_WINDOW)
         later = float(rng.integers(steps + 1)) * seconds / STEPS_A_WINDOW if steps else 0.0
-        scene = self._scene(stage.material, stage.lead + later + seconds, rng)
-        middle = 1 - seconds / 2 / scene.duration
-        before = middle - 1 / (self.config.frame_rate * scene.duration)
+        before, after = self._around(index) if self.context else (later, 0.0)
+        scene = self._scene(stage.material, stage.lead + before + seconds + after, rng)
+        middle = 1 - (seconds / 2 + after) / scene.duration
+        just_before = middle - 1 / (self.config.frame_rate * scene.duration)
         corner = self._corner(rng)
         picture = self._picture(scene, stage.material, middle)
-        earlier = picture if scene.still else self._picture(scene, stage.material, before)
+        earlier = picture if scene.still else self._picture(scene, stage.material, just_before)
         item = {
             "frame": self._crop(picture, corner),
             "previous": self._crop(earlier, self._corner(rng)),
             "cells": self._cells(scene, corner, middle),
         }
-        heard = [self._listen(_begun(scene, later, seconds - PAPER_WINDOW, rng), stage, corner[1], middle, rng)]
-        for _ in range(self.sounds - 1):
-            silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
-            other = redraw_sounds(scene, stage.material, silent, rng, self.variety)
-            heard.append(self._listen(_begun(other, later, seconds - PAPER_WINDOW, rng), stage, corner[1], middle, rng))
+        heard = []
+        for number in range(self.sounds):
+            if number:
+                silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
+                scene = redraw_sounds(scene, stage.material, silent, rng, self.variety)
+            begun = _begun(scene, before, later, seconds - PAPER_WINDOW, rng)
+            heard.append(self._listen(begun, stage, corner[1], middle, after, rng))
         item |= {name: torch.stack([window[name] for window in heard]) for name in heard[0]}
         if self.vary and rng.random() < 0.5:
-            for name in ("frame", "previous", "cells"):
+            for name in OF_PICTURES:
                 item[name] = item[name].flip(-1)
             for name in ("binaural", "columns"):
                 item[name] = item[name].flip(1)
         return item
 
     def _listen(
-        self, scene: Scene, stage: Stage, left: int, middle: float, rng: np.random.Generator
+        self, scene: Scene, stage: Stage, left: int, middle: float, after: float, rng: np.random.Generator
     ) -> dict[str, Tensor]:
-        """Make one window of sound, and its truth: the end of a scene whose picture is cropped `left` pixels in."""
+        """Make a window, `after` seconds from the end of a scene whose picture is cropped `left` pixels in."""
         head = stage.heads[int(rng.integers(len(stage.heads)))]
-        sources = render_sources(scene, stage.material, head)[..., -self.config.window :]  # (S, 2, T)
+        whole = render_sources(scene, stage.material, head)  # (S, 2, T)
+        end = whole.shape[-1] - round(after * self.config.sample_rate)
+        sources = whole[..., end - self.config.window : end]
         binaural = torch.from_numpy(sources.sum(0))
-        return {
+        window = {
             "binaural": binaural * level_gain(binaural.sum(0), self.config.level),
             "columns": self._columns(scene, sources, left, middle),
             "classes": self._classes(scene, sources),
         }
+        if not self.context:
+            return window
+        around = whole[..., -self.context :]
+        mix = torch.from_numpy(around.sum((0, 1)))
+        return window | {
+            "context": mix * level_gain(mix, self.config.level),
+            "present": self._classes(scene, around),
+        }
+
+    def _around(self, index: int) -> tuple[float, float]:
+        """Seconds of context before and after an item's window, drawn beside all else: pictures stay the same."""
+        spare = self.context - self.config.window
+        before = int(np.random.default_rng([self.seed, index, *b"context"]).integers(spare + 1))
+        return before / self.config.sample_rate, (spare - before) / self.config.sample_rate
 
     def _scene(self, material: Material, duration: float, rng: np.random.Generator) -> Scene:
         count = int(rng.choice(3, p=self.mix.sources)) + 1
@@ -226,15 +251,18 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         return torch.from_numpy(cells)
 
 
-def _begun(scene: Scene, later: float, spare: float, rng: np.random.Generator) -> Scene:
+def _begun(scene: Scene, before: float, later: float, spare: float, rng: np.random.Generator) -> Scene:
     """Let loud moments be elsewhere than at a scene's start, with which all sounding sources begin.
 
-    One source reaches its own `later` seconds into the scene, where the window begins; in a window with seconds to
-    spare beyond the papers', every source does so up to so much later.
+    One source reaches its own `before` seconds into the scene, where the window begins, the others theirs `later`
+    seconds earlier; in a window with seconds to spare beyond the papers', every source does so up to so much later.
     """
     sounding = [index for index, source in enumerate(scene.sources) if source.sound is not None]
-    if later:
-        scene = begun_earlier(scene, sounding[int(rng.integers(len(sounding)))], later)
+    chosen = sounding[int(rng.integers(len(sounding)))] if later else None
+    for index in sounding:
+        shift = before - (0.0 if index == chosen else later)
+        if shift:
+            scene = begun_earlier(scene, index, shift)
     if spare > 0:
         for index in sounding:
             scene = begun_earlier(scene, index, float(rng.uniform(0, spare)))
@@ -244,4 +272,4 @@ def _begun(scene: Scene, later: float, spare: float, rng: np.random.Generator) -
 def collate_windows(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """Make a batch of B pictures and B R windows of sound, those of a picture one after the other."""
     batch = {name: torch.stack([item[name] for item in items]) for name in items[0]}
-    return batch | {name: batch[name].flatten(0, 1) for name in ("binaural", "columns", "classes")}
+    return {name: value if name in OF_PICTURES else value.flatten(0, 1) for name, value in batch.items()}

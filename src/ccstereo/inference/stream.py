@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ccstereo.audio import frame_index, istft, level_gain, stft, window_count
+from ccstereo.audio import context_start, frame_index, istft, level_gain, stft, window_count
 from ccstereo.inference.buffers import Resampler, SampleQueue
 from ccstereo.inference.fuse import encoding_groups
 from ccstereo.inference.overlap import OverlapAverager
@@ -33,9 +33,10 @@ class BinauralStream:
 
     Frame k is the picture shown at time k / `model.config.frame_rate`, time zero being the first sample. Windows
     slide by `hop`; each hears its level brought to the model's and sees the frame nearest its centre; overlapping
-    predictions are averaged. A sound shorter than a window is heard as long as it is. Windows are computed in groups of
-    `batch_size` counted from the first, whatever the chunks in which samples and frames come, so that the output does
-    not depend on how the input was split.
+    predictions are averaged. A sound shorter than a window is heard as long as it is. A model that hears a context
+    (`model.context`) hears as much around each window, or around the middle of what there is at both ends. Windows are
+    computed in groups of `batch_size` counted from the first, whatever the chunks in which samples and frames come, so
+    that the output does not depend on how the input was split.
 
     Args:
         model: any registered model, in eval mode.
@@ -73,6 +74,7 @@ class BinauralStream:
             raise ValueError(f"the hop must be more than 0 and at most {longest:g} s, the model's window; got {hop:g}")
         self.model = model
         self.config = config
+        self.context: int = getattr(model, "context", 0)
         self.hop = round(hop * config.sample_rate)
         self.tdss = tdss
         self.batch_size = batch_size
@@ -83,7 +85,8 @@ class BinauralStream:
         self._down = Resampler(sample_rate, config.sample_rate)
         self._up = Resampler(config.sample_rate, sample_rate)
         self._mono = SampleQueue()  # what was pushed and not yet pulled, full rate
-        self._heard = SampleQueue()  # the same at the model's rate, from the next window's start
+        self._heard = SampleQueue()  # the same at the model's rate, from as long before the next window as is heard
+        self._forgotten = 0  # samples of it that came before
         self._difference = SampleQueue()  # predicted, full rate, not yet pulled
         self._averager = OverlapAverager(config.window, self.hop)
         self._pictures: OrderedDict[int, Tensor] = OrderedDict()
@@ -151,7 +154,9 @@ class BinauralStream:
                 count = min(self.batch_size, left)
             else:
                 count = self.batch_size
-                if len(self._heard) < (count - 1) * self.hop + window or self._frame(count - 1) >= self._frames:
+                last = (self.windows_done + count - 1) * self.hop
+                needed = max(last + window + self._margin, self.context)
+                if self._heard.pushed < needed or self._frame(count - 1) >= self._frames:
                     return
             if count == 0:
                 return
@@ -167,29 +172,51 @@ class BinauralStream:
         """Samples heard at once: the model's, or all of a sound that is shorter, but no less than in the papers."""
         return min(self.config.window, max(self._heard.pushed, round(PAPER_WINDOW * self.config.sample_rate)))
 
+    @property
+    def _margin(self) -> int:
+        """Samples heard behind a window, see `context_start`."""
+        return max(0, self.context - self.config.window) // 2
+
     def _compute(self, count: int) -> None:
-        window = self._window
-        heard = self._heard.peek((count - 1) * self.hop + window)
-        mix = 2 * torch.from_numpy(heard).unfold(0, window, self.hop)  # (count, window): a mono track x is l = r = x
+        starts = [(self.windows_done + i) * self.hop for i in range(count)]
+        mix = self._cut(starts, self._window)
+        around = None
+        if self.context:
+            there = self._heard.pushed
+            around = self._cut(
+                [context_start(start, self.config.window, self.context, there) for start in starts],
+                min(self.context, max(there, self._window)),
+            )
         frames = [min(self._frame(i), self._frames - 1) for i in range(count)]
-        for difference in F.pad(self._predict(mix, frames), (0, self.config.window - window)):
+        for difference in F.pad(self._predict(mix, around, frames), (0, self.config.window - mix.shape[1])):
             self._difference.append(self._up.push(self._averager.add(difference).numpy()))
-        self._heard.drop(count * self.hop)
         self.windows_done += count
+        forgotten = max(0, self.windows_done * self.hop - self.context)
+        self._heard.drop(forgotten - self._forgotten)
+        self._forgotten = forgotten
         oldest = min(self._frame(0), self._frames - 1)
         for cache in (self._pictures, self._features):
             for index in [index for index in cache if index < oldest]:
                 del cache[index]
 
+    def _cut(self, starts: list[int], length: int) -> Tensor:
+        """Mixtures (N, length) from these samples on, zeros behind the end: a mono track x is l = r = x."""
+        heard = torch.from_numpy(self._heard.peek(starts[-1] + length - self._forgotten))
+        return 2 * torch.stack([heard[start - self._forgotten :][:length] for start in starts])
+
     @torch.inference_mode()
-    def _predict(self, mix: Tensor, frames: list[int]) -> Tensor:
-        """Predict l - r of windows (N, window), each with the index of its frame."""
+    def _predict(self, mix: Tensor, around: Tensor | None, frames: list[int]) -> Tensor:
+        """Predict l - r of windows (N, window), each with what is heard around it and the index of its frame."""
         mix = mix.to(self.device)
         gain = level_gain(mix, self.config.level)
         features = self._encode(frames)
         spec = stft(mix * gain, self.config.stft)
+        inputs = [spec, features]
+        if around is not None:
+            around = around.to(self.device)
+            inputs.append(stft(around * level_gain(around, self.config.level), self.config.stft))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            output = self.model(spec, features)
+            output = self.model(*inputs)
         return (istft(output.diff_spec.float(), mix.shape[-1], self.config.stft) / gain).cpu()
 
     def _encode(self, frames: Iterable[int]) -> Tensor:

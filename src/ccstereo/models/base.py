@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from ccstereo.models.config import ModelConfig
+from ccstereo.models.context import ContextAffine, SoundContext
 from ccstereo.models.efficientnet import EfficientNetLiteTrunk
 from ccstereo.models.output import BinauralOutput
 from ccstereo.models.unet import ResidualBlock
@@ -21,6 +22,7 @@ class BinauralModel(nn.Module, ABC):
         visual: the image encoder; trained with a smaller learning rate than the rest.
         feature_shape: (C, h, w) of `encode_frames`.
         sound_channels: channels of the audio encoder's bottleneck, `BinauralOutput.audio_features`.
+        context: samples that it hears around a window, the window's own included; 0 if it hears the window alone.
     """
 
     config: ModelConfig
@@ -28,6 +30,7 @@ class BinauralModel(nn.Module, ABC):
     visual: nn.Module
     feature_shape: tuple[int, int, int]
     sound_channels: int
+    context: int = 0
 
     @property
     def trunk(self) -> nn.Module:
@@ -52,12 +55,14 @@ class BinauralModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, mix_spec: Tensor, features: Tensor) -> BinauralOutput:
+    def forward(self, mix_spec: Tensor, features: Tensor, context: Tensor | None = None) -> BinauralOutput:
         """Predict the difference spectrogram of a batch of windows.
 
         Args:
             mix_spec: (B, 2, F, T) spectrogram of the mixture l + r, brought to `config.level`.
             features: (B, C, h, w) of `encode_frames`.
+            context: (B, 2, F, T') the same of the mixture around the windows, brought to the level by itself, for a
+                model that hears one; None lets it do with the windows.
         """
 
     @abstractmethod
@@ -103,7 +108,7 @@ def initialise(module: nn.Module) -> None:
 
     Source: 2.5D Visual Sound's released code, which CCStereo's follows; it comes from DCGAN.
     Biases, attention projections and learned positions keep what their own layers draw. EfficientNet's trunk, too deep
-    for so small a deviation, and residual blocks draw their own.
+    for so small a deviation, residual blocks, and what hears the context draw their own.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -112,5 +117,5 @@ def initialise(module: nn.Module) -> None:
             nn.init.normal_(part.weight, 1.0, 0.02)
             nn.init.zeros_(part.bias)
     for part in module.modules():
-        if isinstance(part, EfficientNetLiteTrunk | ResidualBlock):
+        if isinstance(part, EfficientNetLiteTrunk | SoundContext | ContextAffine | ResidualBlock):
             part.initialise()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ccstereo.audio import apply_mask
 from ccstereo.models.avad import AdaptiveDenorm
 from ccstereo.models.base import BinauralModel, initialise
+from ccstereo.models.context import ContextAffine, SoundContext
 from ccstereo.models.fusion import AudioVisualFusion
 from ccstereo.models.output import BinauralOutput
 from ccstereo.models.registry import register_model
@@ -34,6 +35,8 @@ class CCStereoConfig(TrunkConfig):
         audio_blocks: residual blocks after each level of the audio encoder, and after the decoder's level of the same
             size; () is none, as in the paper.
         log_magnitude: whether the audio encoder also hears the logarithm of the magnitude; not so in the paper.
+        context: samples around a window, its own included, by which the network is told what sounds; 0, as in the
+            paper, is the window alone.
     """
 
     visual_channels: int = 128
@@ -46,6 +49,7 @@ class CCStereoConfig(TrunkConfig):
     mask_bound: float = 1.0
     audio_blocks: tuple[int, ...] = ()
     log_magnitude: bool = False
+    context: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,6 +65,8 @@ class CCStereoConfig(TrunkConfig):
             raise ValueError(
                 f"the last of audio_channels {self.audio_channels} must equal visual_channels {self.visual_channels}"
             )
+        if self.context and self.context < self.window:
+            raise ValueError(f"a context of {self.context} samples is less than a window of {self.window}; 0 is none")
         if self.audio_blocks and (len(self.audio_blocks) != len(self.audio_channels) or min(self.audio_blocks) < 0):
             raise ValueError(f"audio_blocks must be a number for each of audio_channels, got {self.audio_blocks}")
         if self.visual_channels % self.attention_heads:
@@ -115,6 +121,11 @@ class CCStereo(BinauralModel):
         self.fusion = AudioVisualFusion(
             bottleneck, config.audio_grid, config.visual_grid, config.attention_heads, config.feedforward_channels
         )
+        self.context = config.context
+        if config.context:
+            self.listener = SoundContext(config.sample_rate, config.stft.bins)
+            told = (*config.audio_channels, *decoder_channels(skips, bottleneck))
+            self.told = nn.ModuleList(ContextAffine(channels) for channels in told)
         norms = [self._norm(i) for i in range(len(skips))]
         self.decoder = MaskDecoder(bottleneck, skips, bottleneck, norms, config.audio_blocks[-2::-1])
         initialise(self)
@@ -142,7 +153,7 @@ class CCStereo(BinauralModel):
         fused: Tensor = self.fusion(audio_features, features)
         return fused
 
-    def forward(self, mix_spec: Tensor, features: Tensor) -> BinauralOutput:
+    def forward(self, mix_spec: Tensor, features: Tensor, context: Tensor | None = None) -> BinauralOutput:
         """Predict the difference spectrogram; see `BinauralModel.forward`.
 
         Raises:
@@ -150,11 +161,16 @@ class CCStereo(BinauralModel):
         """
         self.check_spectrogram(mix_spec, len(self.config.audio_channels))
         self.check_features(features)
-        *skips, audio_features = self.audio_encoder(mix_spec)
+        told, affines = None, []
+        if self.context:
+            told = self.listener(mix_spec if context is None else context)
+            affines = [affine(told) for affine in self.told]
+        levels = len(self.config.audio_channels)
+        *skips, audio_features = self.audio_encoder(mix_spec, affines[:levels])
         fused = self.fuse(audio_features, features)
-        mask, relevance = self.decoder(fused, skips, features)
+        mask, relevance = self.decoder(fused, skips, features, affines[levels:])
         mask = self.config.mask_bound * resize(mask, (mix_spec.shape[-2], mix_spec.shape[-1]))
-        return BinauralOutput(mask, apply_mask(mask, mix_spec), fused, audio_features, relevance)
+        return BinauralOutput(mask, apply_mask(mask, mix_spec), fused, audio_features, relevance, told)
 
 
 @register_model("ccstereo")

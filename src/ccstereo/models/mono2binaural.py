@@ -80,7 +80,12 @@ class Mono2Binaural(BinauralModel):
         vector = self.squeeze(features).flatten(1)[:, :, None, None]  # (B, squeezed * h * w, 1, 1)
         return torch.cat([vector.expand(-1, -1, *audio_features.shape[-2:]), audio_features], dim=1)
 
-    def forward(self, mix_spec: Tensor, features: Tensor) -> BinauralOutput:
+    def forward(
+        self,
+        mix_spec: Tensor,
+        features: Tensor,
+        context: Tensor | None = None,  # noqa: ARG002 - it hears none
+    ) -> BinauralOutput:
         """Predict the difference spectrogram; see `BinauralModel.forward`. The Nyquist bin of the mask is zero.
 
         Raises:

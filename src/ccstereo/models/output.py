@@ -16,6 +16,7 @@ class BinauralOutput(NamedTuple):
         audio_features: (B, C, H', W') what the audio encoder alone says, before the picture is heard of.
         relevance: of each decoder level with audio-visual adaptive de-normalisation, (B, h * w, H, W): the cosine
             between each visual position and each audio position of that level.
+        told: (B, C) what was made out of the sound around the windows, by a model that hears it.
     """
 
     mask: Tensor
@@ -23,3 +24,4 @@ class BinauralOutput(NamedTuple):
     fused: Tensor
     audio_features: Tensor
     relevance: tuple[Tensor, ...] = ()
+    told: Tensor | None = None

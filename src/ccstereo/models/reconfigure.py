@@ -6,11 +6,13 @@ from typing import Any
 from torch import nn
 
 from ccstereo.models.base import BinauralModel
+from ccstereo.models.context import ContextAffine, SoundContext
 from ccstereo.models.fusion import fit_positions
 from ccstereo.models.registry import create_model
 from ccstereo.models.unet import ResidualBlock
 
-CHANGES = ("window", "audio_blocks", "log_magnitude")
+CHANGES = ("window", "audio_blocks", "log_magnitude", "context")
+NEW = (ResidualBlock, SoundContext, ContextAffine)  # parts that a network may not have had
 FIRST = "audio_encoder.levels.0.0.weight"
 
 
@@ -18,12 +20,13 @@ def with_config(model: BinauralModel, **changes: Any) -> BinauralModel:
     """Copy a network into another configuration, to be trained further.
 
     A longer or shorter `window` resizes the learned positions in time bilinearly and changes nothing else. Blocks that
-    `audio_blocks` adds, and the input that `log_magnitude` adds, do nothing until they are trained: the copy answers
-    as the network did.
+    `audio_blocks` adds, the input that `log_magnitude` adds, and the `context` do nothing until they are trained: the
+    copy answers as the network did.
 
     Args:
         model: any registered model.
-        changes: of its configuration: `window`, more `audio_blocks`, `log_magnitude` from False to True.
+        changes: of its configuration: `window`, more `audio_blocks`, `log_magnitude` from False to True, `context` from
+            0 to some samples, or to more or fewer.
 
     Returns:
         A model in evaluation mode. What is new in it is drawn by torch's generator.
@@ -49,7 +52,7 @@ def with_config(model: BinauralModel, **changes: Any) -> BinauralModel:
     added = drawn[FIRST].shape[1] - state[FIRST].shape[1]
     if added > 0:
         state[FIRST] = nn.functional.pad(state[FIRST], (0, 0, 0, 0, 0, added))
-    new = tuple(f"{name}." for name, part in changed.named_modules() if isinstance(part, ResidualBlock))
+    new = tuple(f"{name}." for name, part in changed.named_modules() if isinstance(part, NEW))
     state = {name: value for name, value in drawn.items() if name.startswith(new)} | state
     if state.keys() != drawn.keys() or any(state[name].shape != drawn[name].shape for name in drawn):
         raise ValueError(f"{', '.join(changes)}: the other configuration lacks parts that the weights have")

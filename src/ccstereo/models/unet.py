@@ -81,15 +81,36 @@ class AudioEncoder(nn.Module):
             for before, after, count in zip(entries, channels, counts, strict=True)
         )
 
-    def forward(self, spec: Tensor) -> list[Tensor]:
-        """Map a spectrogram (B, 2, F, T) to the feature map of every level, the bottleneck last."""
+    def forward(self, spec: Tensor, affines: Sequence[Tensor | None] = ()) -> list[Tensor]:
+        """Map a spectrogram (B, 2, F, T) to the feature map of every level, the bottleneck last.
+
+        Args:
+            spec: the spectrogram.
+            affines: of each level, by what its map is modulated before the residual blocks.
+        """
         if self.log_magnitude:
             spec = torch.cat([spec, log_magnitude(spec)], dim=1)
         maps = []
-        for level in self.levels:
-            spec = level(spec)
+        for level, affine in zip(self.levels, affines or [None] * len(self.levels), strict=True):
+            conv, norm, rectify, *blocks = level.children()
+            spec = modulate(rectify(norm(conv(spec))), affine)
+            for block in blocks:
+                spec = block(spec)
             maps.append(spec)
         return maps
+
+
+def modulate(x: Tensor, affine: Tensor | None) -> Tensor:
+    """Scale and shift channels by what another part of a network knows (Perez et al. 2018, FiLM).
+
+    Args:
+        x: (B, C, H, W).
+        affine: (B, 2 C), what is added to a scale of one, then the shifts; None leaves x as it is.
+    """
+    if affine is None:
+        return x
+    scale, shift = affine[..., None, None].chunk(2, dim=1)
+    return (1 + scale) * x + shift
 
 
 def log_magnitude(spec: Tensor) -> Tensor:
@@ -126,13 +147,16 @@ class UpBlock(nn.Module):
         self.blocks = nn.Sequential(*residual_blocks(channels, blocks))
         self.takes_visual = bool(getattr(norm, "takes_visual", False))
 
-    def forward(self, x: Tensor, visual: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Map (B, in_channels, H, W) to (B, channels, 2H, 2W), and give the norm's relevance map if it has one."""
+    def forward(
+        self, x: Tensor, visual: Tensor | None = None, affine: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Map (B, in_channels, H, W) to (B, channels, 2H, 2W), and give the norm's relevance map if it has one.
+
+        The map is modulated by `affine` before the residual blocks.
+        """
         x = self.conv(x)
-        if not self.takes_visual:
-            return self.blocks(F.relu(self.norm(x))), None
-        y, relevance = self.norm(x, visual)
-        return self.blocks(F.relu(y)), relevance
+        y, relevance = self.norm(x, visual) if self.takes_visual else (self.norm(x), None)
+        return self.blocks(modulate(F.relu(y), affine)), relevance
 
 
 class MaskDecoder(nn.Module):
@@ -166,7 +190,11 @@ class MaskDecoder(nn.Module):
         self.last = nn.ConvTranspose2d(entries[-1], 2, 4, 2, 1)
 
     def forward(
-        self, fused: Tensor, skips: Sequence[Tensor], visual: Tensor | None = None
+        self,
+        fused: Tensor,
+        skips: Sequence[Tensor],
+        visual: Tensor | None = None,
+        affines: Sequence[Tensor | None] = (),
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Decode a bottleneck.
 
@@ -174,13 +202,14 @@ class MaskDecoder(nn.Module):
             fused: (B, in_channels, H', W').
             skips: the encoder's maps without the bottleneck, outermost first.
             visual: (B, C, h, w), for the norms that look at the picture.
+            affines: of each level but the last, by what its map is modulated.
 
         Returns:
             (B, 2, 32 H', 32 W') mask in [-1, 1], and the relevance maps of the levels that have one.
         """
         x, maps = fused, []
-        for level, skip in zip(self.levels, reversed(skips), strict=True):
-            x, found = level(x, visual)
+        for level, skip, affine in zip(self.levels, reversed(skips), affines or [None] * len(skips), strict=True):
+            x, found = level(x, visual, affine)
             maps += [] if found is None else [found]
             x = torch.cat([resize(x, (skip.shape[-2], skip.shape[-1])), skip], dim=1)
         return torch.sigmoid(self.last(x)) * 2 - 1, tuple(maps)

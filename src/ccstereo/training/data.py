@@ -97,6 +97,7 @@ class StageData(LightningDataModule):
         described = create_model(model, **(model_config or {}))
         self.config = described.config
         self.grid = described.feature_shape[1:]
+        self.context = described.context
         self.validation_names = list(VALIDATION)
         self.labels: list[str] = []
 
@@ -175,7 +176,16 @@ class StageData(LightningDataModule):
         self, stages: list[Stage], size: int, seed: int, mix: SceneMix, *, vary: bool, sounds: int = 1
     ) -> StageWindows:
         return StageWindows(
-            stages, self.config, size, seed, mix, self.grid, vary=vary, variety=self.variety, sounds=sounds
+            stages,
+            self.config,
+            size,
+            seed,
+            mix,
+            self.grid,
+            vary=vary,
+            variety=self.variety,
+            sounds=sounds,
+            context=self.context,
         )
 
     def train_dataloader(self) -> FreshLoader:

@@ -65,7 +65,9 @@ class PreparedData(LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.mirror = mirror
-        self.config = create_model(model, **(model_config or {})).config
+        described = create_model(model, **(model_config or {}))
+        self.config = described.config
+        self.context = described.context
         self.validation_names = ["clips"]
         self.labels: list[str] = []  # recordings tell nobody what sounds where
 
@@ -90,8 +92,12 @@ class PreparedData(LightningDataModule):
                 raise DatasetError(f"{self.path}: the part {part} of split {split} is empty; {choice}")
         train, val = clips
         size = max(self.batch_size, len(train)) if self.epoch_size is None else self.epoch_size
-        self.training = PreparedWindows(prepared, train, self.config, size, self.seed, vary=True, mirror=self.mirror)
-        self.validation = PreparedWindows(prepared, val, self.config, self.validation_size, 1_000_003, vary=False)
+        self.training = PreparedWindows(
+            prepared, train, self.config, size, self.seed, vary=True, mirror=self.mirror, context=self.context
+        )
+        self.validation = PreparedWindows(
+            prepared, val, self.config, self.validation_size, 1_000_003, vary=False, context=self.context
+        )
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         """Fresh windows every epoch."""
@@ -120,6 +126,7 @@ class PreparedData(LightningDataModule):
             shuffle=train,
             size=size,
             drop_last=train,
+            context=self.context,
         )
         if self.split not in (None, windows.index.split):
             raise DatasetError(f"{self.path}: these shards are of split {windows.index.split}, not {self.split}")

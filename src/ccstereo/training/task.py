@@ -13,12 +13,14 @@ from ccstereo.inference import encoding_groups, fused_for_inference
 from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import create_model, load_imagenet_trunk
+from ccstereo.models.context import TOLD
 from ccstereo.training.start import start_from
 from ccstereo.training.truth import TRUTH_TERMS, TruthHeads
 from ccstereo.training.waiting import WaitingClock
 from ccstereo.vision.transforms import jitter, normalize
 
 Batch = dict[str, Tensor]
+CONTEXT_SPARED = 0.1  # share of the batches in which a model that hears a context does without
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class ObjectiveWeights:
         contrastive: lambda, of equations 6 and 7.
         columns: cross-entropy of where the sound comes from, by its similarity with the picture.
         relevance: the same of AVAD's relevance maps.
-        classes: cross-entropy of what is heard.
+        classes: cross-entropy of what is heard, in a window and around it.
         cells: cross-entropy of what is seen in each cell.
     """
 
@@ -125,7 +127,8 @@ class BinauralTask(LightningModule):
         """Add the heads for the truth, whose size the data decides."""
         if self.truth is None and self.uses_truth:
             labels = len(self.trainer.datamodule.labels)  # type: ignore[attr-defined]
-            self.truth = TruthHeads(self.model.feature_shape[0], self.model.sound_channels, labels)
+            told = TOLD if self.model.context else 0
+            self.truth = TruthHeads(self.model.feature_shape[0], self.model.sound_channels, labels, told)
 
     def train(self, mode: bool = True) -> "BinauralTask":
         """Switch to training, but for a frozen trunk."""
@@ -140,7 +143,7 @@ class BinauralTask(LightningModule):
         mix, difference = mix_and_difference(batch["binaural"])
         mix_spec, target = stft(mix, config), stft(difference, config)
         features = self._heard_by(self._encode(self._pictures(batch["frame"])), len(mix))
-        output = self.model(mix_spec, features)
+        output = self.model(mix_spec, features, self._context(batch, spared=CONTEXT_SPARED))
         predicted = output.diff_spec.float()
         terms = {
             "difference": difference_mse(predicted, target),
@@ -161,7 +164,8 @@ class BinauralTask(LightningModule):
             )
         if self.truth is not None:
             cells = self._heard_by(batch["cells"], len(mix))
-            truth = self.truth(output, features, batch["columns"], batch["classes"], cells)
+            told_of = batch["columns"], batch["classes"], cells, batch.get("present")
+            truth = self.truth(output, features, *told_of)
             terms |= {term: getattr(truth, term) for term in TRUTH_TERMS}
         loss = torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum()
         self.log_dict({f"train/{name}": value for name, value in terms.items()}, sync_dist=True)
@@ -174,7 +178,7 @@ class BinauralTask(LightningModule):
         target = batch["binaural"]
         mix = target.sum(1)
         mono = to_binaural(mix, torch.zeros_like(mix))
-        predicted = to_binaural(mix, self.predict_difference(mix, batch["frame"]))
+        predicted = to_binaural(mix, self.predict_difference(mix, batch["frame"], batch.get("context")))
         ours, theirs = metrics.stft_distance(predicted, target).sum(), metrics.stft_distance(mono, target).sum()
         right = metrics.louder_ear_correct(predicted, target)  # NaN where neither ear is louder by 2 dB
         sided = ~right.isnan()
@@ -217,11 +221,18 @@ class BinauralTask(LightningModule):
         """Say how long the training waited."""
         rank_zero_info(f"Of the time between and in the steps, {self.clock.share:.1%} went by waiting for data.")
 
-    def predict_difference(self, mix: Tensor, frames: Tensor) -> Tensor:
-        """Predict l - r of windows (B, T) whose level is the model's, each with a (3, h, w) uint8 frame."""
+    def predict_difference(self, mix: Tensor, frames: Tensor, context: Tensor | None = None) -> Tensor:
+        """Predict l - r of windows (B, T) whose level is the model's, each with a (3, h, w) uint8 frame.
+
+        Args:
+            mix: the windows.
+            frames: the pictures.
+            context: (B, T') the mixture around the windows, at that level, too, for a model that hears it.
+        """
         config = self.model.config.stft
         pictures = normalize(frames).contiguous(memory_format=torch.channels_last)
-        output = self.model(stft(mix, config), self._encode(pictures))
+        around = stft(context, config) if context is not None and self.model.context else None
+        output = self.model(stft(mix, config), self._encode(pictures), around)
         return istft(output.diff_spec.float(), mix.shape[-1], config)
 
     def configure_optimizers(self) -> Any:
@@ -263,6 +274,15 @@ class BinauralTask(LightningModule):
     def _heard_by(pictures: Tensor, windows: int) -> Tensor:
         """Repeat what belongs to a picture (B, ...) for each of its windows of sound, (windows, ...)."""
         return pictures.repeat_interleave(windows // len(pictures), 0)
+
+    def _context(self, batch: Batch, spared: float) -> Tensor | None:
+        """Spectrogram around the windows, for a model that hears it; none for a share of the batches.
+
+        With none it has to do with the window, as with a sound that is no longer.
+        """
+        if not self.model.context or "context" not in batch or torch.rand(()).item() < spared:
+            return None
+        return stft(batch["context"], self.model.config.stft)
 
     def _encode(self, pictures: Tensor) -> Tensor:
         """`encode_frames`; a frozen trunk runs as for inference, in half the time on a CPU."""

@@ -20,7 +20,7 @@ class TruthLosses:
     Attributes:
         columns: of the sound's columns with the similarity of pooled sound and picture.
         relevance: of the sound's columns with AVAD's relevance maps, of all levels; zero where there are none.
-        classes: of what is heard.
+        classes: of what is heard, in a window and, by a model that hears that, around it.
         cells: of what is seen in each cell.
     """
 
@@ -40,19 +40,27 @@ class TruthHeads(nn.Module):
         seen: channels of the visual features.
         heard: channels of the audio bottleneck.
         labels: number of classes.
+        told: channels of what a model is told of the sound around a window, 0 if it is told nothing.
         width: of the space in which sound and picture are compared.
     """
 
-    def __init__(self, seen: int, heard: int, labels: int, width: int = 64) -> None:
+    def __init__(self, seen: int, heard: int, labels: int, told: int = 0, width: int = 64) -> None:
         super().__init__()
         self.heard = nn.Linear(2 * heard, width)
         self.seen = nn.Conv2d(seen, width, 1)
         self.sharpness = nn.Parameter(torch.tensor(5.0))
         self.heard_class = nn.Linear(2 * heard, labels)
+        self.told_class = nn.Linear(told, labels) if told else None
         self.seen_class = nn.Conv2d(seen, labels + 1, 1)
 
     def forward(
-        self, output: BinauralOutput, features: Tensor, columns: Tensor, classes: Tensor, cells: Tensor
+        self,
+        output: BinauralOutput,
+        features: Tensor,
+        columns: Tensor,
+        classes: Tensor,
+        cells: Tensor,
+        present: Tensor | None = None,
     ) -> TruthLosses:
         """Compare the features with the truth.
 
@@ -62,6 +70,7 @@ class TruthHeads(nn.Module):
             columns: (B, w, H, W) shares of the sources' level by column, frequency and time.
             classes: (B, labels) shares of the sources' energy by class.
             cells: (B, h, w) class pictured in each cell, or the number of labels.
+            present: (B, labels) shares of the sources' energy around the window by class, for what is told of it.
         """
         heard = torch.cat([output.audio_features.mean((2, 3)), output.audio_features.amax((2, 3))], dim=1)
         similarity = torch.einsum("bc,bchw->bhw", self.heard(heard), self.seen(features))
@@ -71,10 +80,13 @@ class TruthHeads(nn.Module):
             batch, _, height, width = found.shape
             relevance = found.reshape(batch, *features.shape[2:], height, width)  # (B, h, w, H, W)
             asked = asked + _column_entropy(relevance * self.sharpness, _at_grid(columns, (height, width)))
+        named = F.cross_entropy(self.heard_class(heard).float(), classes)
+        if self.told_class is not None and output.told is not None and present is not None:
+            named = named + F.cross_entropy(self.told_class(output.told).float(), present)
         return TruthLosses(
             columns=where,
             relevance=asked,
-            classes=F.cross_entropy(self.heard_class(heard).float(), classes),
+            classes=named,
             cells=F.cross_entropy(self.seen_class(features).float(), cells),
         )
 
