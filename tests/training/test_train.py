@@ -89,7 +89,7 @@ def test_what_is_told_of_the_context_is_named() -> None:
         trained.training_step(batch, 0).backward()
     frames = described.config.stft.frames
     assert lengths == {frames(20_000), frames(described.config.window)}
-    assert trained.model.listener.tell.weight.grad.any()
+    assert trained.model.listener.tell[1].weight.grad.any()
     assert heads.told_class.weight.grad.any()
 
 

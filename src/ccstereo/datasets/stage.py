@@ -79,7 +79,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         classes: (R, labels) shares of the sources' energy by class.
         cells: (grid height, grid width) int64 class pictured in each cell; the number of labels means background.
         context, present: with a context, (R, context) float32 mixture from around the window, which is anywhere in it,
-            brought to the model's level by itself, and (R, labels) shares of the sources' energy in it by class.
+            brought to the model's level by itself, and (R, labels) equal shares for the classes that sound in it.
 
     Args:
         stages: materials and heads.
@@ -178,12 +178,11 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         }
         if not self.context:
             return window
-        around = whole[..., -self.context :]
-        mix = torch.from_numpy(around.sum((0, 1)))
-        return window | {
-            "context": mix * level_gain(mix, self.config.level),
-            "present": self._classes(scene, around),
-        }
+        mix = torch.from_numpy(whole[..., -self.context :].sum((0, 1)))
+        present = torch.zeros(len(self.labels))
+        for source in scene.sounding:
+            present[self.labels.index(source.label)] += 1 / len(scene.sounding)
+        return window | {"context": mix * level_gain(mix, self.config.level), "present": present}
 
     def _around(self, index: int) -> tuple[float, float]:
         """Seconds of context before and after an item's window, drawn beside all else: pictures stay the same."""

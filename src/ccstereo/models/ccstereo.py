@@ -123,7 +123,7 @@ class CCStereo(BinauralModel):
         )
         self.context = config.context
         if config.context:
-            self.listener = SoundContext(config.sample_rate, config.stft.bins)
+            self.listener = SoundContext(config.sample_rate)
             told = (*config.audio_channels, *decoder_channels(skips, bottleneck))
             self.told = nn.ModuleList(ContextAffine(channels) for channels in told)
         norms = [self._norm(i) for i in range(len(skips))]

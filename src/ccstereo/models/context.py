@@ -5,6 +5,7 @@ each source has at a moment: so the window stays short, and what was made out of
 """
 
 from itertools import pairwise
+from math import log1p
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ BANDS = 64
 CHANNELS = (32, 64, 128, 192)
 BLOCKS = (0, 0, 1, 1)  # residual ones after each convolution
 TOLD = 128  # channels of what is told
+DROPPED = 0.3  # share of what is left that training does without, so that few recordings are not learned by heart
 
 
 class SoundContext(nn.Module):
@@ -23,34 +25,33 @@ class SoundContext(nn.Module):
 
     Args:
         sample_rate: Hz of the mixture.
-        bins: of its spectrogram.
     """
 
-    bands: Tensor
-
-    def __init__(self, sample_rate: int, bins: int) -> None:
+    def __init__(self, sample_rate: int) -> None:
         super().__init__()
-        self.register_buffer("bands", mel_bands(sample_rate, bins), persistent=False)
+        self.sample_rate = sample_rate
         layers: list[nn.Module] = []
         for (before, after), blocks in zip(pairwise((1, *CHANNELS)), BLOCKS, strict=True):
             layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
             layers += residual_blocks(after, blocks)
         self.layers = nn.Sequential(*layers)
-        self.tell = nn.Linear(2 * CHANNELS[-1], TOLD)
+        self.tell = nn.Sequential(nn.Dropout(DROPPED), nn.Linear(2 * CHANNELS[-1], TOLD), nn.LayerNorm(TOLD))
 
     def initialise(self) -> None:
         """Draw weights that keep the signal's size (He et al. 2015)."""
         for part in self.layers:
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-        nn.init.kaiming_normal_(self.tell.weight, nonlinearity="linear")
+        nn.init.kaiming_normal_(self.tell[1].weight, nonlinearity="linear")
 
     def forward(self, spec: Tensor) -> Tensor:
         """Map the spectrogram of a mixture (B, 2, F, T), T >= 2, to what is told of it (B, TOLD)."""
         power = spec.float().square().sum(1)  # (B, F, T)
         power = F.avg_pool1d(power, 2)
-        x: Tensor = self.layers(1 + ((self.bands @ power).float() + 1e-4).log()[:, None] / 4)
-        return torch.relu(self.tell(torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)))
+        bands = mel_bands(self.sample_rate, spec.shape[2]).to(spec.device)
+        x: Tensor = self.layers(1 + ((bands @ power).float() + 1e-4).log()[:, None] / 4)
+        told: Tensor = self.tell(torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1))
+        return told
 
 
 class ContextAffine(nn.Linear):
@@ -81,7 +82,7 @@ def mel_bands(sample_rate: int, bins: int) -> Tensor:
     >>> bands.shape, round(bands.sum(1).min().item(), 3), round(bands.sum(1).max().item(), 3)
     (torch.Size([64, 257]), 1.0, 1.0)
     """
-    highest = 1127 * torch.log1p(torch.tensor(sample_rate / 2 / 700, dtype=torch.float64)).item()
+    highest = 1127 * log1p(sample_rate / 2 / 700)
     edges = 700 * torch.expm1(torch.linspace(0, highest, BANDS + 2, dtype=torch.float64) / 1127)[:, None]
     frequencies = torch.linspace(0, sample_rate / 2, bins, dtype=torch.float64)
     width = sample_rate / 2 / (bins - 1)  # a band narrower than the bins' distance still touches the nearest ones

@@ -70,7 +70,7 @@ class TruthHeads(nn.Module):
             columns: (B, w, H, W) shares of the sources' level by column, frequency and time.
             classes: (B, labels) shares of the sources' energy by class.
             cells: (B, h, w) class pictured in each cell, or the number of labels.
-            present: (B, labels) shares of the sources' energy around the window by class, for what is told of it.
+            present: (B, labels) equal shares for the classes that sound around the window, for what is told of it.
         """
         heard = torch.cat([output.audio_features.mean((2, 3)), output.audio_features.amax((2, 3))], dim=1)
         similarity = torch.einsum("bc,bchw->bhw", self.heard(heard), self.seen(features))
