@@ -39,10 +39,11 @@ class SoundContext(nn.Module):
 
     def initialise(self) -> None:
         """Draw weights that keep the signal's size (He et al. 2015)."""
-        for part in self.layers:
+        for part in (*self.layers, *self.tell):
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-        nn.init.kaiming_normal_(self.tell[1].weight, nonlinearity="linear")
+            elif isinstance(part, nn.Linear):
+                nn.init.kaiming_normal_(part.weight, nonlinearity="linear")
 
     def forward(self, spec: Tensor) -> Tensor:
         """Map the spectrogram of a mixture (B, 2, F, T), T >= 2, to what is told of it (B, TOLD)."""
