@@ -87,6 +87,14 @@ def test_new_parts_learn():
     assert grown.audio_encoder.levels[0][0].weight.grad[:, 2].any()
 
 
+def test_the_decoder_may_have_other_blocks():
+    made = with_config(model("ccstereo-lite"), audio_blocks=(0, 1, 2, 1, 1), decoder_blocks=(0, 3, 0, 1))
+    assert [len(level.blocks) for level in made.decoder.levels] == [0, 3, 0, 1]
+    assert [len(list(level.children())) - 3 for level in made.audio_encoder.levels] == [0, 1, 2, 1, 1]
+    with pytest.raises(ValueError, match="decoder_blocks must be a number for each of 4 levels"):
+        with_config(made, decoder_blocks=(1, 1))
+
+
 def test_blocks_are_added_behind_those_that_are_there():
     start = with_config(model("ccstereo-lite"), audio_blocks=(0, 0, 1, 0, 0))
     with torch.no_grad():

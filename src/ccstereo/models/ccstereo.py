@@ -34,6 +34,8 @@ class CCStereoConfig(TrunkConfig):
             beyond 15 degrees the best mask within 1 leaves 0.17 of mono's STFT distance, within 2 0.02.
         audio_blocks: residual blocks after each level of the audio encoder, and after the decoder's level of the same
             size; () is none, as in the paper.
+        decoder_blocks: residual blocks after each level of the decoder but its last, innermost first, where they are not
+            the encoder's; () takes as many as the encoder has at that size.
         log_magnitude: whether the audio encoder also hears the logarithm of the magnitude; not so in the paper.
         context: samples around a window, its own included, by which the network is told what sounds; 0, as in the
             paper, is the window alone.
@@ -48,6 +50,7 @@ class CCStereoConfig(TrunkConfig):
     avad_levels: tuple[int, ...] = (0,)
     mask_bound: float = 1.0
     audio_blocks: tuple[int, ...] = ()
+    decoder_blocks: tuple[int, ...] = ()
     log_magnitude: bool = False
     context: int = 0
 
@@ -69,6 +72,9 @@ class CCStereoConfig(TrunkConfig):
             raise ValueError(f"a context of {self.context} samples is less than a window of {self.window}; 0 is none")
         if self.audio_blocks and (len(self.audio_blocks) != len(self.audio_channels) or min(self.audio_blocks) < 0):
             raise ValueError(f"audio_blocks must be a number for each of audio_channels, got {self.audio_blocks}")
+        levels = len(self.audio_channels) - 1
+        if self.decoder_blocks and (len(self.decoder_blocks) != levels or min(self.decoder_blocks) < 0):
+            raise ValueError(f"decoder_blocks must be a number for each of {levels} levels, got {self.decoder_blocks}")
         if self.visual_channels % self.attention_heads:
             raise ValueError(
                 f"visual_channels {self.visual_channels} is not a multiple of attention_heads {self.attention_heads}"
@@ -127,7 +133,8 @@ class CCStereo(BinauralModel):
             told = (*config.audio_channels, *decoder_channels(skips, bottleneck))
             self.told = nn.ModuleList(ContextAffine(channels) for channels in told)
         norms = [self._norm(i) for i in range(len(skips))]
-        self.decoder = MaskDecoder(bottleneck, skips, bottleneck, norms, config.audio_blocks[-2::-1])
+        blocks = config.decoder_blocks or config.audio_blocks[-2::-1]
+        self.decoder = MaskDecoder(bottleneck, skips, bottleneck, norms, blocks)
         initialise(self)
 
     def _norm(self, level: int) -> nn.Module:

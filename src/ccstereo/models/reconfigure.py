@@ -11,7 +11,7 @@ from ccstereo.models.fusion import fit_positions
 from ccstereo.models.registry import create_model
 from ccstereo.models.unet import ResidualBlock
 
-CHANGES = ("window", "audio_blocks", "log_magnitude", "context")
+CHANGES = ("window", "audio_blocks", "decoder_blocks", "log_magnitude", "context")
 NEW = (ResidualBlock, SoundContext, ContextAffine)  # parts that a network may not have had
 FIRST = "audio_encoder.levels.0.0.weight"
 
@@ -25,8 +25,8 @@ def with_config(model: BinauralModel, **changes: Any) -> BinauralModel:
 
     Args:
         model: any registered model.
-        changes: of its configuration: `window`, more `audio_blocks`, `log_magnitude` from False to True, `context` from
-            0 to some samples, or to more or fewer.
+        changes: of its configuration: `window`, more `audio_blocks` or `decoder_blocks`, `log_magnitude` from False to
+            True, `context` from 0 to some samples, or to more or fewer.
 
     Returns:
         A model in evaluation mode. What is new in it is drawn by torch's generator.
