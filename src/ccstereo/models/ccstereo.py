@@ -34,8 +34,8 @@ class CCStereoConfig(TrunkConfig):
             beyond 15 degrees the best mask within 1 leaves 0.17 of mono's STFT distance, within 2 0.02.
         audio_blocks: residual blocks after each level of the audio encoder, and after the decoder's level of the same
             size; () is none, as in the paper.
-        decoder_blocks: residual blocks after each level of the decoder but its last, innermost first, where they are not
-            the encoder's; () takes as many as the encoder has at that size.
+        decoder_blocks: residual blocks after each level of the decoder but its last, the innermost first; () takes as
+            many as the encoder has at that size.
         log_magnitude: whether the audio encoder also hears the logarithm of the magnitude; not so in the paper.
         context: samples around a window, its own included, by which the network is told what sounds; 0, as in the
             paper, is the window alone.
