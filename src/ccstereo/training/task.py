@@ -20,7 +20,7 @@ from ccstereo.training.waiting import WaitingClock
 from ccstereo.vision.transforms import jitter, normalize
 
 Batch = dict[str, Tensor]
-CONTEXT_SPARED = 0.1  # share of the batches in which a model that hears a context does without
+CONTEXT_SPARED = 0.1  # share of batches without their context, as a sound is that is no longer than a window
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ class BinauralTask(LightningModule):
         mix, difference = mix_and_difference(batch["binaural"])
         mix_spec, target = stft(mix, config), stft(difference, config)
         features = self._heard_by(self._encode(self._pictures(batch["frame"])), len(mix))
-        output = self.model(mix_spec, features, self._context(batch, spared=CONTEXT_SPARED))
+        spared = self.model.context and torch.rand(()).item() < CONTEXT_SPARED
+        output = self.model(mix_spec, features, None if spared else self._around(batch.get("context")))
         predicted = output.diff_spec.float()
         terms = {
             "difference": difference_mse(predicted, target),
@@ -164,8 +165,7 @@ class BinauralTask(LightningModule):
             )
         if self.truth is not None:
             cells = self._heard_by(batch["cells"], len(mix))
-            told_of = batch["columns"], batch["classes"], cells, batch.get("present")
-            truth = self.truth(output, features, *told_of)
+            truth = self.truth(output, features, batch["columns"], batch["classes"], cells, batch.get("present"))
             terms |= {term: getattr(truth, term) for term in TRUTH_TERMS}
         loss = torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum()
         self.log_dict({f"train/{name}": value for name, value in terms.items()}, sync_dist=True)
@@ -231,8 +231,7 @@ class BinauralTask(LightningModule):
         """
         config = self.model.config.stft
         pictures = normalize(frames).contiguous(memory_format=torch.channels_last)
-        around = stft(context, config) if context is not None and self.model.context else None
-        output = self.model(stft(mix, config), self._encode(pictures), around)
+        output = self.model(stft(mix, config), self._encode(pictures), self._around(context))
         return istft(output.diff_spec.float(), mix.shape[-1], config)
 
     def configure_optimizers(self) -> Any:
@@ -275,14 +274,9 @@ class BinauralTask(LightningModule):
         """Repeat what belongs to a picture (B, ...) for each of its windows of sound, (windows, ...)."""
         return pictures.repeat_interleave(windows // len(pictures), 0)
 
-    def _context(self, batch: Batch, spared: float) -> Tensor | None:
-        """Spectrogram around the windows, for a model that hears it; none for a share of the batches.
-
-        With none it has to do with the window, as with a sound that is no longer.
-        """
-        if not self.model.context or "context" not in batch or torch.rand(()).item() < spared:
-            return None
-        return stft(batch["context"], self.model.config.stft)
+    def _around(self, context: Tensor | None) -> Tensor | None:
+        """Spectrogram of what is around the windows, for a model that hears it."""
+        return stft(context, self.model.config.stft) if context is not None and self.model.context else None
 
     def _encode(self, pictures: Tensor) -> Tensor:
         """`encode_frames`; a frozen trunk runs as for inference, in half the time on a CPU."""
