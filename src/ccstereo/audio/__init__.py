@@ -10,7 +10,7 @@ from ccstereo.audio.ambisonics import (
     to_acn,
 )
 from ccstereo.audio.level import level_gain, rms
-from ccstereo.audio.stereo import apply_mask, mix_and_difference, to_binaural
+from ccstereo.audio.stereo import apply_mask, mix_and_difference, to_binaural, to_binaural_spec
 from ccstereo.audio.stft import STFTConfig, istft, stft
 from ccstereo.audio.windows import context_start, frame_index, overlap_average, window_count
 
@@ -33,5 +33,6 @@ __all__ = [
     "stft",
     "to_acn",
     "to_binaural",
+    "to_binaural_spec",
     "window_count",
 ]

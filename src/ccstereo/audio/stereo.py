@@ -37,6 +37,22 @@ def to_binaural(mix: Tensor, difference: Tensor) -> Tensor:
     return torch.stack([(mix + difference) / 2, (mix - difference) / 2], dim=-2)
 
 
+def to_binaural_spec(mix_spec: Tensor, difference_spec: Tensor) -> Tensor:
+    """Do the same as `to_binaural` to spectrograms, which are linear in the sound.
+
+    Args:
+        mix_spec: (..., 2, F, frames) of l + r.
+        difference_spec: (..., 2, F, frames) of l - r.
+
+    Returns:
+        (..., ears, 2, F, frames), left first.
+
+    >>> to_binaural_spec(torch.full((2, 1, 1), 1.25), torch.full((2, 1, 1), 0.75)).squeeze().tolist()
+    [[1.0, 1.0], [0.25, 0.25]]
+    """
+    return torch.stack([(mix_spec + difference_spec) / 2, (mix_spec - difference_spec) / 2], dim=-4)
+
+
 def apply_mask(mask: Tensor, spec: Tensor) -> Tensor:
     """Multiply two complex spectrograms: difference = mask * mixture.
 

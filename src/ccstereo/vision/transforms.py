@@ -93,6 +93,22 @@ def jitter(frames: Tensor, brightness: Tensor, saturation: Tensor) -> Tensor:
     return torch.lerp(grey, pictures, saturation.view(-1, 1, 1, 1)).round_().clamp_(0, 255).to(torch.uint8)
 
 
+def tint(frames: Tensor, factors: Tensor) -> Tensor:
+    """Change the colour of the light, item by item.
+
+    Args:
+        frames: (N, 3, H, W) uint8.
+        factors: (N, 3), of red, green and blue.
+
+    Returns:
+        (N, 3, H, W) uint8.
+
+    >>> tint(torch.full((1, 3, 1, 1), 200, dtype=torch.uint8), torch.tensor([[0.5, 1.0, 2.0]])).flatten().tolist()
+    [100, 200, 255]
+    """
+    return (frames * factors[..., None, None]).round_().clamp_(0, 255).to(torch.uint8)
+
+
 def mirror(frames: Tensor, binaural: Tensor) -> tuple[Tensor, Tensor]:
     """Mirror a scene: pictures flipped left to right, ears swapped.
 
