@@ -47,8 +47,9 @@ def scores(model: BinauralModel, windows: StageWindows) -> Tensor:
         truth = batch["binaural"]
         mix = truth.sum(1)
         seen = model.encode_frames(normalize(batch["frame"])).repeat_interleave(SOUNDS, 0)
-        specs = [stft(sound, model.config.stft) for sound in (mix, batch["context"])]
-        difference = istft(model(specs[0], seen, specs[1]).diff_spec, mix.shape[-1], model.config.stft)
+        told = model.listen(stft(batch["context"], model.config.stft)) if model.context else None
+        output = model(stft(mix, model.config.stft), seen, told)
+        difference = istft(output.diff_spec, mix.shape[-1], model.config.stft)
         predicted, mono = to_binaural(mix, difference), truth.mean(1, keepdim=True).expand_as(truth)
         pairs = [metrics.stft_distance(sound, truth) for sound in (predicted, mono)]
         found.append(torch.stack([*pairs, metrics.louder_ear_correct(predicted, truth)], -1))

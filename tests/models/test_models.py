@@ -211,9 +211,10 @@ def test_a_context_is_heard() -> None:
     with torch.inference_mode():
         features = network.encode_frames(frames)
         alone = network(mix_spec, features)
-        torch.testing.assert_close(network(mix_spec, features, mix_spec).mask, alone.mask)
+        torch.testing.assert_close(network(mix_spec, features, network.listen(mix_spec)).mask, alone.mask)
         assert alone.told.shape == (2, 128)
-        masks = [network(mix_spec, features, torch.randn(2, 2, 257, length)).mask for length in (64, 101, 256)]
+        around = [torch.randn(2, 2, 257, length) for length in (64, 101, 256)]
+        masks = [network(mix_spec, features, network.listen(spec)).mask for spec in around]
     for mask in masks:
         assert mask.shape == mix_spec.shape
         assert (mask - alone.mask).abs().mean() > 1e-3
@@ -222,12 +223,23 @@ def test_a_context_is_heard() -> None:
 def test_a_context_changes_its_own_window_alone() -> None:
     network = told_network()
     mix_spec, frames = inputs(network)
-    context = torch.randn(2, 2, 257, 256)
+    around = torch.randn(2, 2, 257, 256)
     with torch.inference_mode():
         features = network.encode_frames(frames)
-        before, after = (network(mix_spec, features, torch.stack([context[0], other])).mask for other in context)
+        told = [network.listen(torch.stack([around[0], other])) for other in around]
+        before, after = (network(mix_spec, features, heard).mask for heard in told)
     torch.testing.assert_close(before[0], after[0], atol=1e-5, rtol=1e-4)
     assert (before[1] - after[1]).abs().mean() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["ccstereo-lite", "mono2binaural"])
+def test_who_hears_windows_alone_says_so(name: str) -> None:
+    network = create_model(name, **(SMALL if name == "ccstereo-lite" else {}))
+    with pytest.raises(ValueError, match=f"this {name} hears windows alone, not the 256 frames around them"):
+        network.listen(torch.zeros(1, 2, 257, 256))
+    mix_spec, frames = inputs(network)
+    with pytest.raises(ValueError, match=f"this {name} hears windows alone"):
+        network(mix_spec, network.encode_frames(frames), torch.zeros(2, 128))
 
 
 def test_a_context_shorter_than_a_window_is_refused() -> None:

@@ -77,7 +77,8 @@ def test_new_parts_learn():
     for _ in range(3):
         optimizer.zero_grad()
         context = torch.randn(2, 2, 257, 256) * torch.linspace(0, 1, 256)
-        answered = grown(torch.randn(2, 2, 257, 64), torch.randn(2, *grown.feature_shape), context)
+        told = grown.listen(context)
+        answered = grown(torch.randn(2, 2, 257, 64), torch.randn(2, *grown.feature_shape), told)
         answered.diff_spec.square().mean().backward()
         optimizer.step()
     blocks = [part for part in grown.modules() if isinstance(part, ResidualBlock)]

@@ -19,6 +19,8 @@ from ccstereo.models import BinauralModel
 from ccstereo.models.config import PAPER_WINDOW
 from ccstereo.vision.transforms import normalize
 
+LISTENED_EVERY = 0.4  # seconds: windows so near to one another share what is made out of the seconds around them
+
 
 @dataclass
 class _View:
@@ -34,9 +36,9 @@ class BinauralStream:
     Frame k is the picture shown at time k / `model.config.frame_rate`, time zero being the first sample. Windows
     slide by `hop`; each hears its level brought to the model's and sees the frame nearest its centre; overlapping
     predictions are averaged. A sound shorter than a window is heard as long as it is. A model that hears a context
-    (`model.context`) hears as much around each window, or around the middle of what there is at both ends. Windows are
-    computed in groups of `batch_size` counted from the first, whatever the chunks in which samples and frames come, so
-    that the output does not depend on how the input was split.
+    (`model.context`) hears as much around every 0.4 s of windows, at both ends as much as lies within the sound.
+    Windows are computed in groups of `batch_size` counted from the first, whatever the chunks in which samples and
+    frames come, so that the output does not depend on how the input was split.
 
     Args:
         model: any registered model, in eval mode.
@@ -76,6 +78,7 @@ class BinauralStream:
         self.config = config
         self.context: int = getattr(model, "context", 0)
         self.hop = round(hop * config.sample_rate)
+        self._together = max(1, round(LISTENED_EVERY * config.sample_rate / self.hop))  # windows that share a context
         self.tdss = tdss
         self.batch_size = batch_size
         self.precision = PRECISIONS[precision]
@@ -154,8 +157,10 @@ class BinauralStream:
                 count = min(self.batch_size, left)
             else:
                 count = self.batch_size
-                last = (self.windows_done + count - 1) * self.hop
-                needed = max(last + window + self._margin, self.context)
+                last = self.windows_done + count - 1
+                needed = last * self.hop + window
+                if self.context:
+                    needed = max(needed, self._middle(last // self._together) + window + self._margin, self.context)
                 if self._heard.pushed < needed or self._frame(count - 1) >= self._frames:
                     return
             if count == 0:
@@ -177,18 +182,16 @@ class BinauralStream:
         """Samples heard behind a window, see `context_start`."""
         return max(0, self.context - self.config.window) // 2
 
+    def _middle(self, group: int) -> int:
+        """Sample at which a window amid the windows begins that share a context."""
+        return group * self._together * self.hop + (self._together - 1) * self.hop // 2
+
     def _compute(self, count: int) -> None:
-        starts = [(self.windows_done + i) * self.hop for i in range(count)]
-        mix = self._cut(starts, self._window)
-        around = None
-        if self.context:
-            there = self._heard.pushed
-            around = self._cut(
-                [context_start(start, self.config.window, self.context, there) for start in starts],
-                min(self.context, max(there, self._window)),
-            )
+        windows = range(self.windows_done, self.windows_done + count)
+        mix = self._cut([index * self.hop for index in windows], self._window)
         frames = [min(self._frame(i), self._frames - 1) for i in range(count)]
-        for difference in F.pad(self._predict(mix, around, frames), (0, self.config.window - mix.shape[1])):
+        told = self._listen(windows) if self.context else None
+        for difference in F.pad(self._predict(mix, told, frames), (0, self.config.window - mix.shape[1])):
             self._difference.append(self._up.push(self._averager.add(difference).numpy()))
         self.windows_done += count
         forgotten = max(0, self.windows_done * self.hop - self.context)
@@ -205,18 +208,28 @@ class BinauralStream:
         return 2 * torch.stack([heard[start - self._forgotten :][:length] for start in starts])
 
     @torch.inference_mode()
-    def _predict(self, mix: Tensor, around: Tensor | None, frames: list[int]) -> Tensor:
-        """Predict l - r of windows (N, window), each with what is heard around it and the index of its frame."""
+    def _listen(self, windows: range) -> Tensor:
+        """What the model is told (N, C) of the sound around windows."""
+        groups = [index // self._together for index in windows]
+        first, there = groups[0], self._heard.pushed
+        middles = [self._middle(group) for group in range(first, groups[-1] + 1)]
+        around = self._cut(
+            [context_start(middle, self.config.window, self.context, there) for middle in middles],
+            min(self.context, max(there, self._window)),
+        ).to(self.device)
+        spec = stft(around * level_gain(around, self.config.level), self.config.stft)
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            return self.model.listen(spec)[[group - first for group in groups]]
+
+    @torch.inference_mode()
+    def _predict(self, mix: Tensor, told: Tensor | None, frames: list[int]) -> Tensor:
+        """Predict l - r of windows (N, window), by what is told of the sound around them and their frames' indices."""
         mix = mix.to(self.device)
         gain = level_gain(mix, self.config.level)
         features = self._encode(frames)
         spec = stft(mix * gain, self.config.stft)
-        inputs = [spec, features]
-        if around is not None:
-            around = around.to(self.device)
-            inputs.append(stft(around * level_gain(around, self.config.level), self.config.stft))
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            output = self.model(*inputs)
+            output = self.model(spec, features) if told is None else self.model(spec, features, told)
         return (istft(output.diff_spec.float(), mix.shape[-1], self.config.stft) / gain).cpu()
 
     def _encode(self, frames: Iterable[int]) -> Tensor:

@@ -54,15 +54,32 @@ class BinauralModel(nn.Module, ABC):
             (B, C, h, w) features.
         """
 
+    def listen(self, spec: Tensor) -> Tensor:
+        """Make of what sounds around windows what `forward` is told of it. Neighbouring windows can share it.
+
+        Args:
+            spec: (B, 2, F, T') spectrogram of the mixture around them, brought to `config.level` by itself.
+
+        Returns:
+            (B, C).
+
+        Raises:
+            ValueError: the model hears windows alone, its `context` is 0.
+        """
+        raise ValueError(f"this {self.name} hears windows alone, not the {spec.shape[-1]} frames around them")
+
     @abstractmethod
-    def forward(self, mix_spec: Tensor, features: Tensor, context: Tensor | None = None) -> BinauralOutput:
+    def forward(self, mix_spec: Tensor, features: Tensor, told: Tensor | None = None) -> BinauralOutput:
         """Predict the difference spectrogram of a batch of windows.
 
         Args:
             mix_spec: (B, 2, F, T) spectrogram of the mixture l + r, brought to `config.level`.
             features: (B, C, h, w) of `encode_frames`.
-            context: (B, 2, F, T') the same of the mixture around the windows, brought to the level by itself, for a
-                model that hears one; None lets it do with the windows.
+            told: (B, C) of `listen`, for a model that hears what is around the windows; None lets it listen to the
+                windows alone.
+
+        Raises:
+            ValueError: a tensor's shape does not fit the configuration, or a model is told what it does not hear.
         """
 
     @abstractmethod
@@ -101,6 +118,15 @@ class BinauralModel(nn.Module, ABC):
         if tuple(features.shape[1:]) != self.feature_shape:
             want = ", ".join(map(str, self.feature_shape))
             raise ValueError(f"expected features (B, {want}), got {tuple(features.shape)}")
+
+    def check_told(self, told: Tensor | None) -> None:
+        """Refuse to be told of a context that the model does not hear.
+
+        Raises:
+            ValueError: told is not None, and `context` is 0.
+        """
+        if told is not None and not self.context:
+            raise ValueError(f"this {self.name} hears windows alone, and cannot be told of what is around them")
 
 
 def initialise(module: nn.Module) -> None:

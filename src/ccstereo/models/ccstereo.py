@@ -160,17 +160,21 @@ class CCStereo(BinauralModel):
         fused: Tensor = self.fusion(audio_features, features)
         return fused
 
-    def forward(self, mix_spec: Tensor, features: Tensor, context: Tensor | None = None) -> BinauralOutput:
-        """Predict the difference spectrogram; see `BinauralModel.forward`.
+    def listen(self, spec: Tensor) -> Tensor:
+        """Make of what sounds around windows what `forward` is told; see `BinauralModel.listen`."""
+        if not self.context:
+            return super().listen(spec)
+        told: Tensor = self.listener(spec)
+        return told
 
-        Raises:
-            ValueError: a tensor's shape does not fit the configuration.
-        """
+    def forward(self, mix_spec: Tensor, features: Tensor, told: Tensor | None = None) -> BinauralOutput:
+        """Predict the difference spectrogram; see `BinauralModel.forward`."""
         self.check_spectrogram(mix_spec, len(self.config.audio_channels))
         self.check_features(features)
-        told, affines = None, []
+        self.check_told(told)
+        affines: list[Tensor] = []
         if self.context:
-            told = self.listener(mix_spec if context is None else context)
+            told = self.listen(mix_spec) if told is None else told
             affines = [affine(told) for affine in self.told]
         levels = len(self.config.audio_channels)
         *skips, audio_features = self.audio_encoder(mix_spec, affines[:levels])

@@ -80,19 +80,11 @@ class Mono2Binaural(BinauralModel):
         vector = self.squeeze(features).flatten(1)[:, :, None, None]  # (B, squeezed * h * w, 1, 1)
         return torch.cat([vector.expand(-1, -1, *audio_features.shape[-2:]), audio_features], dim=1)
 
-    def forward(
-        self,
-        mix_spec: Tensor,
-        features: Tensor,
-        context: Tensor | None = None,  # noqa: ARG002 - it hears none
-    ) -> BinauralOutput:
-        """Predict the difference spectrogram; see `BinauralModel.forward`. The Nyquist bin of the mask is zero.
-
-        Raises:
-            ValueError: a tensor's shape does not fit the configuration.
-        """
+    def forward(self, mix_spec: Tensor, features: Tensor, told: Tensor | None = None) -> BinauralOutput:
+        """Predict the difference spectrogram; see `BinauralModel.forward`. The Nyquist bin of the mask is zero."""
         self.check_spectrogram(mix_spec, len(self.config.audio_channels))
         self.check_features(features)
+        self.check_told(told)
         *skips, audio_features = self.audio_encoder(mix_spec)
         fused = self.fuse(audio_features, features)
         mask, relevance = self.decoder(fused, skips)

@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
-from ccstereo.audio import istft, mix_and_difference, stft, to_binaural
+from ccstereo.audio import istft, mix_and_difference, stft, to_binaural, to_binaural_spec
 from ccstereo.inference import encoding_groups, fused_for_inference
 from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
 from ccstereo.metrics import functional as metrics
@@ -17,7 +17,7 @@ from ccstereo.models.context import TOLD
 from ccstereo.training.start import start_from
 from ccstereo.training.truth import TRUTH_TERMS, TruthHeads
 from ccstereo.training.waiting import WaitingClock
-from ccstereo.vision.transforms import jitter, normalize
+from ccstereo.vision.transforms import jitter, normalize, tint
 
 Batch = dict[str, Tensor]
 CONTEXT_SPARED = 0.1  # share of batches without their context, as a sound is that is no longer than a window
@@ -144,12 +144,12 @@ class BinauralTask(LightningModule):
         mix_spec, target = stft(mix, config), stft(difference, config)
         features = self._heard_by(self._encode(self._pictures(batch["frame"])), len(mix))
         spared = self.model.context and torch.rand(()).item() < CONTEXT_SPARED
-        output = self.model(mix_spec, features, None if spared else self._around(batch.get("context")))
+        output = self.model(mix_spec, features, None if spared else self._listen(batch.get("context")))
         predicted = output.diff_spec.float()
         terms = {
             "difference": difference_mse(predicted, target),
             "magnitude": magnitude_loss(predicted, target),
-            "phase": phase_loss(_binaural_spec(mix_spec, predicted), _binaural_spec(mix_spec, target)),
+            "phase": phase_loss(to_binaural_spec(mix_spec, predicted), to_binaural_spec(mix_spec, target)),
         }
         if self.weights.contrastive:
             seen_pictures = len(batch["previous"])
@@ -181,8 +181,7 @@ class BinauralTask(LightningModule):
         predicted = to_binaural(mix, self.predict_difference(mix, batch["frame"], batch.get("context")))
         ours, theirs = metrics.stft_distance(predicted, target).sum(), metrics.stft_distance(mono, target).sum()
         right = metrics.louder_ear_correct(predicted, target)  # NaN where neither ear is louder by 2 dB
-        sided = ~right.isnan()
-        self._validated[dataloader_idx] += torch.stack([ours, theirs, right.nan_to_num().sum(), sided.sum()])
+        self._validated[dataloader_idx] += torch.stack([ours, theirs, right.nansum(), right.isfinite().sum()])
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation's sums."""
@@ -222,16 +221,16 @@ class BinauralTask(LightningModule):
         rank_zero_info(f"Of the time between and in the steps, {self.clock.share:.1%} went by waiting for data.")
 
     def predict_difference(self, mix: Tensor, frames: Tensor, context: Tensor | None = None) -> Tensor:
-        """Predict l - r of windows (B, T) whose level is the model's, each with a (3, h, w) uint8 frame.
+        """Predict l - r, (B, T), of windows whose level is the model's.
 
         Args:
-            mix: the windows.
-            frames: the pictures.
-            context: (B, T') the mixture around the windows, at that level, too, for a model that hears it.
+            mix: (B, T) the windows.
+            frames: (B, 3, h, w) uint8, their pictures.
+            context: (B, T') the mixture around them, at that level, too, for a model that hears it.
         """
         config = self.model.config.stft
-        pictures = normalize(frames).contiguous(memory_format=torch.channels_last)
-        output = self.model(stft(mix, config), self._encode(pictures), self._around(context))
+        features = self._encode(normalize(frames).contiguous(memory_format=torch.channels_last))
+        output = self.model(stft(mix, config), features, self._listen(context))
         return istft(output.diff_spec.float(), mix.shape[-1], config)
 
     def configure_optimizers(self) -> Any:
@@ -274,9 +273,11 @@ class BinauralTask(LightningModule):
         """Repeat what belongs to a picture (B, ...) for each of its windows of sound, (windows, ...)."""
         return pictures.repeat_interleave(windows // len(pictures), 0)
 
-    def _around(self, context: Tensor | None) -> Tensor | None:
-        """Spectrogram of what is around the windows, for a model that hears it."""
-        return stft(context, self.model.config.stft) if context is not None and self.model.context else None
+    def _listen(self, context: Tensor | None) -> Tensor | None:
+        """What a model that hears what is around the windows is told of it."""
+        if context is None or not self.model.context:
+            return None
+        return self.model.listen(stft(context, self.model.config.stft))
 
     def _encode(self, pictures: Tensor) -> Tensor:
         """`encode_frames`; a frozen trunk runs as for inference, in half the time on a CPU."""
@@ -289,11 +290,6 @@ class BinauralTask(LightningModule):
 
     def _pictures(self, frames: Tensor) -> Tensor:
         factors = 1 + self.jitter_range * (2 * torch.rand(2, len(frames), device=frames.device) - 1)
-        cast = 1 + self.cast_range * (2 * torch.rand(len(frames), 3, 1, 1, device=frames.device) - 1)
-        frames = (frames * cast).round_().clamp_(0, 255).to(torch.uint8) if self.cast_range else frames
-        return normalize(jitter(frames, factors[0], factors[1])).contiguous(memory_format=torch.channels_last)
-
-
-def _binaural_spec(mix_spec: Tensor, difference_spec: Tensor) -> Tensor:
-    """Spectrograms of both ears, (B, ears, 2, F, T), by the transform's linearity."""
-    return torch.stack([(mix_spec + difference_spec) / 2, (mix_spec - difference_spec) / 2], dim=1)
+        cast = 1 + self.cast_range * (2 * torch.rand(len(frames), 3, device=frames.device) - 1)
+        frames = tint(frames, cast) if self.cast_range else frames
+        return normalize(jitter(frames, *factors)).contiguous(memory_format=torch.channels_last)
