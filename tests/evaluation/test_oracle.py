@@ -31,7 +31,7 @@ class TrueMask(BinauralModel):
     def fuse(self, audio_features, features):
         raise NotImplementedError
 
-    def forward(self, mix_spec, features):  # noqa: ARG002 - it has been told
+    def forward(self, mix_spec, features, told=None):  # noqa: ARG002 - it has been told
         mix, difference = mix_and_difference(self.windows[:, self.done : self.done + len(mix_spec)].movedim(0, 1))
         self.done += len(mix_spec)
         spec = stft(difference * level_gain(mix, self.config.level))

@@ -28,7 +28,10 @@ class Panner(nn.Module):
         left, right = frames[..., :20].mean((1, 2, 3)), frames[..., 20:].mean((1, 2, 3))
         return torch.tanh(left - right)[:, None, None, None]
 
-    def forward(self, mix_spec: torch.Tensor, features: torch.Tensor) -> BinauralOutput:
+    def forward(
+        self, mix_spec: torch.Tensor, features: torch.Tensor, told: torch.Tensor | None = None
+    ) -> BinauralOutput:
+        assert (told is None) == (not getattr(self, "context", 0))
         mask = torch.zeros_like(mix_spec)
         mask[:, 0] = features[:, 0]
         return BinauralOutput(mask, apply_mask(mask, mix_spec), features, features)
@@ -50,7 +53,7 @@ class Listener(Panner):
 
     def forward(self, mix_spec: torch.Tensor, features: torch.Tensor, told: torch.Tensor) -> BinauralOutput:
         self.told.extend(told)
-        return super().forward(mix_spec, features * told[:, :, None, None])
+        return super().forward(mix_spec, features * told[:, :, None, None], told)
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:

@@ -229,7 +229,7 @@ class BinauralStream:
         features = self._encode(frames)
         spec = stft(mix * gain, self.config.stft)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            output = self.model(spec, features) if told is None else self.model(spec, features, told)
+            output = self.model(spec, features, told)
         return (istft(output.diff_spec.float(), mix.shape[-1], self.config.stft) / gain).cpu()
 
     def _encode(self, frames: Iterable[int]) -> Tensor:
