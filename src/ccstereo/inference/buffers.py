@@ -12,32 +12,39 @@ class Resampler:
     Args:
         source: Hz of what comes in.
         target: Hz of what goes out.
+        channels: C of both.
     """
 
-    def __init__(self, source: int, target: int) -> None:
+    def __init__(self, source: int, target: int, channels: int = 1) -> None:
+        self._nothing = np.zeros((channels, 0), dtype=np.float32)
         self._stream = (
-            None if source == target else soxr.ResampleStream(source, target, 1, dtype="float32", quality="HQ")
+            None if source == target else soxr.ResampleStream(source, target, channels, dtype="float32", quality="HQ")
         )
 
-    def push(self, samples: np.ndarray) -> np.ndarray:
-        """Take samples (T,) and return those that are ready at the other rate."""
-        return samples if self._stream is None else np.asarray(self._stream.resample_chunk(samples))
+    def push(self, samples: np.ndarray, *, last: bool = False) -> np.ndarray:
+        """Take samples (C, T) and return those that are ready at the other rate."""
+        if self._stream is None:
+            return samples
+        return np.asarray(self._stream.resample_chunk(np.ascontiguousarray(samples.T), last=last).T)
 
     def finish(self) -> np.ndarray:
         """Return what the filter still held."""
-        nothing = np.zeros(0, dtype=np.float32)
-        return nothing if self._stream is None else np.asarray(self._stream.resample_chunk(nothing, last=True))
+        return self.push(self._nothing, last=True)
 
 
 class SampleQueue:
     """Samples first in, first out, without copying what stays.
 
+    Args:
+        channels: C of them.
+
     Attributes:
         pushed: samples appended in all, those taken since included.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 1) -> None:
         self.pushed = 0
+        self._nothing = np.zeros((channels, 0), dtype=np.float32)
         self._chunks: list[np.ndarray] = []
         self._length = 0
         self._debt = 0  # samples dropped before they came
@@ -46,19 +53,20 @@ class SampleQueue:
         return self._length
 
     def append(self, samples: np.ndarray) -> None:
-        """Add samples (T,) behind the others."""
-        self.pushed += len(samples)
-        skipped = min(self._debt, len(samples))
+        """Add samples (C, T) behind the others."""
+        count = samples.shape[-1]
+        self.pushed += count
+        skipped = min(self._debt, count)
         self._debt -= skipped
-        if len(samples) > skipped:
-            self._chunks.append(samples[skipped:])
-            self._length += len(samples) - skipped
+        if count > skipped:
+            self._chunks.append(samples[:, skipped:])
+            self._length += count - skipped
 
     def peek(self, count: int) -> np.ndarray:
-        """The first `count` samples, zeros behind the end; they stay."""
-        joined = np.concatenate(self._chunks) if self._chunks else np.zeros(0, dtype=np.float32)
-        self._chunks = [joined] if len(joined) else []
-        return np.pad(joined[:count], (0, max(0, count - len(joined))))
+        """The first `count` samples (C, count), zeros behind the end; they stay."""
+        joined = np.concatenate([self._nothing, *self._chunks], axis=1)
+        self._chunks = [joined] if self._length else []
+        return np.pad(joined[:, :count], ((0, 0), (0, max(0, count - self._length))))
 
     def drop(self, count: int) -> None:
         """Forget the first `count` samples, those still to come included."""
@@ -66,15 +74,15 @@ class SampleQueue:
         self.take(min(count, self._length))
 
     def take(self, count: int) -> np.ndarray:
-        """Remove and return the first `count` samples, at most all."""
-        taken = []
+        """Remove and return the first `count` samples (C, count), at most all."""
+        taken = [self._nothing]
         self._length -= count
         while count:
             head = self._chunks[0]
-            taken.append(head[:count])
-            if len(head) <= count:
+            taken.append(head[:, :count])
+            if head.shape[-1] <= count:
                 self._chunks.pop(0)
             else:
-                self._chunks[0] = head[count:]
-            count -= len(taken[-1])
-        return np.concatenate(taken) if taken else np.zeros(0, dtype=np.float32)
+                self._chunks[0] = head[:, count:]
+            count -= taken[-1].shape[-1]
+        return np.concatenate(taken, axis=1)

@@ -15,6 +15,7 @@ from ccstereo.inference.fuse import encoding_groups
 from ccstereo.inference.overlap import OverlapAverager
 from ccstereo.inference.precision import PRECISIONS
 from ccstereo.inference.tdss import crop_of, view_frame
+from ccstereo.inference.treble import treble_gain
 from ccstereo.models import BinauralModel
 from ccstereo.models.config import PAPER_WINDOW
 from ccstereo.vision.transforms import normalize
@@ -42,8 +43,8 @@ class BinauralStream:
 
     Args:
         model: any registered model, in eval mode.
-        sample_rate: Hz of the sound pushed and pulled. The model works at its own rate: what it cannot hear of the
-            difference (above 8 kHz for 16 kHz models) stays in the middle.
+        sample_rate: Hz of the sound pushed and pulled. The model works at its own rate: what it cannot hear (above
+            8 kHz for 16 kHz models) is put where the octave below is, see `treble_gain`.
         hop: seconds between two windows, 0 < hop <= the model's window; None takes `model.config.hop`.
         tdss: see each frame through one of five crops in turn; otherwise the whole frame.
         batch_size: windows computed together, >= 1.
@@ -86,12 +87,13 @@ class BinauralStream:
         self.windows_done = 0
         self.frames_encoded = 0
         self._down = Resampler(sample_rate, config.sample_rate)
-        self._up = Resampler(config.sample_rate, sample_rate)
+        self._treble = sample_rate > config.sample_rate  # whether there is sound that the model cannot hear
+        self._up = Resampler(config.sample_rate, sample_rate, 1 + self._treble)
         self._mono = SampleQueue()  # what was pushed and not yet pulled, full rate
         self._heard = SampleQueue()  # the same at the model's rate, from as long before the next window as is heard
         self._forgotten = 0  # samples of it that came before
-        self._difference = SampleQueue()  # predicted, full rate, not yet pulled
-        self._averager = OverlapAverager(config.window, self.hop)
+        self._predicted = SampleQueue(1 + self._treble)  # full rate, not yet pulled; see `_predict`
+        self._averager = OverlapAverager(config.window, self.hop, 1 + self._treble)
         self._pictures: OrderedDict[int, Tensor] = OrderedDict()
         self._frames = 0
         self._features: OrderedDict[int, Tensor] = OrderedDict()
@@ -106,8 +108,8 @@ class BinauralStream:
             raise ValueError(f"expected mono samples (T,), got an array of shape {samples.shape}")
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-        self._mono.append(samples)
-        self._heard.append(self._down.push(samples))
+        self._mono.append(samples[None])
+        self._heard.append(self._down.push(samples[None]))
         self._advance()
 
     def push_frame(self, picture: np.ndarray) -> None:
@@ -131,17 +133,21 @@ class BinauralStream:
         self._heard.append(self._down.finish())
         self._finished = True
         self._advance()
-        self._difference.append(self._up.push(self._averager.rest().numpy()))
-        self._difference.append(self._up.finish())
-        self._difference.append(np.zeros(max(0, len(self._mono) - len(self._difference)), dtype=np.float32))
+        self._predicted.append(self._up.push(self._averager.rest().numpy()))
+        self._predicted.append(self._up.finish())
+        missing = max(0, len(self._mono) - len(self._predicted))
+        self._predicted.append(np.zeros((1 + self._treble, missing), dtype=np.float32))
         self._pictures.clear()
         self._features.clear()
         self._views.clear()
 
     def pull(self) -> np.ndarray:
         """Take the binaural sound that is ready: (2, T) float32, left first, T possibly 0."""
-        count = min(len(self._mono), len(self._difference))
-        mono, half = self._mono.take(count), self._difference.take(count) / 2
+        count = min(len(self._mono), len(self._predicted))
+        (mono,), (difference, *gain) = self._mono.take(count), self._predicted.take(count)
+        half = difference / 2
+        if self._treble:
+            half += gain[0] * mono
         return np.stack([mono + half, mono - half])
 
     def _check_open(self) -> None:
@@ -191,8 +197,8 @@ class BinauralStream:
         mix = self._cut([index * self.hop for index in windows], self._window)
         frames = [min(self._frame(i), self._frames - 1) for i in range(count)]
         told = self._listen(windows) if self.context else None
-        for difference in F.pad(self._predict(mix, told, frames), (0, self.config.window - mix.shape[1])):
-            self._difference.append(self._up.push(self._averager.add(difference).numpy()))
+        for predicted in F.pad(self._predict(mix, told, frames), (0, self.config.window - mix.shape[1])):
+            self._predicted.append(self._up.push(self._averager.add(predicted).numpy()))
         self.windows_done += count
         forgotten = max(0, self.windows_done * self.hop - self.context)
         self._heard.drop(forgotten - self._forgotten)
@@ -204,7 +210,7 @@ class BinauralStream:
 
     def _cut(self, starts: list[int], length: int) -> Tensor:
         """Mixtures (N, length) from these samples on, zeros behind the end: a mono track x is l = r = x."""
-        heard = torch.from_numpy(self._heard.peek(starts[-1] + length - self._forgotten))
+        heard = torch.from_numpy(self._heard.peek(starts[-1] + length - self._forgotten)[0])
         return 2 * torch.stack([heard[start - self._forgotten :][:length] for start in starts])
 
     @torch.inference_mode()
@@ -223,14 +229,29 @@ class BinauralStream:
 
     @torch.inference_mode()
     def _predict(self, mix: Tensor, told: Tensor | None, frames: list[int]) -> Tensor:
-        """Predict l - r of windows (N, window), by what is told of the sound around them and their frames' indices."""
+        """Predict windows (N, 1 or 2, window) of what `pull` makes l - r of, (N, window) being their mixtures.
+
+        That is l - r alone, or with treble: how l - r differs from g (l + r), and the gain g. Both are then brought to
+        the full rate, where g times the whole mixture is added: below the model's Nyquist frequency it cancels, above
+        it is all there is.
+
+        Args:
+            mix: (N, window) mixtures.
+            told: (N, C) what the model is told of the sound around them, None if it does not listen.
+            frames: N indices of the pictures they go by.
+        """
         mix = mix.to(self.device)
         gain = level_gain(mix, self.config.level)
         features = self._encode(frames)
         spec = stft(mix * gain, self.config.stft)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             output = self.model(spec, features, told)
-        return (istft(output.diff_spec.float(), mix.shape[-1], self.config.stft) / gain).cpu()
+        diff_spec = output.diff_spec.float()
+        difference = istft(diff_spec, mix.shape[-1], self.config.stft) / gain
+        if not self._treble:
+            return difference[:, None].cpu()
+        side = treble_gain(spec, diff_spec, mix.shape[-1])
+        return torch.stack([difference - side * mix, side], dim=1).cpu()
 
     def _encode(self, frames: Iterable[int]) -> Tensor:
         """Features (N, C, h, w) of frames; each is encoded once, and not at all where the picture stands still."""

@@ -1,0 +1,80 @@
+"""Where sound above what the network hears is put: errors of the level difference of both ears in two octaves.
+
+python tools/measure_treble.py --folder STAGE --sofa KEMAR.sofa     photos and recordings; without, drawn scenes
+
+Sounds of the stage hold nothing above 8 kHz: their highest octave is copied there, moved up by 4 and by 8 kHz, as
+spectral band replication does. Scenes are of the test files and rendered at 44.1 kHz; the network hears 16 kHz.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+
+from ccstereo import Binauralizer
+from ccstereo.binauralizer import DEFAULT_WEIGHTS
+from ccstereo.metrics.functional import ild_error
+from ccstereo.scenes import (
+    drawn_material,
+    load_material,
+    load_sofa,
+    render_frames,
+    render_sources,
+    sample_scene,
+    spherical_head,
+)
+
+RATE = 44_100
+EDGES = (4_000.0, 8_000.0, 16_000.0)
+KINDS: dict[str, dict[str, Any]] = {"one": {"sources": 1, "min_azimuth": 15.0}, "two": {"sources": 2}}
+
+
+def with_treble(sound: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Bring (T,) to `RATE` and copy 4 to 8 kHz to 8 to 12 and, half as loud, to 12 to 16 kHz."""
+    full = soxr.resample(sound, sample_rate, RATE, quality="VHQ")
+    spectrum, step = np.fft.rfft(full), RATE / len(full)
+    octave, quarter = round(4_000 / step), round(8_000 / step)
+    width = quarter - octave
+    top = spectrum[octave:quarter]
+    spectrum[quarter : quarter + width] = 0.7 * top
+    spectrum[quarter + width : quarter + 2 * width] = 0.35 * top
+    return np.fft.irfft(spectrum, len(full)).astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--sofa", type=Path)
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
+    parser.add_argument("--scenes", type=int, default=40)
+    options = parser.parse_args()
+    material = load_material(options.folder, "test") if options.folder else drawn_material("test")
+    sounds = {
+        label: tuple(with_treble(sound, material.sample_rate) for sound in some)
+        for label, some in material.sounds.items()
+    }
+    material = replace(material, sounds=sounds, sample_rate=RATE)
+    head = load_sofa(options.sofa).resampled(RATE) if options.sofa else spherical_head(RATE)
+    binauralizer = Binauralizer.from_pretrained(options.weights)
+    print("| scenes | 4 to 8 kHz: centred | predicted | 8 to 16 kHz: centred | carried |\n|---|---|---|---|---|")
+    for name, kind in KINDS.items():
+        errors = []
+        for seed in range(options.scenes):
+            scene = sample_scene(material, seed, duration=3.0, **kind)
+            truth = render_sources(scene, material, head).sum(0)
+            mono = truth.mean(0)
+            frames = np.stack(list(render_frames(scene, material)))
+            heard = binauralizer.binauralize(mono, RATE, frames)
+            both = torch.from_numpy(np.stack([np.stack([mono, mono]), heard]))
+            errors.append(ild_error(both, torch.from_numpy(truth), RATE, edges=EDGES))
+        centred, found = torch.stack(errors).nanmean(0)
+        figures = [centred[0], found[0], centred[1], found[1]]
+        print(f"| {name} | " + " | ".join(f"{figure:.1f} dB" for figure in figures) + " |")
+
+
+if __name__ == "__main__":
+    main()
