@@ -158,6 +158,7 @@ class Binauralizer:
         codec: str | None = None,
         bitrate: int | None = None,
         gain: float = 0.0,
+        width: float = 1.0,
         progress: Progress | None = None,
     ) -> ConversionReport:
         """Convert a video file: its pictures are copied, its sound is mixed to mono and made binaural.
@@ -169,14 +170,18 @@ class Binauralizer:
             codec: "aac", "opus", "flac" or "alac"; None takes the container's default.
             bitrate: bits a second for AAC and Opus.
             gain: dB added to the sound.
+            width: factor of the difference between both ears, 0 to 2: 0 is mono, 1 as predicted.
             progress: called with seconds done and seconds in all.
 
         Raises:
             MediaError: the input cannot be read or the output cannot be written.
+            ValueError: the width is out of range.
         """
         from ccstereo.media import MediaReader, check_output, open_writer
 
         begin = time.monotonic()
+        if not 0 <= width <= 2:
+            raise ValueError(f"the width must be from 0 (mono) to 2, got {width:g}")
         check_output(input_path, output_path, codec=codec)
         config = self.model.config
         factor = 10 ** (gain / 20)
@@ -188,7 +193,8 @@ class Binauralizer:
             with open_writer(
                 input_path, output_path, sample_rate=rate, audio_start=reader.audio_start, codec=codec, bitrate=bitrate
             ) as writer:
-                for stereo in _through(stream, reader, factor):
+                for predicted in _through(stream, reader, factor):
+                    stereo = predicted if width == 1 else widen(predicted, width)
                     writer.write(stereo)
                     samples += stereo.shape[1]
                     left, right = stereo.astype(np.float64)
@@ -212,6 +218,16 @@ class Binauralizer:
             width=float(np.sqrt(power[1] / max(power[0], 1e-20))),
             notes=tuple(notes),
         )
+
+
+def widen(stereo: np.ndarray, width: float) -> np.ndarray:
+    """Scale the difference between both ears (2, T), and leave what they have in common.
+
+    >>> widen(np.array([[1.0], [0.5]]), 0.5).ravel().tolist()
+    [0.875, 0.625]
+    """
+    middle = stereo.mean(0)
+    return np.asarray(middle + width * (stereo - middle), dtype=stereo.dtype)
 
 
 def _through(stream: BinauralStream, reader: "MediaReader", factor: float) -> Iterator[np.ndarray]:

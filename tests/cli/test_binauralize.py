@@ -73,6 +73,27 @@ def test_output_has_a_default_name_and_a_report(clip: Path, weights: str, tmp_pa
     assert "holiday.binaural.mp4: 2.0 s in" in capsys.readouterr().out
 
 
+def test_width_scales_the_difference_alone(clip: Path, weights: str, tmp_path: Path) -> None:
+    sounds = {}
+    for width in ("0", "0.5", "1"):
+        out = tmp_path / f"{width}.wav"
+        command = ["binauralize", str(clip), "-o", str(out), "--weights", weights, "--hop", "0.3", "-q"]
+        assert main([*command, "--width", width]) == 0
+        sounds[width] = soundfile.read(out)[0].T
+    middle, half = sounds["1"].mean(0), np.subtract(*sounds["1"]) / 2
+    assert np.abs(half).max() > 1e-3
+    for width, sound in sounds.items():
+        np.testing.assert_allclose(sound, [middle + float(width) * half, middle - float(width) * half], atol=1e-4)
+
+
+@pytest.mark.parametrize("width", ["-0.1", "2.5", "nan", "wide"])
+def test_a_width_out_of_range_is_wrong_usage(clip: Path, width: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["binauralize", str(clip), f"--width={width}"])
+    assert exit_.value.code == 2
+    assert "--width" in capsys.readouterr().err
+
+
 def test_gain_and_no_tdss_change_the_sound(clip: Path, tmp_path: Path) -> None:
     sounds = []
     for name, extra in (("a", []), ("b", ["--gain", "-6.0206"]), ("c", ["--no-tdss"])):

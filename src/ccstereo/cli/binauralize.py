@@ -10,6 +10,7 @@ EXAMPLES = """examples:
   ccstereo binauralize clip.mp4 -o out.mp4
   ccstereo binauralize film.mkv -o film.heard.mkv --codec flac
   ccstereo binauralize clip.mp4 -o sound.wav --weights my-weights/
+  ccstereo binauralize clip.mp4 --width 0.7         # less wide than predicted
 """
 
 
@@ -34,8 +35,23 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--codec", metavar="C", help="aac, opus, flac or alac (default: by the output's suffix)")
     parser.add_argument("--bitrate", type=int, metavar="B", help="bits a second, for aac and opus")
     parser.add_argument("--gain", type=float, default=0.0, metavar="DB", help="make the sound louder or softer")
+    parser.add_argument(
+        "--width",
+        type=width,
+        default=1.0,
+        metavar="X",
+        help="factor of the difference between both ears: 0 mono, 1 as predicted, up to 2 (default: 1)",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
     parser.set_defaults(run=lambda options: run(options, parser))
+
+
+def width(text: str) -> float:
+    """Read a number from 0 to 2."""
+    value = float(text)
+    if not 0 <= value <= 2:
+        raise argparse.ArgumentTypeError(f"must be from 0 (mono) to 2, got {text}")
+    return value
 
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -60,6 +76,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             codec=options.codec,
             bitrate=options.bitrate,
             gain=options.gain,
+            width=options.width,
             progress=progress,
         )
     if not options.quiet:
