@@ -25,6 +25,8 @@ EXPECTED = (  # warnings of what this command does on purpose, or of Lightning's
     "Checkpoint directory .* exists and is not empty",  # the configuration is there first
     "Your `IterableDataset` has `__len__` defined",  # shards divide their windows among workers themselves
     "torch.distributed.nn.functional.all_gather is deprecated",
+    "Precision .* is not supported by the model summary",
+    "Found .* in eval mode at the start of training",  # the image trunk's frozen part
 )
 
 
