@@ -165,6 +165,21 @@ def test_training_hears_by_all_heads_and_validation_by_the_first(monkeypatch) ->
     assert {name for name, _ in data.validation[2].stages[0].heads} == {"a"}
 
 
+def test_drawn_scenes_are_in_rooms_as_often_as_the_folders(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(data_module, "room_bank", lambda head, rooms, **_: [(head.name, room) for room in range(rooms)])
+    folder = stage_folder(tmp_path, 0)
+    data = StageData(folder=str(folder), drawn_share=0.2, room_share=0.25, rooms=1, **TINY)
+    data.setup()
+    stages = [(stage.material.name, round(stage.weight, 6), stage.lead > 0) for stage in data.training.stages]
+    assert stages == [
+        (folder.name, 0.6, False),
+        (folder.name, 0.2, True),
+        ("drawn", 0.15, False),
+        ("drawn", 0.05, True),
+    ]
+    assert [kind.stages[0].material.name for kind in data.validation] == [folder.name] * 4
+
+
 def test_rooms_in_training_and_others_in_validation(tmp_path, monkeypatch) -> None:
     pytest.importorskip("pyroomacoustics")
     monkeypatch.setenv("CCSTEREO_CACHE", str(tmp_path))

@@ -36,7 +36,7 @@ class StageData(LightningDataModule):
         sofa: head for the folder's scenes; None takes the spherical head.
         more_sofas: other heads, by which training hears as often as by the first; validation hears by the first alone.
         drawn_share: part of the scenes that is drawn, heard through the spherical head, where there is a folder.
-        room_share: part of the folder's scenes that is heard in rooms.
+        room_share: part of the scenes that is heard in rooms.
         spread: seconds into a scene from which training's windows are taken, at random; 0 takes them where every source
             is at a loud moment.
         train_on_validation: also train on the folder's files that validation uses, 10 % of all: for a last training,
@@ -150,7 +150,7 @@ class StageData(LightningDataModule):
             material = merge(material.name, material, *self._added(self.folder))
         stages = self._heard(material, heads, split, 1 - self.drawn_share)
         if self.drawn_share > 0:
-            stages.append(Stage(drawn, [spherical_head(rate)], self.drawn_share))
+            stages += self._heard(drawn, [spherical_head(rate)], split, self.drawn_share)
         return stages
 
     def _added(self, folder: str) -> list[Material]:
