@@ -7,6 +7,7 @@ spectral band replication does. Scenes are of the test files and rendered at 44.
 """
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 
 from ccstereo import Binauralizer
 from ccstereo.binauralizer import DEFAULT_WEIGHTS
+from ccstereo.errors import CCStereoError
 from ccstereo.metrics.functional import ild_error
 from ccstereo.metrics.functional.cues import ILD_EDGES
 from ccstereo.scenes import (
@@ -35,24 +37,18 @@ KINDS: dict[str, dict[str, Any]] = {"one": {"sources": 1, "min_azimuth": 15.0}, 
 
 
 def with_treble(sound: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Bring (T,) to `RATE` and copy 4 to 8 kHz to 8 to 12 and, half as loud, to 12 to 16 kHz."""
+    """Bring (T,) to `RATE`; copy 4 to 8 kHz to 8 to 12, 0.7 times as loud, and to 12 to 16 kHz, 0.35 times."""
     full = soxr.resample(sound, sample_rate, RATE, quality="VHQ")
     spectrum, step = np.fft.rfft(full), RATE / len(full)
-    octave, quarter = round(4_000 / step), round(8_000 / step)
-    width = quarter - octave
-    top = spectrum[octave:quarter]
-    spectrum[quarter : quarter + width] = 0.7 * top
-    spectrum[quarter + width : quarter + 2 * width] = 0.35 * top
+    low, high = round(4_000 / step), round(8_000 / step)
+    top, width = spectrum[low:high], high - low
+    spectrum[high : high + width] = 0.7 * top
+    spectrum[high + width : high + 2 * width] = 0.35 * top
     return np.fft.irfft(spectrum, len(full)).astype(np.float32)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--sofa", type=Path)
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
-    parser.add_argument("--scenes", type=int, default=40)
-    options = parser.parse_args()
+def measure(options: argparse.Namespace) -> None:
+    """Print the table."""
     material = load_material(options.folder, "test") if options.folder else drawn_material("test")
     sounds = {
         label: tuple(with_treble(sound, material.sample_rate) for sound in some)
@@ -77,5 +73,20 @@ def main() -> None:
         print(f"| {name} | " + " | ".join(f"{figure:.1f} dB" for figure in figures) + " |")
 
 
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--sofa", type=Path)
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
+    parser.add_argument("--scenes", type=int, default=40)
+    options = parser.parse_args()
+    try:
+        measure(options)
+    except CCStereoError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

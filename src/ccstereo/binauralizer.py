@@ -194,7 +194,7 @@ class Binauralizer:
                 input_path, output_path, sample_rate=rate, audio_start=reader.audio_start, codec=codec, bitrate=bitrate
             ) as writer:
                 for predicted in _through(stream, reader, factor):
-                    stereo = predicted if width == 1 else widen(predicted, width)
+                    stereo = predicted if width == 1 else scale_difference(predicted, width)
                     writer.write(stereo)
                     samples += stereo.shape[1]
                     left, right = stereo.astype(np.float64)
@@ -220,10 +220,10 @@ class Binauralizer:
         )
 
 
-def widen(stereo: np.ndarray, width: float) -> np.ndarray:
+def scale_difference(stereo: np.ndarray, width: float) -> np.ndarray:
     """Scale the difference between both ears (2, T), and leave what they have in common.
 
-    >>> widen(np.array([[1.0], [0.5]]), 0.5).ravel().tolist()
+    >>> scale_difference(np.array([[1.0], [0.5]]), 0.5).ravel().tolist()
     [0.875, 0.625]
     """
     middle = stereo.mean(0)
