@@ -14,6 +14,7 @@ from PIL import Image
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import spherical_head
+from ccstereo.scenes.footage import Footage
 from ccstereo.scenes.material import Material, load_material
 from ccstereo.scenes.recording import Variety
 from ccstereo.training import data as data_module
@@ -229,3 +230,14 @@ def test_variety_is_for_training_alone() -> None:
         data.setup()
     assert torch.equal(kept.validation[0][0]["binaural"], wild.validation[0][0]["binaural"])
     assert not torch.equal(kept.training[0]["binaural"], wild.training[0]["binaural"])
+
+
+def test_footage_is_for_training_alone_and_changes_pictures_alone() -> None:
+    kept, worse = (StageData(**TINY, footage=footage) for footage in (Footage(), Footage(1.0, 1.0)))
+    for data in (kept, worse):
+        data.setup()
+    assert torch.equal(kept.validation[0][0]["frame"], worse.validation[0][0]["frame"])
+    one, other = kept.training[0], worse.training[0]
+    assert {name for name in one if not torch.equal(one[name], other[name])} == {"frame", "previous"}
+    near = (one["frame"].float() - other["frame"].float()).abs().mean()
+    assert 0 < near < 20

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from ccstereo.audio import level_gain, stft
 from ccstereo.models.config import PAPER_WINDOW, ModelConfig
+from ccstereo.scenes.footage import Footage, Look, draw_look, filmed
 from ccstereo.scenes.frames import render_frame
 from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
@@ -92,6 +93,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         vary: whether crops are random, pictures cut and stretched, recordings played differently, scenes mirrored:
             training's augmentation.
         variety: how differently recordings are played then.
+        footage: how often pictures look as a video's do then.
         sounds: R, windows of sound for each picture. Where the image encoder is the costly part, several cost less.
         context: samples that the model hears around a window, the window's own included; 0 for none.
     """
@@ -107,6 +109,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         sound_grid: tuple[int, int] | None = None,
         vary: bool = True,
         variety: Variety = Variety(),  # noqa: B008 - frozen
+        footage: Footage = Footage(),  # noqa: B008 - frozen
         sounds: int = 1,
         context: int = 0,
     ) -> None:
@@ -119,6 +122,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.sound_grid = sound_grid or (config.spectrogram_size[0] // 8, config.spectrogram_size[1] // 8)
         self.vary = vary
         self.variety = variety if vary else None
+        self.footage = footage if vary else Footage()
         self.sounds = sounds
         self.context = max(context, config.window) if context else 0
         self.labels = sorted({label for stage in stages for label in stage.material.labels})
@@ -140,8 +144,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         middle = 1 - (seconds / 2 + after) / scene.duration
         just_before = middle - 1 / (self.config.frame_rate * scene.duration)
         corner = self._corner(rng)
-        picture = self._picture(scene, stage.material, middle)
-        earlier = picture if scene.still else self._picture(scene, stage.material, just_before)
+        look = draw_look(self.footage, self._apart(index, b"look"))
+        picture = self._picture(scene, stage.material, middle, look)
+        earlier = picture if scene.still else self._picture(scene, stage.material, just_before, look)
         item = {
             "frame": self._crop(picture, corner),
             "previous": self._crop(earlier, self._corner(rng)),
@@ -184,10 +189,14 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             present[self.labels.index(source.label)] += 1 / len(scene.sounding)
         return window | {"context": mix * level_gain(mix, self.config.level), "present": present}
 
+    def _apart(self, index: int, what: bytes) -> np.random.Generator:
+        """Numbers for one thing about an item beside all else, which stays as it is without them."""
+        return np.random.default_rng([self.seed, index, *what])
+
     def _around(self, index: int) -> tuple[float, float]:
-        """Seconds of context before and after an item's window, drawn beside all else: pictures stay the same."""
+        """Seconds of context before and after an item's window."""
         spare = self.context - self.config.window
-        before = int(np.random.default_rng([self.seed, index, *b"context"]).integers(spare + 1))
+        before = int(self._apart(index, b"context").integers(spare + 1))
         return before / self.config.sample_rate, (spare - before) / self.config.sample_rate
 
     def _scene(self, material: Material, duration: float, rng: np.random.Generator) -> Scene:
@@ -208,9 +217,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         top, left = (int(rng.integers(extra + 1)) if self.vary else extra // 2 for extra in spare)
         return top, left
 
-    def _picture(self, scene: Scene, material: Material, phase: float) -> Tensor:
+    def _picture(self, scene: Scene, material: Material, phase: float, look: Look) -> Tensor:
         """Draw the stage at its own size and resize it as a stream does: a network notices other filters."""
-        drawn = torch.from_numpy(render_frame(scene, material, phase).transpose(2, 0, 1).copy())
+        drawn = torch.from_numpy(filmed(render_frame(scene, material, phase), look).transpose(2, 0, 1).copy())
         return resize(drawn[None], self.config.resize)[0]
 
     def _crop(self, picture: Tensor, corner: tuple[int, int]) -> Tensor:

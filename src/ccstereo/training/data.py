@@ -12,6 +12,7 @@ from ccstereo.datasets.stage import SceneMix, Stage, StageWindows, collate_windo
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
 from ccstereo.scenes.drawn import drawn_material
+from ccstereo.scenes.footage import Footage
 from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head
 from ccstereo.scenes.material import Material, Split, load_material, merge
 from ccstereo.scenes.recording import Variety
@@ -51,6 +52,7 @@ class StageData(LightningDataModule):
         seed: of the first window.
         mix: kinds of training scenes.
         variety: how differently recordings are played in training.
+        footage: how often pictures look as a video's do in training.
         model: registered name of the model that is trained; the command line takes it from the task.
         model_config: what differs from the model's defaults; likewise.
     """
@@ -74,6 +76,7 @@ class StageData(LightningDataModule):
         seed: int = 0,
         mix: SceneMix = SceneMix(),  # noqa: B008 - frozen
         variety: Variety = Variety(),  # noqa: B008 - frozen
+        footage: Footage = Footage(),  # noqa: B008 - frozen
         model: str = "ccstereo",
         model_config: dict[str, Any] | None = None,
     ) -> None:
@@ -94,6 +97,7 @@ class StageData(LightningDataModule):
         self.seed = seed
         self.mix = mix
         self.variety = variety
+        self.footage = footage
         described = create_model(model, **(model_config or {}))
         self.config = described.config
         self.grid = described.feature_shape[1:]
@@ -184,6 +188,7 @@ class StageData(LightningDataModule):
             self.grid,
             vary=vary,
             variety=self.variety,
+            footage=self.footage,
             sounds=sounds,
             context=self.context,
         )

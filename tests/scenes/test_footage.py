@@ -1,0 +1,62 @@
+"""Pictures made to look as a video's do."""
+
+import numpy as np
+import pytest
+
+from ccstereo.errors import DatasetError
+from ccstereo.scenes.footage import BLURS, QUALITIES, Footage, Look, draw_look, filmed
+
+
+def picture() -> np.ndarray:
+    """White and black halves, and a patch of noise."""
+    drawn = np.zeros((64, 96, 3), dtype=np.uint8)
+    drawn[:, 48:] = 255
+    drawn[16:48, 8:40] = np.random.default_rng(0).integers(256, size=(32, 32, 3))
+    return drawn
+
+
+def test_shares_and_limits_are_kept_and_reached() -> None:
+    rng = np.random.default_rng(0)
+    looks = [draw_look(Footage(blurred=0.25, compressed=0.6), rng) for _ in range(1_000)]
+    blurs = [look.blur for look in looks if look.blur]
+    qualities = {look.quality for look in looks if look.quality is not None}
+    assert len(blurs) == pytest.approx(250, abs=50)
+    assert sum(look.quality is not None for look in looks) == pytest.approx(600, abs=60)
+    assert BLURS[0] <= min(blurs) < 0.55 < 1.95 < max(blurs) <= BLURS[1]
+    assert (min(qualities), max(qualities)) == QUALITIES
+
+
+def test_nothing_is_done_by_default() -> None:
+    looks = [draw_look(Footage(), np.random.default_rng(seed)) for seed in range(50)]
+    assert set(looks) == {Look()}
+    assert np.array_equal(filmed(picture(), Look()), picture())
+
+
+@pytest.mark.parametrize("blur", [0.8, 2.0])
+def test_a_blur_has_its_width(blur) -> None:
+    """The slope of a blurred edge is a Gaussian, whose deviation is the blur's."""
+    slope = np.diff(filmed(picture(), Look(blur=blur))[56, 30:66, 0].astype(float))
+    place = np.arange(len(slope))
+    middle = (place * slope).sum() / slope.sum()
+    assert np.sqrt(((place - middle) ** 2 * slope).sum() / slope.sum()) == pytest.approx(blur, rel=0.15)
+    assert middle == pytest.approx(17, abs=0.1)
+
+
+def test_the_lower_the_quality_the_further_from_the_picture() -> None:
+    away = [np.abs(filmed(picture(), Look(quality=q)).astype(float) - picture()).mean() for q in (90, 50, 20)]
+    assert 0 < away[0] < away[1] < away[2]
+    assert away[0] < 10
+    assert filmed(picture(), Look(1.0, 50)).shape == (64, 96, 3)
+
+
+def test_the_codec_comes_after_the_lens() -> None:
+    """A blurred picture is compressed, not a compressed one blurred."""
+    both = filmed(picture(), Look(1.5, 30))
+    assert np.array_equal(both, filmed(filmed(picture(), Look(1.5)), Look(quality=30)))
+    assert not np.array_equal(both, filmed(filmed(picture(), Look(quality=30)), Look(1.5)))
+
+
+@pytest.mark.parametrize("wrong", [{"blurred": -0.1}, {"compressed": 1.5}])
+def test_what_cannot_be_is_refused(wrong) -> None:
+    with pytest.raises(DatasetError, match=next(iter(wrong))):
+        Footage(**wrong)
