@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ccstereo.errors import DatasetError
+from ccstereo.scenes.shares import check_shares
 
 BLURS = (0.5, 2.0)  # standard deviations of a blur in pixels, of a picture of 480x240
 QUALITIES = (20, 90)  # of JPEG, whose blocks are coarsened as a video's key frames are
@@ -28,9 +28,7 @@ class Footage:
     compressed: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("blurred", "compressed"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise DatasetError(f"{name} is a share of the pictures, 0 to 1, not {getattr(self, name):g}")
+        check_shares("pictures", blurred=self.blurred, compressed=self.compressed)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccstereo.errors import DatasetError
+from ccstereo.scenes.shares import check_shares
 
 TONE_KNOTS = np.array([100.0, 300.0, 900.0, 2700.0, 8000.0])  # Hz between which a filter bends
 HISS_LEVELS = (-40.0, -10.0)  # dB of noise, over the recording's own
@@ -36,9 +37,7 @@ class Variety:
             raise DatasetError(f"speeds go from a least to a greatest factor above 0, not {list(self.speeds)}")
         if self.tone < 0:
             raise DatasetError(f"tone is a range in dB, at least 0, not {self.tone:g}")
-        for name in ("hiss", "echo"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise DatasetError(f"{name} is a share of the recordings, 0 to 1, not {getattr(self, name):g}")
+        check_shares("recordings", hiss=self.hiss, echo=self.echo)
 
 
 @dataclass(frozen=True)
