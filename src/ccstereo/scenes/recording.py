@@ -105,10 +105,12 @@ def play(recording: np.ndarray, samples: int, start: float, speed: float = 1.0) 
     """
     if speed == 1.0:
         return np.resize(np.roll(recording, -round(start)), samples)
-    times = (start + speed * np.arange(samples)) % len(recording)
-    before = np.minimum(times.astype(np.int64), len(recording) - 1)  # just below zero, % rounds up to the length
-    after = (before + 1) % len(recording)
-    return np.asarray(recording[before] + (times - before) * (recording[after] - recording[before]))
+    first = start % len(recording)
+    times = first - int(first) + speed * np.arange(samples)
+    before = times.astype(np.int64)
+    around = np.resize(np.roll(recording, -int(first)), int(before[-1]) + 2)
+    low = around[before]
+    return np.asarray(low + (times - before) * (around[before + 1] - low))
 
 
 def filtered(track: np.ndarray, tone: np.ndarray, sample_rate: int) -> np.ndarray:
