@@ -106,3 +106,9 @@ def test_rows_of_the_affordable_ablation_have_one_mask_and_one_trunk() -> None:
     configs = [create_model(name, **config).config for name, config in rows]
     for name in ("mask_bound", "trunk", "audio_channels", "frame_size", "window"):
         assert len({getattr(config, name) for config in configs}) == 1
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_no_config_of_the_package_says_how_many_cores_a_machine_has(path: Path) -> None:
+    """One worker keeps up with two cores, not with a GPU: `workers_of` asks the machine."""
+    assert "workers" not in (yaml.safe_load(path.read_text()).get("data") or {})
