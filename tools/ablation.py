@@ -14,8 +14,6 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -102,9 +100,10 @@ def score(options: argparse.Namespace) -> None:
         score_benchmark,
         summarise,
     )
+    from ccstereo.cli.progress import progress_bar
 
     jobs, origin = os.cpu_count() or 1, Origin(options.folder, options.sofa)
-    with bar("scene") as progress:
+    with progress_bar("scene") as progress:
         benchmark = make_benchmark(options.bench, origin, jobs=jobs, progress=progress)
     lines = [line for line in LINES if line[1] in options.rows]
     trained = {
@@ -116,7 +115,7 @@ def score(options: argparse.Namespace) -> None:
     }
     shipped = Weights()
     systems = [Mono(), *(weights for seeds in trained.values() for weights in seeds), shipped, shipped.oracle()]
-    with bar("score") as progress:
+    with progress_bar("score") as progress:
         scores = score_benchmark(benchmark, systems, jobs=jobs, keep=options.output / "scores", progress=progress)
     by_name = {system.name: found for system, found in zip(systems, scores, strict=True)}
     named = {
@@ -145,19 +144,6 @@ def score(options: argparse.Namespace) -> None:
     content = record(benchmark, systems, each)
     (options.output / "scores.json").write_text(json.dumps(content, indent=1) + "\n")
     print(text)
-
-
-@contextmanager
-def bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    from tqdm import tqdm
-
-    with tqdm(unit=unit, disable=None, leave=False) as shown:
-
-        def progress(done: int, total: int) -> None:
-            shown.total = total
-            shown.update(done - shown.n)
-
-        yield progress
 
 
 if __name__ == "__main__":

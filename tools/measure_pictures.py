@@ -17,11 +17,12 @@ import av
 import numpy as np
 from PIL import Image, ImageEnhance
 from torch import Tensor
-from tqdm import tqdm
 
 from ccstereo.benchmark import Benchmark, Weights, headline, read_benchmark, score_benchmark, summarise, table
 from ccstereo.benchmark.rendering import FRAME_RATE
 from ccstereo.binauralizer import DEFAULT_WEIGHTS
+from ccstereo.cli.options import count
+from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, DatasetError
 from ccstereo.scenes.footage import Look, filmed
 
@@ -109,20 +110,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("benchmark", metavar="DIR")
     parser.add_argument("--weights", default=DEFAULT_WEIGHTS, metavar="NAME_OR_DIR")
-    parser.add_argument("--rows", nargs="+", default=["one", "two"])
-    parser.add_argument("--scenes", type=int, default=100, help="of each row at most")
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--rows", default="one;two", metavar="A;B")
+    parser.add_argument("--scenes", type=count, default=100, help="of each row at most")
+    parser.add_argument("--jobs", type=count, default=1)
     options = parser.parse_args()
     try:
-        benchmark = shortened(read_benchmark(options.benchmark), options.rows, options.scenes)
+        benchmark = shortened(read_benchmark(options.benchmark), options.rows.split(";"), options.scenes)
         weights = Weights(options.weights)
         systems = [Seen(weights, pictures) for pictures in PICTURES]
-        with tqdm(disable=None, leave=False) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with progress_bar("score") as progress:
             scores = score_benchmark(benchmark, systems, jobs=options.jobs, progress=progress)
         found = summarise(benchmark, {system.name: score for system, score in zip(systems, scores, strict=True)})
     except CCStereoError as error:

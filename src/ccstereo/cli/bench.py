@@ -5,13 +5,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive, warn_of_precision
+from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from ccstereo.benchmark import Benchmark, System
@@ -114,7 +113,7 @@ def _make(options: argparse.Namespace, parser: argparse.ArgumentParser, output: 
 
     if options.seconds < 0.1 or options.seed < 0:
         parser.error("--seconds is at least 0.1 and --seed at least 0")
-    with _bar("scene") as progress:
+    with progress_bar("scene") as progress:
         return make_benchmark(
             output,
             Origin(options.folder, options.sofa, options.split),
@@ -139,7 +138,7 @@ def _score(
 
     rows = _rows(options, parser, list(benchmark.rows))
     jobs = options.jobs or ((os.cpu_count() or 1) if options.device == "cpu" else 1)
-    with _bar("score") as progress:
+    with progress_bar("score") as progress:
         scores = score_benchmark(benchmark, systems, rows=rows, jobs=jobs, keep=keep, progress=progress)
     found = summarise(benchmark, {system.name: one for system, one in zip(systems, scores, strict=True)})
     print(f"{headline(benchmark)}\n\n{table(found)}")
@@ -180,16 +179,3 @@ def _rows(options: argparse.Namespace, parser: argparse.ArgumentParser, known: l
     if unknown := sorted(set(rows) - set(known)):
         parser.error(f"no row {unknown[0]!r}; rows are {'; '.join(known)}")
     return [row for row in known if row in rows]
-
-
-@contextmanager
-def _bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    from tqdm import tqdm
-
-    with tqdm(unit=unit, disable=None, leave=False) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress

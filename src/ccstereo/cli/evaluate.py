@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Subparsers, add_model_options, count, make_binauralizer, positive
+from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError
 
 if TYPE_CHECKING:
@@ -83,8 +84,6 @@ def picture(text: str) -> Path:
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Score all clips, print and write the tables."""
-    from tqdm import tqdm
-
     from ccstereo.datasets.prepared_set import PreparedSet
     from ccstereo.evaluation import (
         Evaluation,
@@ -120,11 +119,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.error(str(error))
     if other:
         check_comparable(other, evaluation.settings())
-    with tqdm(total=len(clips), unit="clip", disable=True if options.quiet else None, leave=False) as bar:
-
-        def progress(done: int, _: int) -> None:
-            bar.update(done - bar.n)
-
+    with progress_bar("clip", quiet=options.quiet) as progress:
         found = evaluate(
             evaluation, options.output, jobs=options.jobs, save_predictions=options.save_predictions, progress=progress
         )

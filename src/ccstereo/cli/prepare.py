@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Parser, Subparsers, count
+from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def fairplay(options: argparse.Namespace) -> int:
         say(
             options, f"{options.input}: download and unpacking take up to {space_needed(waiting, options.input):.0f} GB"
         )
-        with ProgressBar(options, "B", "download") as progress:
+        with progress_bar("B", "download", quiet=options.quiet) as progress:
             fetch_archives(ARCHIVES, options.base_url or BASE_URL, options.input, progress)
     sources, missing, worker, info = fairplay_set(options.input)
     splits, faulty = fairplay_splits(options.splits or [options.input / "splits"])
@@ -165,7 +166,7 @@ def run_prepare(
     """Prepare with a progress bar, and report what was made and what could not be used."""
     from ccstereo.datasets.prepare import prepare
 
-    with ProgressBar(options, unit, info.name) as progress:
+    with progress_bar(unit, info.name, quiet=options.quiet) as progress:
         report = prepare(
             sources,
             worker,
@@ -203,7 +204,7 @@ def check(options: argparse.Namespace, parser: Parser) -> int:
         parser.error("name a kind of set to prepare, or --check DIR")
     from ccstereo.datasets.check import check_set
 
-    with ProgressBar(argparse.Namespace(quiet=False), "clip", "check") as progress:
+    with progress_bar("clip", "check") as progress:
         faults = check_set(options.check, progress)
     for fault in faults:
         print(fault)
@@ -235,27 +236,6 @@ def _warn_of_ordinary(rows: "list[ClipRow]") -> None:
             f"reaches one channel later than the other ({names}); a model learns panning from them",
             file=sys.stderr,
         )
-
-
-class ProgressBar:
-    """A progress bar for functions that report what is done and how much there is; 0 means unknown."""
-
-    def __init__(self, options: argparse.Namespace, unit: str, name: str) -> None:
-        from tqdm import tqdm
-
-        hidden = True if options.quiet else None
-        self.bar = tqdm(unit=unit, desc=name, disable=hidden, leave=False, unit_scale=unit == "B")
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        return self.update
-
-    def update(self, done: int, total: int) -> None:
-        """Show what is done of how much."""
-        self.bar.total = total or None
-        self.bar.update(done - self.bar.n)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
 
 
 def say(options: argparse.Namespace, line: str) -> None:

@@ -3,9 +3,10 @@
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Subparsers
+from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from ccstereo.datasets.prepared_set import PreparedSet
@@ -55,21 +56,13 @@ def size(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Write the shards of every part that is asked for."""
-    from tqdm import tqdm
-
     from ccstereo.datasets.prepared_set import PreparedSet
     from ccstereo.datasets.shards_write import write_shards
 
     prepared = PreparedSet(options.input)
     split, parts = wanted_parts(prepared, options.split)
     for part, clips in parts.items():
-        hidden = True if options.quiet else None
-        with tqdm(unit="B", unit_scale=True, desc=part, disable=hidden, leave=False) as bar:
-
-            def progress(done: int, total: int, bar: "tqdm[NoReturn]" = bar) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with progress_bar("B", part, quiet=options.quiet) as progress:
             index = write_shards(
                 prepared,
                 clips,

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Parser, Subparsers, count, positive
-from ccstereo.cli.prepare import ProgressBar, run_prepare, say
+from ccstereo.cli.prepare import run_prepare, say
+from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from ccstereo.simulation import Recipe
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace, parser: Parser) -> int:
     from ccstereo.simulation.build import split_notes
     from ccstereo.simulation.show import write_contact_sheet, write_preview
 
-    with ProgressBar(options, "file", "look into files") as progress:
+    with progress_bar("file", "look into files", quiet=options.quiet) as progress:
         inputs, unused = survey(
             options.photos, options.sounds, options.backgrounds, jobs=options.jobs, progress=progress
         )
