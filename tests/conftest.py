@@ -36,9 +36,9 @@ def lite():
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of a drawn scene with mono sound, mp4."""
     from ccstereo.media import write_video
-    from ccstereo.scenes import drawn_material, render_frames, render_sources, sample_scene, spherical_head
+    from ccstereo.scenes import render_frames, render_sources, sample_scene, spherical_head, synthetic_material
 
-    material = drawn_material("val")
+    material = synthetic_material("val")
     scene = sample_scene(material, 1, duration=2.0, sources=2, moving=True)
     sound = render_sources(scene, material, spherical_head(16_000)).sum((0, 1))
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"

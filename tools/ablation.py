@@ -4,7 +4,7 @@
     python tools/ablation.py --rows avad contrastive --seeds 1 2 3 --config ccstereo-stage --steps 100000
 
 Rows that are done are skipped, a stopped one goes on, and so do benchmark and scores. Options that this script does not
-know go to `ccstereo train`, those of all rows alike: `--data.room_share 0.3`. Weights are written to
+know go to `ccstereo train`, those of all rows alike: `--data.room_fraction 0.3`. Weights are written to
 OUTPUT/ROW-SEED/weights; with --bench, which is made where it is not there, OUTPUT/table.md and OUTPUT/scores.json.
 """
 

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from ccstereo.datasets.sources.simulated.patches import read_photo
 from ccstereo.scenes.material import PICTURE_SUFFIXES
-from ccstereo.simulation.patches import read_photo
 
 MARGIN = 0.04  # of the photo's sides, taken for background
 KEPT = (0.1, 0.9)  # least and most of a photo that a cut-out may be

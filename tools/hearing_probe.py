@@ -19,13 +19,13 @@ from tqdm import trange
 from ccstereo.audio import stft
 from ccstereo.errors import CCStereoError
 from ccstereo.scenes import Material, load_material
-from ccstereo.scenes.recording import AS_RECORDED, Variety, draw_playing, loud_offset, played, rms
+from ccstereo.scenes.augmentation import NO_EFFECT, AudioAugmentation, loud_offset, played, rms, sample_audio_effect
 
 RATE = 16_000
 MIDDLE = 0.63  # seconds
 APART = 2.4  # seconds that the second source may be away from its loud moment
 BATCH = 32
-VARIETY = Variety(speeds=(0.8, 1.25), tone=9.0, hiss=0.3)
+VARIETY = AudioAugmentation(speeds=(0.8, 1.25), tone=9.0, hiss=0.3)
 
 
 class Classifier(nn.Sequential):
@@ -57,7 +57,7 @@ def mixtures(material: Material, seconds: float, rng: np.random.Generator, *, va
         for apart, index in enumerate(rng.choice(len(material.labels), 2, replace=False)):
             recordings = material.sounds[material.labels[index]]
             recording = recordings[int(rng.integers(len(recordings)))]
-            playing = draw_playing(VARIETY, rng) if vary else AS_RECORDED
+            playing = sample_audio_effect(VARIETY, rng) if vary else NO_EFFECT
             loud = (loud_offset(recording, RATE, rng) - apart * rng.uniform(0, APART)) * RATE
             track = played(recording, samples, loud - before * playing.speed, playing, RATE)
             sound += 0.1 * track / max(rms(track), 1e-4) * 10 ** (rng.uniform(-3, 3) / 20)

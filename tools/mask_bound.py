@@ -11,7 +11,7 @@ import torch
 
 from ccstereo.evaluation.oracle import oracle
 from ccstereo.metrics import functional as metrics
-from ccstereo.scenes import drawn_material, load_material, load_sofa, render_sources, sample_scene, spherical_head
+from ccstereo.scenes import load_material, load_sofa, render_sources, sample_scene, spherical_head, synthetic_material
 
 BOUNDS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 KINDS: dict[str, dict[str, Any]] = {"one": {"sources": 1, "min_azimuth": 15.0}, "two": {"sources": 2}}
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--sofa", type=Path)
     parser.add_argument("--scenes", type=int, default=150)
     options = parser.parse_args()
-    material = load_material(options.folder, "val") if options.folder else drawn_material("val")
+    material = load_material(options.folder, "val") if options.folder else synthetic_material("val")
     rate = material.sample_rate
     head = load_sofa(options.sofa).resampled(rate) if options.sofa else spherical_head(rate)
     print("| bound | " + " | ".join(f"{bound:g}" for bound in BOUNDS) + " |")

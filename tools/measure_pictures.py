@@ -24,7 +24,7 @@ from ccstereo.binauralizer import DEFAULT_WEIGHTS
 from ccstereo.cli.options import count
 from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, DatasetError
-from ccstereo.scenes.footage import Look, filmed
+from ccstereo.vision.augmentation import ImageEffect, apply_image_effect
 
 SECOND = round(FRAME_RATE)  # pictures that a still scene is encoded as: later ones look as films do
 
@@ -63,8 +63,12 @@ PICTURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "H.264, 23": lambda frames: h264(frames, 23),
     "H.264, 33": lambda frames: h264(frames, 33),
     "H.264, 28, at 1280x720": lambda frames: h264(frames, 28, (1280, 720)),
-    "JPEG, quality 40": lambda frames: np.stack([filmed(frame, Look(quality=40)) for frame in frames]),
-    "blurred by 1.5 pixels": lambda frames: np.stack([filmed(frame, Look(blur=1.5)) for frame in frames]),
+    "JPEG, quality 40": lambda frames: np.stack(
+        [apply_image_effect(frame, ImageEffect(quality=40)) for frame in frames]
+    ),
+    "blurred by 1.5 pixels": lambda frames: np.stack(
+        [apply_image_effect(frame, ImageEffect(blur=1.5)) for frame in frames]
+    ),
     "half as bright": lambda frames: each(lambda picture: ImageEnhance.Brightness(picture).enhance(0.5), frames),
     "half the contrast": lambda frames: each(lambda picture: ImageEnhance.Contrast(picture).enhance(0.5), frames),
     "grey": lambda frames: each(lambda picture: picture.convert("L").convert("RGB"), frames),

@@ -17,17 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ccstereo.datasets.layout import Clip, SetInfo, encode_jpeg
-from ccstereo.datasets.prepare import Source, prepare
+from ccstereo.datasets.prepared.build import Source, prepare
+from ccstereo.datasets.prepared.format import Clip, SetInfo, encode_jpeg
 
 PUBLISHED = 186  # clips
 
 
 def drawn_clip(source: Source, seconds: float) -> Iterator[Clip]:
     """A drawn scene of two moving sources as a clip, its number at the end of the source's key."""
-    from ccstereo.scenes import drawn_material, render_frames, render_sources, sample_scene, spherical_head
+    from ccstereo.scenes import render_frames, render_sources, sample_scene, spherical_head, synthetic_material
 
-    material = drawn_material("test")
+    material = synthetic_material("test")
     scene = sample_scene(material, int(source.key[-4:]), duration=seconds, sources=2, moving=True)
     sound = render_sources(scene, material, spherical_head(16_000)).sum(0).astype(np.float32)
     yield Clip(source.key, sound, [encode_jpeg(picture) for picture in render_frames(scene, material)])

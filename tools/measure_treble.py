@@ -22,13 +22,13 @@ from ccstereo.errors import CCStereoError
 from ccstereo.metrics.functional import ild_error
 from ccstereo.metrics.functional.cues import ILD_EDGES
 from ccstereo.scenes import (
-    drawn_material,
     load_material,
     load_sofa,
     render_frames,
     render_sources,
     sample_scene,
     spherical_head,
+    synthetic_material,
 )
 
 RATE = 44_100
@@ -49,7 +49,7 @@ def with_treble(sound: np.ndarray, sample_rate: int) -> np.ndarray:
 
 def measure(options: argparse.Namespace) -> None:
     """Print the table."""
-    material = load_material(options.folder, "test") if options.folder else drawn_material("test")
+    material = load_material(options.folder, "test") if options.folder else synthetic_material("test")
     sounds = {
         label: tuple(with_treble(sound, material.sample_rate) for sound in some)
         for label, some in material.sounds.items()

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ccstereo.models import create_model, load_imagenet_trunk
 from ccstereo.models.efficientnet import EfficientNetLiteTrunk
-from ccstereo.scenes import Material, Scene, Variety, load_material, render_frame, sample_scene
+from ccstereo.scenes import AudioAugmentation, Material, Scene, load_material, render_frame, sample_scene
 from ccstereo.vision.transforms import normalize, resize
 
 GRID = (7, 14)
@@ -24,7 +24,7 @@ VARIANTS = (((5,), (112, 224)), ((5,), (224, 448)), ((7,), (160, 320)), ((6,), (
 BOTH = ((5, 7), (224, 448))
 
 
-def pictures(material: Material, count: int, seed: int, vary: Variety | None) -> tuple[Tensor, Tensor]:
+def pictures(material: Material, count: int, seed: int, vary: AudioAugmentation | None) -> tuple[Tensor, Tensor]:
     """Scenes of one to three sources: (N, 3, H, W) uint8 and the class in each cell, (N, 7, 14)."""
     scenes = [sample_scene(material, seed + i, duration=0.63, sources=1 + i % 3, vary=vary) for i in range(count)]
     frames = np.stack([render_frame(scene, material) for scene in scenes])
@@ -93,7 +93,7 @@ def main() -> None:
     load_imagenet_trunk(model)
     trunk = model.visual.trunk
     assert isinstance(trunk, EfficientNetLiteTrunk)
-    training = pictures(load_material(options.folder, "train"), options.pictures, 0, vary=Variety())
+    training = pictures(load_material(options.folder, "train"), options.pictures, 0, vary=AudioAugmentation())
     held_out = pictures(load_material(options.folder, "val"), 400, 10**6, vary=None)
     print("| stages | picture | cells with a source named right | class right where a source is |\n|---|---|---|---|")
     for stages, size in (*VARIANTS, BOTH):

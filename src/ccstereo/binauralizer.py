@@ -238,7 +238,7 @@ def _through(stream: BinauralStream, reader: "MediaReader", factor: float) -> It
         if isinstance(chunk, AudioChunk):
             stream.push_samples(chunk.samples * np.float32(factor))
         else:
-            stream.push_frame(chunk.picture)
+            stream.push_frame(chunk.frame)
         ready = stream.pull()
         if ready.shape[1]:
             yield ready

@@ -13,13 +13,13 @@ from ccstereo.scenes import (
     HRIRSet,
     Material,
     Scene,
-    drawn_material,
     load_material,
     load_sofa,
     render_frames,
     render_sources,
     sample_scene,
     spherical_head,
+    synthetic_material,
 )
 
 FULL_SCALE = 0.9
@@ -62,7 +62,7 @@ def run_demo(
     from ccstereo.media import SoundWriter, write_video
 
     rate = binauralizer.model.config.sample_rate
-    material = load_material(folder, "test", rate) if folder else drawn_material("test", rate)
+    material = load_material(folder, "test", rate) if folder else synthetic_material("test", rate)
     head = load_sofa(sofa).resampled(rate) if sofa else spherical_head(rate)
     scene = sample_scene(material, seed, duration=seconds, sources=2, moving=True)
     frames, truth = render_scene(scene, material, head)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccstereo.audio import apply_mask, istft, level_gain, mix_and_difference, rms, stft, to_binaural
+from ccstereo.audio import apply_mask, istft, mix_and_difference, rms, rms_gain, stft, to_binaural
 
 
 def spectra(*names: str) -> list[torch.Tensor]:
@@ -64,14 +64,14 @@ class TestLevel:
     @settings(deadline=None)
     def test_every_audible_window_reaches_the_target(self, loudness, target):
         mix = loudness * torch.randn(3, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-        gain = level_gain(mix, target)
+        gain = rms_gain(mix, target)
         assert gain.shape == (3, 1)
         assert (gain * mix).square().mean(-1).sqrt().numpy() == pytest.approx(target)
 
     def test_silence_is_raised_no_further_than_the_floor_allows(self):
         mix = torch.stack([torch.zeros(100), torch.full((100,), 1e-5), torch.full((100,), 1e-4)])
-        assert level_gain(mix, 0.1, floor=1e-4).flatten().numpy() == pytest.approx(1_000)
-        assert level_gain(mix[1], 0.1, floor=1e-6).item() == pytest.approx(10_000)
+        assert rms_gain(mix, 0.1, floor=1e-4).flatten().numpy() == pytest.approx(1_000)
+        assert rms_gain(mix[1], 0.1, floor=1e-6).item() == pytest.approx(10_000)
 
     def test_rms_is_per_window(self):
         x = torch.tensor([[3.0, -3.0], [0.0, 0.0]])

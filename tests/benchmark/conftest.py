@@ -10,7 +10,7 @@ from ccstereo.benchmark import (
     Benchmark,
     make_benchmark,
 )
-from ccstereo.scenes import drawn_material
+from ccstereo.scenes import synthetic_material
 
 DRY = [row for row, kind in ROWS.items() if not kind.room]
 TINY = {"scenes": 2, "seconds": 0.7}
@@ -18,7 +18,7 @@ TINY = {"scenes": 2, "seconds": 0.7}
 
 @pytest.fixture(scope="package")
 def material():
-    return drawn_material("test")
+    return synthetic_material("test")
 
 
 @pytest.fixture(scope="package")

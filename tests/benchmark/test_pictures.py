@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccstereo.scenes import drawn_material, render_frames, sample_scene
+from ccstereo.scenes import render_frames, sample_scene, synthetic_material
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "measure_pictures.py"
 TOOL = runpy.run_path(str(SCRIPT))
@@ -17,7 +17,7 @@ TOOL = runpy.run_path(str(SCRIPT))
 @pytest.fixture(scope="module")
 def moving() -> np.ndarray:
     """Twelve pictures of a scene that moves."""
-    material = drawn_material("test")
+    material = synthetic_material("test")
     return render_frames(sample_scene(material, 3, duration=1.2, sources=2, moving=True), material)
 
 

@@ -14,9 +14,9 @@ import soundfile
 
 from ccstereo.cli.main import main
 from ccstereo.datasets import download
-from ccstereo.datasets.fairplay import CLIPS, fairplay_splits
-from ccstereo.datasets.prepared_set import PreparedSet
-from ccstereo.datasets.splits import numbers_in
+from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.prepared.splits import numbers_in
+from ccstereo.datasets.sources.fairplay import CLIPS, fairplay_folds
 from ccstereo.errors import DatasetError
 
 
@@ -65,8 +65,8 @@ def test_sound_and_pictures_are_those_of_the_raw_files(raw: Path, prepared: Path
 
 def test_splits(prepared: Path) -> None:
     made = PreparedSet(prepared)
-    assert made.splits() == ["five-split3", "ten-split1"]
-    for name in made.splits():
+    assert made.folds() == ["five-split3", "ten-split1"]
+    for name in made.folds():
         assert made.part(name, "train") == ["000001", "000002"]  # 77 is not in the set
         assert (made.part(name, "val"), made.part(name, "test")) == (["000003"], ["000004"])
         assert "000077" in (prepared / "splits" / name / "train.txt").read_text()
@@ -76,7 +76,7 @@ def test_splits(prepared: Path) -> None:
 
 
 def test_the_official_five_splits(shared: Path) -> None:
-    splits, unused = fairplay_splits([shared / "splits" / "fairplay_five"])
+    splits, unused = fairplay_folds([shared / "splits" / "fairplay_five"])
     assert unused == []
     assert sorted(splits) == [f"five-split{n}" for n in range(1, 6)]
     for parts in splits.values():
@@ -92,8 +92,8 @@ def test_the_official_five_splits_through_the_command_line(shared: Path, raw: Pa
     assert prepare(raw, tmp_path / "set", "--splits", str(five)) == 0
     out = capsys.readouterr().out
     made = PreparedSet(tmp_path / "set")
-    assert made.splits() == [f"five-split{n}" for n in range(1, 6)]
-    for name in made.splits():
+    assert made.folds() == [f"five-split{n}" for n in range(1, 6)]
+    for name in made.folds():
         parts = [len(made.part(name, part)) for part in ("train", "val", "test")]
         assert sum(parts) == 4
         assert f"split {name}: train/val/test {'/'.join(map(str, parts))} of 1497/187/187, sha256 " in out
@@ -209,7 +209,7 @@ class TestDownload:
     ) -> None:
         """As the publisher's archives: fetched, unpacked, prepared; a second run asks for nothing."""
         small = tuple(download.Archive(f"{name}.tar.gz", 0.001) for name in ("splits", "audios", "videos"))
-        monkeypatch.setattr("ccstereo.datasets.fairplay.ARCHIVES", small)
+        monkeypatch.setattr("ccstereo.datasets.sources.fairplay.ARCHIVES", small)
         for archive, folder in [("splits", "splits"), ("audios", "binaural_audios"), ("videos", "videos")]:
             data = io.BytesIO()
             with tarfile.open(fileobj=data, mode="w:gz") as file:
@@ -220,7 +220,7 @@ class TestDownload:
         assert "GB" in capsys.readouterr().out
         made = PreparedSet(tmp_path / "set")
         assert set(PreparedSet(prepared).clips) <= set(made.clips)
-        assert made.splits() == PreparedSet(prepared).splits()
+        assert made.folds() == PreparedSet(prepared).folds()
         assert not list((tmp_path / "raw").glob("[!.]*.tar.gz*"))
         digests = {name: hashlib.sha256(server.files[name]).hexdigest() for name in server.files if name.endswith("z")}
         assert download.read_checksums(tmp_path / "raw" / "SHA256SUMS") == digests

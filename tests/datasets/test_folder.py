@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.media import read_channels, write_video
 
 VIDEOS = 9

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccstereo.datasets.layout import Clip, SetInfo, Unused, clip_id, encode_jpeg, safe_key, write_clip
-from ccstereo.datasets.prepare import Rejected, Source, prepare
-from ccstereo.datasets.prepared_set import PreparedSet
-from ccstereo.datasets.processes import run_all
+from ccstereo.datasets.prepared.build import Rejected, Source, prepare
+from ccstereo.datasets.prepared.format import Clip, SetInfo, Unused, clip_id, encode_jpeg, safe_key, write_clip
+from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.errors import DatasetError
+from ccstereo.jobs.processes import map_items
 
 INFO = SetInfo("test")
 
@@ -257,10 +257,10 @@ class TestProcesses:
     def test_one_that_dies_takes_nobody_with_it(self):
         """The item at which a process dies is told, and all others are worked on."""
         items = [*(f"{n} + 1" for n in range(8)), "__import__('os')._exit(3)"]
-        results = dict(run_all(eval, items[::-1], 2))
+        results = dict(map_items(eval, items[::-1], 2))
         assert results == {f"{n} + 1": n + 1 for n in range(8)} | {items[-1]: None}
 
     def test_errors_of_the_task_are_raised(self):
         for jobs in (1, 2):
             with pytest.raises(ZeroDivisionError):
-                list(run_all(eval, ["1", "1 / 0", "2"], jobs))
+                list(map_items(eval, ["1", "1 / 0", "2"], jobs))

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.layout import ClipRow
-from ccstereo.datasets.music import read_ids
-from ccstereo.datasets.prepared_set import PreparedSet
-from ccstereo.datasets.splits import split_by_source
+from ccstereo.datasets.prepared.format import ClipRow
+from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.prepared.splits import split_by_source
+from ccstereo.datasets.sources.music import read_ids
 from ccstereo.errors import DatasetError
 
 

@@ -9,10 +9,10 @@ import torch
 from ccstereo.audio import rms
 from ccstereo.binauralizer import Binauralizer
 from ccstereo.cli.main import main
-from ccstereo.datasets.layout import Clip, SetInfo, encode_jpeg
-from ccstereo.datasets.prepare import Source, prepare
-from ccstereo.datasets.prepared import PreparedClips, PreparedWindows
-from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.prepared.build import Source, prepare
+from ccstereo.datasets.prepared.format import Clip, SetInfo, encode_jpeg
+from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.prepared.windows import PreparedClips, PreparedWindows
 from ccstereo.errors import DatasetError
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import load_model

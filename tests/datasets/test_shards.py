@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.layout import Clip, SetInfo, encode_jpeg
-from ccstereo.datasets.prepare import Source, prepare
-from ccstereo.datasets.prepared import PreparedWindows
-from ccstereo.datasets.prepared_set import PreparedSet
-from ccstereo.datasets.shards import ShardLoader, ShardWindows
-from ccstereo.datasets.shards_index import read_index
-from ccstereo.datasets.shards_write import write_shards
+from ccstereo.datasets.prepared.build import Source, prepare
+from ccstereo.datasets.prepared.format import Clip, SetInfo, encode_jpeg
+from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.prepared.windows import PreparedWindows
+from ccstereo.datasets.shards.index import read_index
+from ccstereo.datasets.shards.windows import ShardLoader, ShardWindows
+from ccstereo.datasets.shards.write import write_shards
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
 from small import TRAIN_SMALL
@@ -115,8 +115,8 @@ class TestWriting:
     def test_a_killed_run_goes_on_to_the_same_bytes(self, made, shards, tmp_path, tree):
         arguments = f"{str(made.folder)!r}, {str(tmp_path)!r}, {LIMIT}"
         code = (
-            "import os, sys; from ccstereo.datasets.prepared_set import PreparedSet as P\n"
-            "from ccstereo.datasets.shards_write import write_shards\n"
+            "import os, sys; from ccstereo.datasets.prepared.reader import PreparedSet as P\n"
+            "from ccstereo.datasets.shards.write import write_shards\n"
             f"source, out, limit = {arguments}\n"
             "die = lambda done, total: done > 0.5 * total and os.kill(os.getpid(), 9)\n"
             "p = P(source)\n"

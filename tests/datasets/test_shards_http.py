@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from ccstereo.datasets import shards_stream
-from ccstereo.datasets.layout import Clip, SetInfo, encode_jpeg
-from ccstereo.datasets.prepare import Source, prepare
-from ccstereo.datasets.prepared_set import PreparedSet
-from ccstereo.datasets.shards import ShardWindows
-from ccstereo.datasets.shards_write import write_shards
+from ccstereo.datasets.prepared.build import Source, prepare
+from ccstereo.datasets.prepared.format import Clip, SetInfo, encode_jpeg
+from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.shards.windows import ShardWindows
+from ccstereo.datasets.shards.write import write_shards
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
 

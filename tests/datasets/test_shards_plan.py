@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ccstereo.datasets.shards_plan import Order, Reader, pass_sequence, reading, share
+from ccstereo.datasets.shards.plan import Order, Reader, pass_sequence, reading, share
 
 
 def _as_loaded(total, order, rank, world, workers, start) -> list[list[int]]:

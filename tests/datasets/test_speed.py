@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccstereo.datasets.folder import folder_set
-from ccstereo.datasets.prepare import prepare
+from ccstereo.datasets.prepared.build import prepare
+from ccstereo.datasets.sources.folder import folder_set
 from ccstereo.media import write_video
 
 FILES = 24

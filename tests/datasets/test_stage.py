@@ -7,7 +7,7 @@ import torch
 from ccstereo.audio import stft
 from ccstereo.datasets.stage import SceneMix, Stage, StageWindows
 from ccstereo.models.config import ModelConfig
-from ccstereo.scenes.hrir import spherical_head
+from ccstereo.scenes.acoustics.hrir import spherical_head
 from ccstereo.scenes.material import Material
 
 HEAD = spherical_head(16_000)
@@ -93,7 +93,7 @@ class TestItems:
 
     def test_labels_of_all_stages_count(self, material):
         other = Material(
-            "more", {"amber": material.pictures["red"]}, {"amber": material.sounds["red"]}, material.backgrounds
+            "more", {"amber": material.photos["red"]}, {"amber": material.sounds["red"]}, material.backgrounds
         )
         data = OneSound([Stage(material, [HEAD]), Stage(other, [HEAD])], CONFIG, ITEMS, 0, ONE)
         assert data.labels == ["amber", "blue", "green", "red"]
@@ -244,7 +244,7 @@ class TestColumns:
         time = np.arange(40_000) / 16_000
         tones = {"red": 700.0, "green": 5_700.0}
         sounds = {label: (np.sin(2 * np.pi * hertz * time).astype(np.float32),) for label, hertz in tones.items()}
-        two = replace(material, pictures={label: material.pictures[label] for label in tones}, sounds=sounds)
+        two = replace(material, pictures={label: material.photos[label] for label in tones}, sounds=sounds)
         data = windows(two, TWO, vary=False)
         for index in range(20):
             item = data[index]

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from ccstereo.datasets.stage import SceneMix, Stage, StageWindows, collate_windows
 from ccstereo.models.config import ModelConfig
-from ccstereo.scenes.hrir import spherical_head
+from ccstereo.scenes.acoustics.hrir import spherical_head
 from ccstereo.scenes.material import Material
 
 HEAD = spherical_head(16_000)

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from ccstereo.datasets.stereo_kind import ORDINARY, balance, delayed_share
-from ccstereo.scenes import drawn_material, render_sources, sample_scene, spherical_head
+from ccstereo.datasets.sources.stereo_kind import ORDINARY, balance, delayed_share
+from ccstereo.scenes import render_sources, sample_scene, spherical_head, synthetic_material
 
 RATE = 16_000
 
 
 def scene(seed: int, **options) -> np.ndarray:
     """(S, 2, T) sources as two ears hear them."""
-    material = drawn_material("val")
+    material = synthetic_material("val")
     made = sample_scene(material, seed, duration=3.0, sources=1 + seed % 3, **options)
     return render_sources(made, material, spherical_head(RATE))
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.prepared_set import PreparedSet
-from ccstereo.datasets.surround import SPEAKERS, SurroundRenderer
+from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.sources.surround import SPEAKERS, SurroundRenderer
 from ccstereo.errors import DatasetError
 from small import TRAIN_SMALL
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from ccstereo.datasets.layout import Clip, SetInfo, encode_jpeg
-from ccstereo.datasets.prepare import Source, prepare
-from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.prepared.build import Source, prepare
+from ccstereo.datasets.prepared.format import Clip, SetInfo, encode_jpeg
+from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.models import save_model
 
 
@@ -63,7 +63,7 @@ def truths(prepared, tmp_path) -> Path:
 
     folder = tmp_path / "truths"
     folder.mkdir()
-    for clip in prepared.part("one", "test"):
+    for clip in prepared.ids("one", "test"):
         with SoundWriter(folder / f"{clip}.wav", sample_rate=16_000) as writer:
             writer.write(prepared.sound(clip))
     return folder

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.prepared.reader import PreparedSet
 
 
 def command(prepared: PreparedSet, predictions: Path, output: Path, *arguments: str | Path) -> list[str]:
@@ -22,7 +22,7 @@ def noisy(prepared, tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         rng = np.random.default_rng(0)
-        for clip in prepared.part("one", "test"):
+        for clip in prepared.ids("one", "test"):
             sound = prepared.sound(clip)
             heard = (sound + level * rng.standard_normal(sound.shape)).astype(np.float32)
             soundfile.write(folder / f"{clip}.wav", heard.T, 16_000, subtype="FLOAT")

@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.evaluation import SCORES, read_run, score_clips
 
 TEST = ["d", "a", "c", "b"]  # of split "one", in its order
@@ -83,7 +83,7 @@ class TestAModel:
 
     def test_predictions_are_the_models(self, prepared, model_run, lite):
         from ccstereo import Binauralizer
-        from ccstereo.datasets.prepared import PreparedClips
+        from ccstereo.datasets.prepared.windows import PreparedClips
 
         clip = PreparedClips(prepared, ["c"])[0]
         expected = Binauralizer(lite).binauralize(clip["binaural"].mean(0).numpy(), 16_000, clip["frames"].numpy())

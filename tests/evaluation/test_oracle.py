@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ccstereo import Binauralizer
-from ccstereo.audio import apply_mask, level_gain, mix_and_difference, stft
+from ccstereo.audio import apply_mask, mix_and_difference, rms_gain, stft
 from ccstereo.evaluation import oracle
 from ccstereo.metrics import functional as metrics
 from ccstereo.models.base import BinauralModel
@@ -34,7 +34,7 @@ class TrueMask(BinauralModel):
     def forward(self, mix_spec, features, told=None):  # noqa: ARG002 - it has been told
         mix, difference = mix_and_difference(self.windows[:, self.done : self.done + len(mix_spec)].movedim(0, 1))
         self.done += len(mix_spec)
-        spec = stft(difference * level_gain(mix, self.config.level))
+        spec = stft(difference * rms_gain(mix, self.config.rms))
         ratio = torch.complex(*spec.unbind(1)) / torch.complex(*mix_spec.unbind(1))
         mask = torch.view_as_real(ratio).movedim(-1, 1).nan_to_num(0).clamp(-self.bound, self.bound)
         return BinauralOutput(mask, apply_mask(mask, mix_spec), mix_spec, mix_spec)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccstereo.audio import context_start, level_gain, stft, window_count
+from ccstereo.audio import context_start, rms_gain, stft, window_count
 from ccstereo.inference import BinauralStream
 from ccstereo.models import ModelConfig
 from panner import RATE, Listener, Panner, noise, pictures, run
@@ -63,7 +63,7 @@ def test_a_context_is_heard_around_windows(samples: int, chunk: int, batch_size:
         middle = index // together * together * hop + (together - 1) * hop // 2
         start = context_start(middle, model.config.window, Listener.context, samples)
         wanted = padded[start : start + length]
-        spec = stft(wanted * level_gain(wanted, model.config.level), model.config.stft)
+        spec = stft(wanted * rms_gain(wanted, model.config.rms), model.config.stft)
         torch.testing.assert_close(told, spec.square().mean()[None])
 
 

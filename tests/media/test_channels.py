@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ccstereo.errors import MediaError
-from ccstereo.media import AudioChunk, MediaReader, read_channels, read_mono, read_pictures
+from ccstereo.media import AudioChunk, MediaReader, read_channels, read_frames, read_mono
 
 
 @pytest.fixture
@@ -55,5 +55,5 @@ def test_another_number_of_channels_is_an_error(make, sound):
 def test_pictures_without_sound(make, tools):
     """Counted from the first picture; the last one stands."""
     path = make("a.mp4", tools.grays(5), times=range(10, 15), video={"rate": 10})
-    pictures = read_pictures(path, 7, frame_rate=10, frame_size=(64, 96))
+    pictures = read_frames(path, 7, frame_rate=10, frame_size=(64, 96))
     assert [tools.level(picture) for picture in pictures] == [0, 1, 2, 3, 4, 4, 4]

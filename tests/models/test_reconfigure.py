@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ccstereo.models import create_model, with_config
-from ccstereo.models.unet import ResidualBlock
+from ccstereo.models.parts.unet import ResidualBlock
 from small import SMALL
 
 LONGER = 20_320  # 128 spectrogram frames, where 10,080 have 64

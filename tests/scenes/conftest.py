@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head
+from ccstereo.scenes.acoustics.hrir import HRIRSet, load_sofa, spherical_head
 from ccstereo.scenes.material import Material
 
 STAGE = Path(__file__).parents[3] / "shared" / "stage"

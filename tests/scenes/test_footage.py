@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from ccstereo.errors import DatasetError
-from ccstereo.scenes.footage import BLURS, QUALITIES, Footage, Look, draw_look, filmed
+from ccstereo.vision.augmentation import (
+    BLURS,
+    QUALITIES,
+    ImageAugmentation,
+    ImageEffect,
+    apply_image_effect,
+    sample_image_effect,
+)
 
 
 def picture() -> np.ndarray:
@@ -17,7 +24,7 @@ def picture() -> np.ndarray:
 
 def test_shares_and_limits_are_kept_and_reached() -> None:
     rng = np.random.default_rng(0)
-    looks = [draw_look(Footage(blurred=0.25, compressed=0.6), rng) for _ in range(1_000)]
+    looks = [sample_image_effect(ImageAugmentation(blurred=0.25, compressed=0.6), rng) for _ in range(1_000)]
     blurs = [look.blur for look in looks if look.blur]
     qualities = {look.quality for look in looks if look.quality is not None}
     assert len(blurs) == pytest.approx(250, abs=50)
@@ -27,15 +34,15 @@ def test_shares_and_limits_are_kept_and_reached() -> None:
 
 
 def test_nothing_is_done_by_default() -> None:
-    looks = [draw_look(Footage(), np.random.default_rng(seed)) for seed in range(50)]
-    assert set(looks) == {Look()}
-    assert np.array_equal(filmed(picture(), Look()), picture())
+    looks = [sample_image_effect(ImageAugmentation(), np.random.default_rng(seed)) for seed in range(50)]
+    assert set(looks) == {ImageEffect()}
+    assert np.array_equal(apply_image_effect(picture(), ImageEffect()), picture())
 
 
 @pytest.mark.parametrize("blur", [0.8, 2.0])
 def test_a_blur_has_its_width(blur) -> None:
     """The slope of a blurred edge is a Gaussian, whose deviation is the blur's."""
-    slope = np.diff(filmed(picture(), Look(blur=blur))[56, 30:66, 0].astype(float))
+    slope = np.diff(apply_image_effect(picture(), ImageEffect(blur=blur))[56, 30:66, 0].astype(float))
     place = np.arange(len(slope))
     middle = (place * slope).sum() / slope.sum()
     assert np.sqrt(((place - middle) ** 2 * slope).sum() / slope.sum()) == pytest.approx(blur, rel=0.15)
@@ -43,20 +50,27 @@ def test_a_blur_has_its_width(blur) -> None:
 
 
 def test_the_lower_the_quality_the_further_from_the_picture() -> None:
-    away = [np.abs(filmed(picture(), Look(quality=q)).astype(float) - picture()).mean() for q in (90, 50, 20)]
+    away = [
+        np.abs(apply_image_effect(picture(), ImageEffect(quality=q)).astype(float) - picture()).mean()
+        for q in (90, 50, 20)
+    ]
     assert 0 < away[0] < away[1] < away[2]
     assert away[0] < 10
-    assert filmed(picture(), Look(1.0, 50)).shape == (64, 96, 3)
+    assert apply_image_effect(picture(), ImageEffect(1.0, 50)).shape == (64, 96, 3)
 
 
 def test_the_codec_comes_after_the_lens() -> None:
     """A blurred picture is compressed, not a compressed one blurred."""
-    both = filmed(picture(), Look(1.5, 30))
-    assert np.array_equal(both, filmed(filmed(picture(), Look(1.5)), Look(quality=30)))
-    assert not np.array_equal(both, filmed(filmed(picture(), Look(quality=30)), Look(1.5)))
+    both = apply_image_effect(picture(), ImageEffect(1.5, 30))
+    assert np.array_equal(
+        both, apply_image_effect(apply_image_effect(picture(), ImageEffect(1.5)), ImageEffect(quality=30))
+    )
+    assert not np.array_equal(
+        both, apply_image_effect(apply_image_effect(picture(), ImageEffect(quality=30)), ImageEffect(1.5))
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"blurred": -0.1}, {"compressed": 1.5}])
 def test_what_cannot_be_is_refused(wrong) -> None:
     with pytest.raises(DatasetError, match=next(iter(wrong))):
-        Footage(**wrong)
+        ImageAugmentation(**wrong)

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ccstereo.scenes.augmentation import AudioAugmentation
 from ccstereo.scenes.frames import render_frame, render_frames
 from ccstereo.scenes.geometry import azimuth_of, elevation_of
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.recording import Variety
 from ccstereo.scenes.scene import Scene, Source, sample_scene
 
 
 def colour(material: Material, source: Source) -> np.ndarray:
-    return material.pictures[source.label][source.picture][0, 0]
+    return material.photos[source.label][source.photo][0, 0]
 
 
 @pytest.mark.parametrize("size", [(240, 480), (120, 240), (480, 960)])
@@ -21,7 +21,7 @@ def test_a_patch_is_seen_where_it_is_heard(material, size):
     """The centroid of a source's own colour in the drawn frame, to half a pixel and the rounding of its size."""
     height, width = size
     for seed in range(25):
-        vary = Variety() if seed % 4 < 2 else None
+        vary = AudioAugmentation() if seed % 4 < 2 else None
         scene = sample_scene(material, seed, sources=1 + seed % 3, moving=seed % 2 == 0, vary=vary)
         moment = seed / 24
         frame = render_frame(scene, material, moment, size)
@@ -59,7 +59,7 @@ def test_the_background_shows_through(material):
     picture[:40, :40] = (250, 0, 0, 255)
     picture[40:] = (0, 0, 250, 128)
     behind = np.full((40, 80, 3), (0, 250, 0), dtype=np.uint8)
-    clear = replace(material, pictures={**material.pictures, "c": (picture,)}, backgrounds=(behind,))
+    clear = replace(material, pictures={**material.photos, "c": (picture,)}, backgrounds=(behind,))
     (source,) = sample_scene(material, 0).sources
     source = replace(source, label="c", picture=0, path=(0.5,), y=0.5, width=0.25, height=0.5, mirrored=False)
     frame = render_frame(Scene(0, 1.0, 0, (0.0, 0.0, 1.0, 1.0), (source,)), clear)
@@ -74,7 +74,7 @@ def test_views_and_mirrors_show_the_right_part(material):
     picture = np.zeros((80, 80, 3), dtype=np.uint8)
     picture[:40, 40:] = (250, 0, 0)  # red above on the right, green below on the right, black on the left
     picture[40:, 40:] = (0, 250, 0)
-    quarters = replace(material, pictures={**material.pictures, "c": (picture,)})
+    quarters = replace(material, pictures={**material.photos, "c": (picture,)})
     (source,) = sample_scene(material, 0).sources
     source = replace(source, label="c", picture=0, path=(0.5,), y=0.5, width=0.25, height=0.5, mirrored=False)
     scene = Scene(0, 1.0, 0, (0.0, 0.0, 1.0, 1.0), (source,))

@@ -5,8 +5,8 @@ import pytest
 from scipy import signal
 from scipy.special import eval_legendre, spherical_jn, spherical_yn
 
-from ccstereo.scenes.hrir import HEAD_RADIUS, SPEED_OF_SOUND, HRIRSet, spherical_head, spherical_head_delay
-from ccstereo.scenes.spatialize import spatialize
+from ccstereo.scenes.acoustics.hrir import HEAD_RADIUS, SPEED_OF_SOUND, HRIRSet, spherical_head, spherical_head_delay
+from ccstereo.scenes.acoustics.spatialize import spatialize
 
 TOLERANCE = 60e-6  # seconds, a tenth of the longest delay
 STAGE = [azimuth for azimuth in range(-60, 61, 10) if azimuth]  # the directions within a picture

@@ -11,11 +11,11 @@ from PIL import Image
 
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import drawn
-from ccstereo.scenes.drawn import drawn_material
+from ccstereo.scenes.acoustics.hrir import spherical_head
 from ccstereo.scenes.frames import render_frame
-from ccstereo.scenes.hrir import spherical_head
 from ccstereo.scenes.material import Material, load_material, merge, split_of
 from ccstereo.scenes.scene import render_sources, sample_scene
+from ccstereo.scenes.synthetic.material import synthetic_material
 
 SPLITS = ("train", "val", "test")
 STAGE = Path(__file__).parents[3] / "shared" / "stage"
@@ -38,7 +38,7 @@ def folder(tmp_path) -> Path:
 
 
 def prints(material: Material) -> set[bytes]:
-    arrays = [a for kind in (material.pictures, material.sounds) for label in kind for a in kind[label]]
+    arrays = [a for kind in (material.photos, material.sounds) for label in kind for a in kind[label]]
     return {array.tobytes() for array in [*arrays, *material.backgrounds]}
 
 
@@ -88,8 +88,8 @@ class TestFolder:
         material = load_material(folder, "train")
         assert material.labels == ("cat", "dog")
         assert material.name == folder.name
-        assert {len(material.pictures["cat"]), len(material.sounds["dog"]), len(material.backgrounds)} == {8}
-        picture, sound = material.pictures["dog"][0], material.sounds["dog"][0]
+        assert {len(material.photos["cat"]), len(material.sounds["dog"]), len(material.backgrounds)} == {8}
+        picture, sound = material.photos["dog"][0], material.sounds["dog"][0]
         assert (picture.shape, picture.dtype) == ((30, 40, 3), np.uint8)
         assert picture[0, 0, 1:].tolist() == [100, 7]
         assert (sound.shape, sound.dtype) == ((8_000,), np.float32)
@@ -119,8 +119,8 @@ class TestFolder:
         for path in [*(folder / "photos/dog").glob("*.png"), *(folder / "backgrounds").glob("*.png")]:
             Image.new("RGBA", (40, 30), (200, 100, 50, 128)).save(path)
         material = load_material(folder, "test")
-        assert {picture.shape for picture in material.pictures["cat"]} == {(40, 30, 3)}
-        assert {picture.shape for picture in material.pictures["dog"]} == {(30, 40, 4)}
+        assert {picture.shape for picture in material.photos["cat"]} == {(40, 30, 3)}
+        assert {picture.shape for picture in material.photos["dog"]} == {(30, 40, 4)}
         assert {picture.shape for picture in material.backgrounds} == {(30, 40, 3)}
 
     def test_scenes_can_be_made_of_it(self, folder):
@@ -184,13 +184,13 @@ class TestDrawn:
     def few(self) -> dict[str, Material]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(drawn, "COUNTS", dict.fromkeys(SPLITS, 2))
-            return {split: drawn_material(split) for split in SPLITS}
+            return {split: synthetic_material(split) for split in SPLITS}
 
     def test_needs_no_folder(self, few):
         material = few["test"]
         assert material.labels == ("bell", "bird", "car", "drum")
         for label in material.labels:
-            for picture, sound in zip(material.pictures[label], material.sounds[label], strict=True):
+            for picture, sound in zip(material.photos[label], material.sounds[label], strict=True):
                 assert (picture.dtype, picture.shape[0], picture.shape[2]) == (np.uint8, 192, 3)
                 assert picture.std() > 20
                 assert (sound.dtype, sound.shape) == (np.float32, (80_000,))
@@ -214,7 +214,7 @@ class TestDrawn:
     def test_a_seed_draws_its_pictures_and_sounds_again(self, few):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(drawn, "COUNTS", dict.fromkeys(SPLITS, 1))
-            again = drawn_material("val")
+            again = synthetic_material("val")
         for label in again.labels:
             assert np.array_equal(again.pictures[label][0], few["val"].pictures[label][0])
             assert np.array_equal(again.sounds[label][0], few["val"].sounds[label][0])

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from ccstereo.errors import DatasetError
-from ccstereo.scenes.frames import render_frame
-from ccstereo.scenes.recording import (
+from ccstereo.scenes.augmentation import (
     TONE_KNOTS,
-    Playing,
-    Variety,
-    draw_playing,
+    AudioAugmentation,
+    AudioEffect,
     echoed,
     filtered,
     loud_offset,
     play,
     played,
+    sample_audio_effect,
 )
+from ccstereo.scenes.frames import render_frame
 from ccstereo.scenes.scene import redraw_sounds, render_sources, sample_scene
 
 RATE = 16_000
@@ -80,7 +80,7 @@ def test_short_recordings_begin_at_their_start() -> None:
 class TestVariety:
     def test_its_limits_are_kept_and_reached(self) -> None:
         rng = np.random.default_rng(0)
-        drawn = [draw_playing(Variety((0.7, 1.4), 9.0, hiss=0.5, echo=0.25), rng) for _ in range(400)]
+        drawn = [sample_audio_effect(AudioAugmentation((0.7, 1.4), 9.0, hiss=0.5, echo=0.25), rng) for _ in range(400)]
         speeds, tones = [playing.speed for playing in drawn], [gain for playing in drawn for gain in playing.tone]
         assert 0.7 <= min(speeds) < 0.72 < 1.38 < max(speeds) <= 1.4
         assert -9 <= min(tones) < -8.9 < 8.9 < max(tones) <= 9
@@ -90,7 +90,7 @@ class TestVariety:
 
     def test_hiss_has_its_level_and_every_frequency(self) -> None:
         sound = tone(1_000)
-        noise = played(sound, RATE, 0, Playing(hiss=0.1, seed=3), RATE) - sound
+        noise = played(sound, RATE, 0, AudioEffect(hiss=0.1, seed=3), RATE) - sound
         assert np.sqrt(np.mean(noise**2)) == pytest.approx(0.1 * np.sqrt(0.5), rel=0.02)
         power = np.abs(np.fft.rfft(noise)[1:].reshape(8, -1)) ** 2
         assert power.mean(1) == pytest.approx(power.mean(), rel=0.15)
@@ -98,7 +98,7 @@ class TestVariety:
     def test_an_echo_has_its_level_and_falls_by_60_db_in_its_time(self) -> None:
         click = np.zeros(RATE)
         click[100] = 1.0
-        rest = played(click, RATE, 0, Playing(echo=0.5, echo_seconds=0.4, seed=3), RATE) - click
+        rest = played(click, RATE, 0, AudioEffect(echo=0.5, echo_seconds=0.4, seed=3), RATE) - click
         assert np.abs(rest[:100]).max() < 1e-9
         assert np.sqrt(np.mean(rest**2)) == pytest.approx(0.5 * np.sqrt(np.mean(click**2)))
         early, late = (np.mean(rest[100 + start : 100 + start + 800] ** 2) for start in (0, 3_200))
@@ -111,17 +111,17 @@ class TestVariety:
         assert np.isfinite(echoed(np.ones(3), 1e-6, RATE, rng)).all()
 
     def test_nothing_is_added_by_default(self) -> None:
-        playing = draw_playing(Variety(), np.random.default_rng(0))
+        playing = sample_audio_effect(AudioAugmentation(), np.random.default_rng(0))
         assert (playing.hiss, playing.echo) == (0.0, 0.0)
         sound = tone(1_000)
-        assert np.array_equal(played(sound, RATE, 0, Playing(), RATE), sound)
+        assert np.array_equal(played(sound, RATE, 0, AudioEffect(), RATE), sound)
 
     @pytest.mark.parametrize(
         "wrong", [{"speeds": (0.0, 1.0)}, {"speeds": (1.2, 0.8)}, {"tone": -1.0}, {"hiss": 1.5}, {"echo": -0.1}]
     )
     def test_what_cannot_be_is_refused(self, wrong) -> None:
         with pytest.raises(DatasetError, match=next(iter(wrong))):
-            Variety(**wrong)
+            AudioAugmentation(**wrong)
 
 
 class TestRedrawnSounds:
@@ -132,12 +132,12 @@ class TestRedrawnSounds:
         kept = ("label", "picture", "height", "width", "path", "y", "view", "mirrored")
         for before, after in zip(scene.sources, other.sources, strict=True):
             assert all(getattr(before, name) == getattr(after, name) for name in kept)
-            assert after.playing == Playing()
+            assert after.playing == AudioEffect()
             assert (before.offset, before.gain) != (after.offset, after.gain)
 
     def test_a_generator_gives_the_same_again(self, material) -> None:
         scene = sample_scene(material, 3, duration=1.0, sources=2)
-        made = [redraw_sounds(scene, material, 1, np.random.default_rng(1), vary=Variety()) for _ in range(2)]
+        made = [redraw_sounds(scene, material, 1, np.random.default_rng(1), vary=AudioAugmentation()) for _ in range(2)]
         assert made[0] == made[1]
 
     @pytest.mark.parametrize("silent", [0, 1, 2, 3])
@@ -152,10 +152,10 @@ class TestRedrawnSounds:
 
     def test_variation_plays_and_filters(self, material, heads) -> None:
         scene = sample_scene(material, 3, duration=0.5, sources=1)
-        source = redraw_sounds(scene, material, 0, np.random.default_rng(1), vary=Variety()).sources[0]
+        source = redraw_sounds(scene, material, 0, np.random.default_rng(1), vary=AudioAugmentation()).sources[0]
         assert source.playing.speed != 1.0
         assert len(source.playing.tone) == len(TONE_KNOTS)
-        plain = replace(scene, sources=(replace(source, playing=Playing()),))
+        plain = replace(scene, sources=(replace(source, playing=AudioEffect()),))
         varied = replace(scene, sources=(source,))
         sounds = [render_sources(s, material, heads["sphere"]) for s in (plain, varied)]
         assert sounds[0].shape == sounds[1].shape

@@ -9,9 +9,9 @@ import pytest
 
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import spatialize
-from ccstereo.scenes.hrir import HRIRSet, spherical_head
-from ccstereo.scenes.rooms import DISTANCES, MARGIN, Room, room_responses, sample_room
-from ccstereo.scenes.rooms_bank import RoomBank, distances_in, room_bank
+from ccstereo.scenes.acoustics.hrir import HRIRSet, spherical_head
+from ccstereo.scenes.acoustics.room_bank import RoomBank, distances_in, room_bank
+from ccstereo.scenes.acoustics.rooms import DISTANCES, MARGIN, Room, room_responses, sample_room
 
 pyroomacoustics = pytest.importorskip("pyroomacoustics")
 
@@ -189,7 +189,7 @@ class TestBank:
         options = {"seed": 7, "azimuths": (-30.0, 0.0, 30.0), "seconds": 0.1}
         other = room_bank(SPHERE, 3, **options, jobs=2, folder=tmp_path / "other")
         np.testing.assert_array_equal(bank.responses, other.responses)
-        monkeypatch.setattr("ccstereo.scenes.rooms_bank.room_responses", None)
+        monkeypatch.setattr("ccstereo.scenes.acoustics.room_bank.room_responses", None)
         again = room_bank(SPHERE, 3, **options, folder=tmp_path)
         np.testing.assert_array_equal(bank.responses, again.responses)
         assert len(list(tmp_path.glob("*.npy"))) == 1

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccstereo.errors import DatasetError
+from ccstereo.scenes.acoustics.hrir import spherical_head
+from ccstereo.scenes.augmentation import AudioAugmentation
 from ccstereo.scenes.geometry import azimuth_of, elevation_of, position_of
-from ccstereo.scenes.hrir import spherical_head
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.recording import Variety
 from ccstereo.scenes.scene import dry_sound, render_sources, sample_scene
 
 SEEDS = st.integers(0, 2**63 - 1)
@@ -25,7 +25,7 @@ def kinds(draw) -> dict[str, object]:
         "sources": sources,
         "silent": draw(st.integers(0, sources)),
         "moving": draw(st.booleans()),
-        "vary": draw(st.sampled_from([None, Variety(hiss=0.5, echo=0.5)])),
+        "vary": draw(st.sampled_from([None, AudioAugmentation(hiss=0.5, echo=0.5)])),
     }
 
 
@@ -59,7 +59,7 @@ class TestSampling:
         assert scene.still == (not kind["moving"])
         assert 0 <= scene.background < len(material.backgrounds)
         for source in scene.sources:
-            assert source.picture in (0, 1)
+            assert source.photo in (0, 1)
             assert source.sound in (0, 1, None)
             assert -3 <= 20 * np.log10(source.gain) <= 3
 
@@ -88,7 +88,7 @@ class TestSampling:
 
     @pytest.mark.parametrize("moving", [False, True])
     def test_wide_pictures_fit_far_from_the_middle_where_they_can(self, material, moving):
-        wide = replace(material, pictures={"e": material.pictures["e"]})  # 0.41 of the frame at the least height
+        wide = replace(material, pictures={"e": material.photos["e"]})  # 0.41 of the frame at the least height
         for seed in range(60):
             (source,) = sample_scene(wide, seed, moving=moving, min_azimuth=33.0).sources
             assert all(abs(azimuth_of(x)) >= 33 - 1e-9 for x in source.path)
@@ -110,13 +110,13 @@ class TestSampling:
     def test_patches_keep_the_shape_of_their_pictures(self, material):
         for seed in range(40):
             for source in sample_scene(material, seed, sources=2).sources:
-                height, width, _ = material.pictures[source.label][source.picture].shape
+                height, width, _ = material.photos[source.label][source.photo].shape
                 assert 2 * source.width / source.height == pytest.approx(width / height)
 
     @pytest.mark.parametrize("width", [160, 200, 220])
     def test_very_wide_pictures_are_no_lower_than_the_least_height(self, material, width):
         picture = np.zeros((40, width, 3), dtype=np.uint8)
-        wide = replace(material, pictures={**material.pictures, "e": (picture,)})
+        wide = replace(material, pictures={**material.photos, "e": (picture,)})
         found = [s for seed in range(150) for s in sample_scene(wide, seed).sources if s.label == "e"]
         assert len(found) > 3
         for source in found:
@@ -126,7 +126,7 @@ class TestSampling:
 
     def test_variety_cuts_pictures_and_stretches_them(self, material):
         plain = [sample_scene(material, seed).sources[0] for seed in range(30)]
-        varied = [sample_scene(material, seed, vary=Variety()).sources[0] for seed in range(30)]
+        varied = [sample_scene(material, seed, vary=AudioAugmentation()).sources[0] for seed in range(30)]
         assert {source.view for source in plain} == {(0.0, 0.0, 1.0, 1.0)}
         assert len({source.view for source in varied}) == 30
         for left, top, right, bottom in (source.view for source in varied):
@@ -153,7 +153,7 @@ class TestSampling:
             sample_scene(material, 0, **kind)
 
     def test_more_sources_than_classes_are_refused(self, material):
-        one = Material("one", {"a": material.pictures["a"]}, {"a": material.sounds["a"]}, material.backgrounds)
+        one = Material("one", {"a": material.photos["a"]}, {"a": material.sounds["a"]}, material.backgrounds)
         with pytest.raises(DatasetError, match="from 1 classes"):
             sample_scene(one, 0, sources=2)
         assert len(sample_scene(one, 0, sources=2, distinct=False).sources) == 2

@@ -9,8 +9,8 @@ import pytest
 from scipy import signal
 
 from ccstereo.errors import DatasetError
-from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head
-from ccstereo.scenes.spatialize import spatialize
+from ccstereo.scenes.acoustics.hrir import HRIRSet, load_sofa, spherical_head
+from ccstereo.scenes.acoustics.spatialize import spatialize
 
 sofar = pytest.importorskip("sofar")
 

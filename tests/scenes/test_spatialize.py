@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from ccstereo.scenes.hrir import HRIRSet, spherical_head
-from ccstereo.scenes.spatialize import convolve_pair, spatialize
+from ccstereo.scenes.acoustics.hrir import HRIRSet, spherical_head
+from ccstereo.scenes.acoustics.spatialize import convolve_pair, spatialize
 
 RATE = 16_000
 SPHERE = spherical_head(RATE)

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from ccstereo.cli.main import main
-from ccstereo.scenes.drawn_pictures import draw_landscape, draw_picture
-from ccstereo.scenes.drawn_sounds import play_sound
+from ccstereo.scenes.synthetic.photos import synthetic_background, synthetic_photo
+from ccstereo.scenes.synthetic.sounds import synthetic_sound
 
 CLASSES = ("bell", "drum", "car")
 
@@ -32,14 +32,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for kind in ("photos", "sounds"):
             (folder / kind / label).mkdir(parents=True)
         for number in range(4):
-            picture = draw_picture(label, np.random.default_rng([place, number]))
+            picture = synthetic_photo(label, np.random.default_rng([place, number]))
             Image.fromarray(picture).save(folder / "photos" / label / f"{number}.png")
         for number in range(3):
-            sound = play_sound(label, 16_000, np.random.default_rng([place, number]))
+            sound = synthetic_sound(label, 16_000, np.random.default_rng([place, number]))
             soundfile.write(folder / "sounds" / label / f"{number}.wav", sound[:24_000], 16_000)
     (folder / "backgrounds").mkdir()
     for number in range(3):
-        Image.fromarray(draw_landscape(np.random.default_rng(number))).save(folder / "backgrounds" / f"{number}.png")
+        Image.fromarray(synthetic_background(np.random.default_rng(number))).save(
+            folder / "backgrounds" / f"{number}.png"
+        )
     grey = np.linspace(10, 240, 6).astype(np.uint8)[:, None, None, None]
     frames = np.broadcast_to(grey, (6, 64, 96, 3)).copy()
     write_video(folder / "photos" / "car" / "drive.mp4", frames, np.zeros((1, 9600), np.float32), sample_rate=16_000)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccstereo.simulation.acts import Role, excerpt, pseudobinaural_acts, stage_acts
-from ccstereo.simulation.build import plan_clip
-from ccstereo.simulation.clip import Recipe, mix
-from ccstereo.simulation.inputs import Inputs
+from ccstereo.datasets.sources.simulated.build import plan_clip
+from ccstereo.datasets.sources.simulated.clip import Recipe, mix
+from ccstereo.datasets.sources.simulated.inputs import Inputs
+from ccstereo.scenes.placement.pseudobinaural import Role, excerpt, pseudobinaural_acts, stage_acts
 
 ROLES = [Role(label, Path(f"{label}.jpg"), Path(f"{label}.wav")) for label in ("a", "b", "c")]
 SAMPLES = 8000

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
+from ccstereo.datasets.sources.simulated import Ears, make_ears
 from ccstereo.scenes import spherical_head_delay
-from ccstereo.simulation import Ears, make_ears
-from ccstereo.simulation.ears import whole_sphere
+from ccstereo.scenes.acoustics.ears import whole_sphere
 
 RATE = 16_000
 

@@ -8,10 +8,10 @@ import pytest
 import soundfile
 from PIL import Image
 
+from ccstereo.datasets.sources.simulated import survey
+from ccstereo.datasets.sources.simulated.patches import read_patch, read_photo
 from ccstereo.errors import DatasetError
 from ccstereo.media import write_video
-from ccstereo.simulation import survey
-from ccstereo.simulation.patches import read_patch, read_photo
 
 
 def test_what_cannot_be_used(copied: Path) -> None:

@@ -14,7 +14,7 @@ import soundfile
 from PIL import Image
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.media import MediaReader, probe, read_channels
 from small import TRAIN_SMALL
 
@@ -28,7 +28,7 @@ def test_the_set_is_whole(made: Path, capsys) -> None:
     assert main(["prepare", "--check", str(made)]) == 0
     prepared = PreparedSet(made)
     assert len(prepared.clips) == 14
-    assert [len(prepared.part("default", part)) for part in ("train", "val", "test")] == [10, 2, 2]
+    assert [len(prepared.ids("default", part)) for part in ("train", "val", "test")] == [10, 2, 2]
     for row in prepared.clips.values():
         assert (row.samples, row.frames) == (16_000, 10)
         mixture = prepared.sound(row.id).sum(0)
@@ -76,7 +76,7 @@ def test_sheet_and_preview(made: Path) -> None:
     inner = slice(2000, 14_000)
     assert np.corrcoef(sound.T[:, inner].ravel(), first[:, inner].ravel())[0, 1] > 0.95
     with MediaReader(made / "preview.mp4", frame_size=(280, 480)) as reader:
-        picture = next(chunk.picture for chunk in reader if hasattr(chunk, "picture"))
+        picture = next(chunk.frame for chunk in reader if hasattr(chunk, "picture"))
     np.testing.assert_allclose(picture[:240], prepared.frame("000000", 0), atol=60)
 
 

@@ -5,13 +5,13 @@ from functools import cache
 import pytest
 import torch
 
-from ccstereo.scenes import drawn_material
+from ccstereo.scenes import synthetic_material
 
 pytest.importorskip("lightning")
-drawn_once = cache(drawn_material)
+drawn_once = cache(synthetic_material)
 
 
 @pytest.fixture(autouse=True)
 def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
-    monkeypatch.setattr("ccstereo.training.data.drawn_material", drawn_once)
+    monkeypatch.setattr("ccstereo.training.data.synthetic_material", drawn_once)

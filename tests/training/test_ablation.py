@@ -46,7 +46,7 @@ def ablation(tmp_path, monkeypatch, capsys):
 
 def test_all_rows_and_seeds_with_the_same_options(ablation) -> None:
     run, state = ablation
-    assert run("--folder", "stage", "--steps", "30", "--seeds", "1", "2", "--data.room_share", "0.3") == 0
+    assert run("--folder", "stage", "--steps", "30", "--seeds", "1", "2", "--data.room_fraction", "0.3") == 0
     assert len(state.started) == 10
     rows = [command[command.index("--config", command.index("--config") + 1) + 1] for command in state.started[:5]]
     assert rows == [f"ablation/{r}" for r in ("mono2binaural", "baseline", "avad", "reconstruction", "contrastive")]
@@ -54,7 +54,7 @@ def test_all_rows_and_seeds_with_the_same_options(ablation) -> None:
         options = dict(zip(command[::-1][1::1], command[::-1], strict=False))
         assert options["--seed_everything"] == options["--data.seed"] == seed
         assert options["--trainer.max_steps"] == "30"
-        assert options["--data.room_share"] == "0.3"
+        assert options["--data.room_fraction"] == "0.3"
         assert f"--data.folder={Path('stage').resolve()}" in command
         assert "--ckpt_path" not in command
 

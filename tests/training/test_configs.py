@@ -34,7 +34,7 @@ def test_a_config_that_is_not_there_is_told_of_with_those_that_are(wrong: str) -
 
 
 def test_configs_of_the_stage_lose_what_only_the_stage_has(tmp_path: Path) -> None:
-    (tmp_path / "stage.yaml").write_text("data: {drawn_share: 0.1, workers: 3}\nmodel: {model: ccstereo-lite}\n")
+    (tmp_path / "stage.yaml").write_text("data: {synthetic_fraction: 0.1, workers: 3}\nmodel: {model: ccstereo-lite}\n")
     (tmp_path / "own.yaml").write_text("data: {path: here}\n")
     stage, own = str(tmp_path / "stage.yaml"), str(tmp_path / "own.yaml")
     assert wants_prepared(["--config", own])

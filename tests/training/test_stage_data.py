@@ -14,13 +14,13 @@ from PIL import Image
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import spherical_head
-from ccstereo.scenes.footage import Footage
+from ccstereo.scenes.augmentation import AudioAugmentation
 from ccstereo.scenes.material import Material, load_material
-from ccstereo.scenes.recording import Variety
 from ccstereo.training import data as data_module
 from ccstereo.training.data import StageData
 from ccstereo.training.loading import FreshLoader, FreshSampler, workers_of
 from ccstereo.training.prepared import PreparedData
+from ccstereo.vision.augmentation import ImageAugmentation
 from small import SMALL
 
 TINY = {"model": "ccstereo-lite", "model_config": SMALL, "validation_size": 3, "workers": 0}
@@ -86,13 +86,13 @@ def test_workers_are_those_the_loader_has(monkeypatch) -> None:
 
 def test_training_and_validation_hear_other_files(monkeypatch) -> None:
     """Nothing of the test split is ever read."""
-    splits, draw = [], data_module.drawn_material
+    splits, draw = [], data_module.synthetic_material
 
     def noting(split, rate):
         splits.append(split)
         return draw(split, rate)
 
-    monkeypatch.setattr(data_module, "drawn_material", noting)
+    monkeypatch.setattr(data_module, "synthetic_material", noting)
     StageData(**TINY).setup()
     assert splits == ["train", "val"]
 
@@ -110,14 +110,14 @@ def stage_folder(folder: Path, first: int) -> Path:
 
 
 def reds(material: Material) -> set[int]:
-    return {int(picture[0, 0, 0]) for picture in material.pictures["cat"]}
+    return {int(picture[0, 0, 0]) for picture in material.photos["cat"]}
 
 
 def test_training_can_have_more_folders_and_validations_files_but_none_of_the_test(tmp_path) -> None:
     folder, other = stage_folder(tmp_path / "a", 0), stage_folder(tmp_path / "b", 5)
     train, val, test = (reds(load_material(folder, split)) for split in ("train", "val", "test"))
     more_train, more_val = (reds(load_material(other, split)) for split in ("train", "val"))
-    options = {"folder": str(folder), "drawn_share": 0.0, **TINY}
+    options = {"folder": str(folder), "synthetic_fraction": 0.0, **TINY}
     more = {"more_folders": [str(other)]}
     for extra, expected in (
         ({}, train),
@@ -154,7 +154,7 @@ def test_training_hears_by_all_heads_and_validation_by_the_first(monkeypatch) ->
         return [(head.name, room) for room in range(rooms)]
 
     monkeypatch.setattr(data_module, "room_bank", bank)
-    data = StageData(sofa="a.sofa", more_sofas=["b.sofa"], room_share=0.5, rooms=1, **TINY)
+    data = StageData(sofa="a.sofa", more_sofas=["b.sofa"], room_fraction=0.5, rooms=1, **TINY)
     data.setup()
     assert [[getattr(head, "name", head) for head in stage.heads] for stage in data.training.stages] == [
         ["a", "b"],
@@ -169,7 +169,7 @@ def test_training_hears_by_all_heads_and_validation_by_the_first(monkeypatch) ->
 def test_drawn_scenes_are_in_rooms_as_often_as_the_folders(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(data_module, "room_bank", lambda head, rooms, **_: [(head.name, room) for room in range(rooms)])
     folder = stage_folder(tmp_path, 0)
-    data = StageData(folder=str(folder), drawn_share=0.2, room_share=0.25, rooms=1, **TINY)
+    data = StageData(folder=str(folder), synthetic_fraction=0.2, room_fraction=0.25, rooms=1, **TINY)
     data.setup()
     stages = [(stage.material.name, round(stage.weight, 6), stage.lead > 0) for stage in data.training.stages]
     assert stages == [
@@ -185,7 +185,7 @@ def test_rooms_in_training_and_others_in_validation(tmp_path, monkeypatch) -> No
     pytest.importorskip("pyroomacoustics")
     monkeypatch.setenv("CCSTEREO_CACHE", str(tmp_path))
     monkeypatch.setattr(data_module, "VALIDATION_ROOMS", 1)
-    data = StageData(room_share=0.5, rooms=1, sounds=2, batch_size=4, epoch_size=8, **TINY)
+    data = StageData(room_fraction=0.5, rooms=1, sounds=2, batch_size=4, epoch_size=8, **TINY)
     data.setup()
     assert data.validation_names == ["one", "two", "one, room", "two, room"]
     assert [len(loader.dataset) for loader in data.val_dataloader()] == [3] * 4
@@ -217,7 +217,7 @@ def test_dry_scenes_alone_without_rooms() -> None:
 
 def test_batches_of_both_kinds_of_stage_fit_together() -> None:
     """A stage with a lead plays longer sounds; the windows are as long."""
-    material, head = data_module.drawn_material("train", 16_000), spherical_head(16_000)
+    material, head = data_module.synthetic_material("train", 16_000), spherical_head(16_000)
     stages = [Stage(material, [head], lead=lead) for lead in (0.0, 0.35)]
     data = StageData(**TINY)
     windows = StageWindows(stages, data.config, 6, 0, grid=data.grid, sounds=2)
@@ -225,7 +225,9 @@ def test_batches_of_both_kinds_of_stage_fit_together() -> None:
 
 
 def test_variety_is_for_training_alone() -> None:
-    kept, wild = (StageData(**TINY, variety=variety) for variety in (Variety(), Variety((0.5, 0.6), hiss=1.0)))
+    kept, wild = (
+        StageData(**TINY, variety=variety) for variety in (AudioAugmentation(), AudioAugmentation((0.5, 0.6), hiss=1.0))
+    )
     for data in (kept, wild):
         data.setup()
     assert torch.equal(kept.validation[0][0]["binaural"], wild.validation[0][0]["binaural"])
@@ -233,7 +235,7 @@ def test_variety_is_for_training_alone() -> None:
 
 
 def test_footage_is_for_training_alone_and_changes_pictures_alone() -> None:
-    kept, worse = (StageData(**TINY, footage=footage) for footage in (Footage(), Footage(1.0, 1.0)))
+    kept, worse = (StageData(**TINY, footage=footage) for footage in (ImageAugmentation(), ImageAugmentation(1.0, 1.0)))
     for data in (kept, worse):
         data.setup()
     assert torch.equal(kept.validation[0][0]["frame"], worse.validation[0][0]["frame"])

@@ -9,15 +9,15 @@ import torch
 from ccstereo.cli.main import main
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import WeightsError
+from ccstereo.losses.auxiliary import AuxiliaryHeads
 from ccstereo.models import create_model, load_model, save_model
-from ccstereo.models.context import TOLD
+from ccstereo.models.parts.context import TOLD
 from ccstereo.scenes import spherical_head
 from ccstereo.training import data as data_module
 from ccstereo.training.export import export_checkpoint
 from ccstereo.training.loading import FreshSampler
 from ccstereo.training.start import start_from
 from ccstereo.training.task import BinauralTask, ObjectiveWeights
-from ccstereo.training.truth import TruthHeads
 from small import SMALL, TRAIN_SMALL
 
 TINY = [
@@ -33,7 +33,7 @@ TRUTH = ObjectiveWeights(columns=1.0, relevance=1.0, classes=0.5, cells=0.5)
 
 
 def windows(model: str, count: int, sounds: int = 2) -> dict[str, torch.Tensor]:
-    stage = Stage(data_module.drawn_material("train", 16_000), [spherical_head(16_000)])
+    stage = Stage(data_module.synthetic_material("train", 16_000), [spherical_head(16_000)])
     described = create_model(model, **CONFIGURATIONS[model])
     made = StageWindows([stage], described.config, count, 3, grid=described.feature_shape[1:], sounds=sounds)
     return collate_windows([made[i] for i in range(count)])
@@ -47,7 +47,7 @@ def batch() -> dict[str, torch.Tensor]:
 def task(batch: dict[str, torch.Tensor], model: str = "ccstereo-lite") -> BinauralTask:
     torch.manual_seed(0)
     made = BinauralTask(model, CONFIGURATIONS[model], weights=TRUTH)
-    made.truth = TruthHeads(made.model.feature_shape[0], made.model.sound_channels, batch["classes"].shape[1])
+    made.truth = AuxiliaryHeads(made.model.feature_shape[0], made.model.sound_channels, batch["classes"].shape[1])
     made.logged = {}
     made.log_dict = lambda values, **_: made.logged.update(values)
     made.log = lambda name, value, **_: made.logged.update({name: torch.as_tensor(value)})
@@ -72,11 +72,11 @@ def test_what_is_told_of_the_context_is_named() -> None:
     """By a network that hears one, which does without in some batches; the truth about it trains the listener."""
     told = {**SMALL, "context": 20_000}
     described = create_model("ccstereo-lite", **told)
-    stage = Stage(data_module.drawn_material("train", 16_000), [spherical_head(16_000)])
+    stage = Stage(data_module.synthetic_material("train", 16_000), [spherical_head(16_000)])
     made = StageWindows([stage], described.config, 2, 3, grid=described.feature_shape[1:], sounds=2, context=20_000)
     batch = collate_windows([made[0], made[1]])
     assert batch["context"].shape == (4, 20_000)
-    heads = TruthHeads(described.feature_shape[0], described.sound_channels, batch["classes"].shape[1], TOLD)
+    heads = AuxiliaryHeads(described.feature_shape[0], described.sound_channels, batch["classes"].shape[1], TOLD)
     trained = BinauralTask(
         "ccstereo-lite", told, weights=ObjectiveWeights(difference=0, magnitude=0, phase=0, classes=1)
     )
@@ -112,7 +112,7 @@ def test_truth_prefers_the_right_column() -> None:
     torch.manual_seed(0)
     from ccstereo.models import BinauralOutput
 
-    heads = TruthHeads(8, 8, 3)
+    heads = AuxiliaryHeads(8, 8, 3)
     columns = torch.zeros(2, 14, 16, 4)
     columns[:, 3] = 1 / 64
     features, heard = torch.randn(2, 8, 7, 14), torch.randn(2, 8, 8, 2)
@@ -129,7 +129,7 @@ def test_truth_prefers_the_right_column() -> None:
 def test_truth_needs_no_relevance_and_takes_any_grid() -> None:
     from ccstereo.models import BinauralOutput
 
-    heads = TruthHeads(8, 8, 3)
+    heads = AuxiliaryHeads(8, 8, 3)
     columns = torch.rand(2, 14, 16, 4)
     columns /= columns.sum((1, 2, 3), keepdim=True)
     features, heard = torch.randn(2, 8, 7, 14), torch.randn(2, 8, 8, 2)

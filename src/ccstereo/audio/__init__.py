@@ -9,7 +9,7 @@ from ccstereo.audio.ambisonics import (
     rotate_yaw,
     to_acn,
 )
-from ccstereo.audio.level import level_gain, rms
+from ccstereo.audio.rms import rms, rms_gain
 from ccstereo.audio.stereo import apply_mask, mix_and_difference, to_binaural, to_binaural_spec
 from ccstereo.audio.stft import STFTConfig, istft, stft
 from ccstereo.audio.windows import context_start, frame_index, overlap_average, window_count
@@ -24,11 +24,11 @@ __all__ = [
     "frame_index",
     "harmonics",
     "istft",
-    "level_gain",
     "make_decoder",
     "mix_and_difference",
     "overlap_average",
     "rms",
+    "rms_gain",
     "rotate_yaw",
     "stft",
     "to_acn",

@@ -55,6 +55,17 @@ def frame_index(start: int, window: int, sample_rate: int, frame_rate: float) ->
     return max(0, ceil(centre * frame_rate - 0.5 - 1e-9))  # the margin makes ties ties again after rounding
 
 
+def clip_indices(middle: int, clip_frames: int, clip_stride: int) -> list[int]:
+    """Indices of the frames that a model is given together, around the one nearest a window's centre.
+
+    They may lie before the first frame or behind the last: callers take the nearest that is there.
+
+    >>> clip_indices(4, 1, 1), clip_indices(4, 3, 2)
+    ([4], [2, 4, 6])
+    """
+    return [middle + clip_stride * (j - clip_frames // 2) for j in range(clip_frames)]
+
+
 def overlap_average(windows: Tensor, hop: int, length: int) -> Tensor:
     """Add overlapping windows and divide each sample by the number of windows over it.
 

@@ -16,10 +16,10 @@ from ccstereo.benchmark.storage import (
     write_manifest,
     write_scene,
 )
-from ccstereo.datasets.processes import run_all
 from ccstereo.errors import DatasetError
 from ccstereo.evaluation.run import first_difference, write_whole
-from ccstereo.scenes import HRIRSet, Material, Split, drawn_material, load_material, load_sofa, spherical_head
+from ccstereo.jobs.processes import map_items
+from ccstereo.scenes import HRIRSet, Material, Split, load_material, load_sofa, spherical_head, synthetic_material
 
 SAMPLE_RATE = 16_000
 
@@ -93,7 +93,7 @@ def make_benchmark(
         found = {item: read_facts(output, scene_id(*item)) for item in wanted}
         waiting = [item for item in wanted if found[item] is None]
         task = _Task(output, origin, seconds, seed)
-        for number, (item, facts) in enumerate(run_all(task, waiting, jobs)):
+        for number, (item, facts) in enumerate(map_items(task, waiting, jobs)):
             if facts is None:
                 raise DatasetError(f"{output}: a process died making {scene_id(*item)}; give the command again")
             found[item] = facts
@@ -125,7 +125,7 @@ def _load(origin: Origin) -> tuple[Material, HRIRSet]:
     material = (
         load_material(origin.folder, origin.split, SAMPLE_RATE)
         if origin.folder
-        else drawn_material(origin.split, SAMPLE_RATE)
+        else synthetic_material(origin.split, SAMPLE_RATE)
     )
     head = load_sofa(origin.sofa).resampled(SAMPLE_RATE) if origin.sofa else spherical_head(SAMPLE_RATE)
     return material, head
@@ -150,5 +150,5 @@ def _begin(output: Path, settings: dict[str, Any]) -> Benchmark | None:
 
 
 def _material_sha256(material: Material) -> str:
-    parts = [part for label in material.labels for part in (*material.pictures[label], *material.sounds[label])]
+    parts = [part for label in material.labels for part in (*material.photos[label], *material.sounds[label])]
     return content_sha256(*parts, *material.backgrounds)

@@ -17,7 +17,7 @@ from ccstereo.scenes import (
     sample_room,
     sample_scene,
 )
-from ccstereo.scenes.rooms import DISTANCES
+from ccstereo.scenes.acoustics.rooms import DISTANCES
 
 FRAME_RATE = 10.0  # pictures a second of scenes that move
 FIRST_ROOM = 20_000  # seed of the benchmark's first room: training's and validation's are below

@@ -15,9 +15,9 @@ from ccstereo.benchmark.rendering import SceneFacts
 from ccstereo.benchmark.scores import NAMES, SceneScore, score_scene
 from ccstereo.benchmark.storage import Benchmark, read_ears, read_scene
 from ccstereo.benchmark.systems import System
-from ccstereo.datasets.processes import run_all
 from ccstereo.errors import DatasetError
 from ccstereo.evaluation.run import write_whole
+from ccstereo.jobs.processes import map_items
 
 Scores = dict[str, SceneScore]
 """Scores by scene's id."""
@@ -57,7 +57,7 @@ def score_benchmark(
     ]
     total = len(scenes) * len(systems)
     task = _Task(benchmark.folder, benchmark.sample_rate, tuple(systems))
-    for number, ((system, scene), score) in enumerate(run_all(task, items, jobs)):
+    for number, ((system, scene), score) in enumerate(map_items(task, items, jobs)):
         if score is None:
             raise DatasetError(f"{benchmark.folder}: a process died scoring {scene.id}; give the command again")
         journals[system].add(scene.id, score)

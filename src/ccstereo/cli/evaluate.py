@@ -12,7 +12,7 @@ from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError
 
 if TYPE_CHECKING:
-    from ccstereo.datasets.prepared_set import PreparedSet
+    from ccstereo.datasets.prepared.reader import PreparedSet
     from ccstereo.evaluation import Predictor
     from ccstereo.models.config import ModelConfig
 
@@ -84,7 +84,7 @@ def picture(text: str) -> Path:
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Score all clips, print and write the tables."""
-    from ccstereo.datasets.prepared_set import PreparedSet
+    from ccstereo.datasets.prepared.reader import PreparedSet
     from ccstereo.evaluation import (
         Evaluation,
         Scoring,
@@ -139,10 +139,10 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 def _part(prepared: "PreparedSet", text: str) -> tuple[str, list[str], int]:
     """Name in full of what --split names, its clips, and how many it names that are not in the set."""
     from ccstereo.cli.shard import wanted_parts
-    from ccstereo.datasets.layout import PARTS
+    from ccstereo.datasets.prepared.format import SPLITS
 
     # A split's name alone is its test part.
-    name, parts = wanted_parts(prepared, text if text in (*PARTS, "all") or "/" in text else f"{text}/test")
+    name, parts = wanted_parts(prepared, text if text in (*SPLITS, "all") or "/" in text else f"{text}/test")
     ((part, clips),) = parts.items()
     if not name:
         return part, clips, 0

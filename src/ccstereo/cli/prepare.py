@@ -12,8 +12,8 @@ from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import DatasetError
 
 if TYPE_CHECKING:
-    from ccstereo.datasets.layout import ClipRow, SetInfo, Unused
-    from ccstereo.datasets.prepare import Report, Source, Splits, Worker
+    from ccstereo.datasets.prepared.build import Folds, Report, Source, Worker
+    from ccstereo.datasets.prepared.format import ClipRow, SetInfo, Unused
 
 EXAMPLES = """examples:
   ccstereo prepare folder my-videos/ -o prepared/mine           any videos with stereo sound
@@ -112,10 +112,10 @@ def folder(options: argparse.Namespace, parser: Parser) -> int:
     """Prepare any folder of videos, and warn where the sound is ordinary stereo."""
     if options.sofa and not options.surround:
         parser.error("--sofa goes with --surround")
-    from ccstereo.datasets.folder import folder_set, folder_splits
+    from ccstereo.datasets.sources.folder import folder_folds, folder_set
 
     sources, worker, info = folder_set(options.input, options.seconds, options.surround, options.sofa)
-    report = run_prepare(options, sources, worker, info, folder_splits)
+    report = run_prepare(options, sources, worker, info, folder_folds)
     _warn_of_ordinary(report.rows)
     _warn_of_few(report.rows)
     return 0
@@ -123,10 +123,10 @@ def folder(options: argparse.Namespace, parser: Parser) -> int:
 
 def fairplay(options: argparse.Namespace) -> int:
     """Prepare FAIR-Play, downloaded first if that is asked for."""
-    from ccstereo.datasets.fairplay import ARCHIVES, BASE_URL, CLIPS, fairplay_set, fairplay_splits, only_present
+    from ccstereo.datasets.sources.fairplay import ARCHIVES, BASE_URL, CLIPS, fairplay_folds, fairplay_set, only_present
 
     if options.download:
-        from ccstereo.datasets.download import fetch_archives, space_needed
+        from ccstereo.datasets.sources.download import fetch_archives, space_needed
 
         waiting = [item for item in ARCHIVES if not (options.input / f".{item.name}.unpacked").exists()]
         say(
@@ -135,7 +135,7 @@ def fairplay(options: argparse.Namespace) -> int:
         with progress_bar("B", "download", quiet=options.quiet) as progress:
             fetch_archives(ARCHIVES, options.base_url or BASE_URL, options.input, progress)
     sources, missing, worker, info = fairplay_set(options.input)
-    splits, faulty = fairplay_splits(options.splits or [options.input / "splits"])
+    splits, faulty = fairplay_folds(options.splits or [options.input / "splits"])
     report = run_prepare(options, sources, worker, info, only_present(splits), [*missing, *faulty])
     if len(report.rows) != CLIPS:
         say(options, f"note: {len(report.rows)} clips; the whole of FAIR-Play has {CLIPS}")
@@ -146,10 +146,10 @@ def fairplay(options: argparse.Namespace) -> int:
 
 def music(options: argparse.Namespace) -> int:
     """Prepare MUSIC-Stereo."""
-    from ccstereo.datasets.music import music_set, music_splits
+    from ccstereo.datasets.sources.music import music_folds, music_set
 
     sources, missing, worker, info = music_set(options.input, options.ids)
-    report = run_prepare(options, sources, worker, info, music_splits, missing)
+    report = run_prepare(options, sources, worker, info, music_folds, missing)
     _warn_of_ordinary(report.rows)
     return 0
 
@@ -159,12 +159,12 @@ def run_prepare(
     sources: "Sequence[Source]",
     worker: "Worker",
     info: "SetInfo",
-    splits: "Callable[[list[ClipRow]], Splits]",
+    splits: "Callable[[list[ClipRow]], Folds]",
     rejected: "Sequence[Unused]" = (),
     unit: str = "file",
 ) -> "Report":
     """Prepare with a progress bar, and report what was made and what could not be used."""
-    from ccstereo.datasets.prepare import prepare
+    from ccstereo.datasets.prepared.build import prepare
 
     with progress_bar(unit, info.name, quiet=options.quiet) as progress:
         report = prepare(
@@ -202,7 +202,7 @@ def check(options: argparse.Namespace, parser: Parser) -> int:
     """Check a prepared set; status 1 if anything is wrong with it."""
     if options.check is None:
         parser.error("name a kind of set to prepare, or --check DIR")
-    from ccstereo.datasets.check import check_set
+    from ccstereo.datasets.prepared.check import check_set
 
     with progress_bar("clip", "check") as progress:
         faults = check_set(options.check, progress)
@@ -225,7 +225,7 @@ def _warn_of_few(rows: "list[ClipRow]") -> None:
 
 
 def _warn_of_ordinary(rows: "list[ClipRow]") -> None:
-    from ccstereo.datasets.folder import ordinary_sources
+    from ccstereo.datasets.sources.folder import ordinary_sources
 
     found = ordinary_sources(rows)
     if found:

@@ -58,8 +58,8 @@ def add_yt360(sets: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Render the videos."""
-    from ccstereo.datasets.yt360 import Rendering, yt360_set
-    from ccstereo.datasets.yt360_lists import SETS, yt360_splits
+    from ccstereo.datasets.sources.yt360 import Rendering, yt360_set
+    from ccstereo.datasets.sources.yt360_lists import SETS, yt360_folds
 
     names = tuple(dict.fromkeys(options.names or SETS))
     rendering = Rendering(
@@ -72,5 +72,5 @@ def run(options: argparse.Namespace) -> int:
         options.projections,
     )
     sources, missing, worker, info = yt360_set(options.input, options.lists, names, rendering)
-    run_prepare(options, sources, worker, info, yt360_splits(options.lists, names), missing)
+    run_prepare(options, sources, worker, info, yt360_folds(options.lists, names), missing)
     return 0

@@ -9,7 +9,7 @@ from ccstereo.cli.options import Subparsers
 from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from ccstereo.datasets.prepared_set import PreparedSet
+    from ccstereo.datasets.prepared.reader import PreparedSet
 
 EXAMPLES = """examples:
   ccstereo shard prepared/mine -o shards/mine                          the parts of its split, train, val and test
@@ -56,8 +56,8 @@ def size(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Write the shards of every part that is asked for."""
-    from ccstereo.datasets.prepared_set import PreparedSet
-    from ccstereo.datasets.shards_write import write_shards
+    from ccstereo.datasets.prepared.reader import PreparedSet
+    from ccstereo.datasets.shards.write import write_shards
 
     prepared = PreparedSet(options.input)
     split, parts = wanted_parts(prepared, options.split)
@@ -84,24 +84,24 @@ def wanted_parts(prepared: "PreparedSet", text: str) -> tuple[str, dict[str, lis
     Raises:
         DatasetError: there is no such split or part, it has no clips, or there are several splits to choose from.
     """
-    from ccstereo.datasets.layout import PARTS
+    from ccstereo.datasets.prepared.format import SPLITS
     from ccstereo.errors import DatasetError
 
     if text == "all":
         return "", {"all": list(prepared.clips)}
     name, _, part = text.rpartition("/")
-    splits = prepared.splits()
-    if not name and part not in PARTS:
+    splits = prepared.folds()
+    if not name and part not in SPLITS:
         name, part = part, ""
     if not name:
         if len(splits) != 1:
             known = ", ".join(splits) or "none; --split all takes all clips"
             raise DatasetError(f"{prepared.folder}: has {len(splits)} splits ({known}); choose one with --split NAME")
         name = splits[0]
-    parts = {each: prepared.part(name, each) for each in ([part] if part else PARTS)}
+    parts = {each: prepared.ids(name, each) for each in ([part] if part else SPLITS)}
     found = {each: clips for each, clips in parts.items() if clips}
     if not found:
-        others = [f"--split {name}/{each}" for each in PARTS if part and prepared.part(name, each)]
+        others = [f"--split {name}/{each}" for each in SPLITS if part and prepared.ids(name, each)]
         hint = f"; {' and '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
         raise DatasetError(f"{prepared.folder}: {'/'.join(filter(None, (name, part)))} has no clips{hint}")
     return name, found

@@ -10,7 +10,7 @@ from ccstereo.cli.prepare import run_prepare, say
 from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from ccstereo.simulation import Recipe
+    from ccstereo.datasets.sources.simulated import Recipe
 
 EXAMPLES = """examples:
   ccstereo simulate --photos photos/ --sounds sounds/ -o prepared/mine
@@ -71,13 +71,13 @@ def add_parser(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace, parser: Parser) -> int:
-    """Look into the files, make the clips, report, and draw."""
+    """ImageEffect into the files, make the clips, report, and draw."""
     if options.seed < 0 or options.fps > 10 or options.seconds < 1:
         parser.error("--seed must be at least 0, --fps at most 10 and --seconds at least 1")
-    from ccstereo.datasets.prepared_set import PreparedSet
-    from ccstereo.simulation import simulated_set, simulated_splits, survey
-    from ccstereo.simulation.build import split_notes
-    from ccstereo.simulation.show import write_contact_sheet, write_preview
+    from ccstereo.datasets.prepared.reader import PreparedSet
+    from ccstereo.datasets.sources.simulated import simulated_folds, simulated_set, survey
+    from ccstereo.datasets.sources.simulated.build import split_notes
+    from ccstereo.datasets.sources.simulated.show import write_contact_sheet, write_preview
 
     with progress_bar("file", "look into files", quiet=options.quiet) as progress:
         inputs, unused = survey(
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace, parser: Parser) -> int:
     for note in split_notes(inputs):
         say(options, f"note: {note}")
     sources, worker, info = simulated_set(inputs, _recipe(options), options.clips)
-    run_prepare(options, sources, worker, info, simulated_splits, unused, unit="clip")
+    run_prepare(options, sources, worker, info, simulated_folds, unused, unit="clip")
     prepared = PreparedSet(options.output)
     drawn = write_contact_sheet(prepared, options.output / "contact-sheet.png")
     write_preview(prepared, options.output / "preview.mp4")
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace, parser: Parser) -> int:
 
 
 def _recipe(options: argparse.Namespace) -> "Recipe":
-    from ccstereo.simulation import Recipe
+    from ccstereo.datasets.sources.simulated import Recipe
 
     return Recipe(
         name=options.recipe,

@@ -10,14 +10,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from ccstereo.audio import level_gain, stft
+from ccstereo.audio import rms_gain, stft
 from ccstereo.models.config import PAPER_WINDOW, ModelConfig
-from ccstereo.scenes.footage import Footage, Look, draw_look, filmed
+from ccstereo.scenes.acoustics.hrir import HRIRSet
+from ccstereo.scenes.augmentation import AudioAugmentation
 from ccstereo.scenes.frames import render_frame
-from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.recording import Variety
 from ccstereo.scenes.scene import Scene, begun_earlier, redraw_sounds, render_sources, sample_scene
+from ccstereo.vision.augmentation import ImageAugmentation, ImageEffect, apply_image_effect, sample_image_effect
 from ccstereo.vision.transforms import crop, resize
 
 OF_PICTURES = ("frame", "previous", "cells")  # what an item has once, all else it has of each window of sound
@@ -40,16 +40,16 @@ class Stage:
         material: pictures, sounds and backgrounds.
         heads: the head, dry or in one room after another; a scene takes one of them.
         weight: how often scenes are made of it, beside other stages.
-        lead: seconds that a sound plays before a window begins: rooms still ring with what came before.
-        spread: seconds that may go by besides, a random part of them: windows from anywhere in a longer scene, in which
+        pre_roll: seconds that a sound plays before a window begins: rooms still ring with what came before.
+        random_offset: seconds that may go by besides, a random part of them: windows from anywhere in a longer scene, in which
             one source is at a loud moment and the others are wherever they are.
     """
 
     material: Material
     heads: Heads
     weight: float = 1.0
-    lead: float = 0.0
-    spread: float = 0.0
+    pre_roll: float = 0.0
+    random_offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         sound_grid: (H, W) of the coarse spectrogram, for `columns`; by default an eighth of a window's.
         vary: whether crops are random, pictures cut and stretched, recordings played differently, scenes mirrored:
             training's augmentation.
-        variety: how differently recordings are played then.
-        footage: how often pictures look as a video's do then.
-        sounds: R, windows of sound for each picture. Where the image encoder is the costly part, several cost less.
+        audio_augmentation: how differently recordings are played then.
+        image_augmentation: how often pictures look as a video's do then.
+        windows_per_frame: R, windows of sound for each picture. Where the image encoder is the costly part, several cost less.
         context: samples that the model hears around a window, the window's own included; 0 for none.
     """
 
@@ -108,9 +108,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         grid: tuple[int, int] = (7, 14),
         sound_grid: tuple[int, int] | None = None,
         vary: bool = True,
-        variety: Variety = Variety(),  # noqa: B008 - frozen
-        footage: Footage = Footage(),  # noqa: B008 - frozen
-        sounds: int = 1,
+        audio_augmentation: AudioAugmentation = AudioAugmentation(),  # noqa: B008 - frozen
+        image_augmentation: ImageAugmentation = ImageAugmentation(),  # noqa: B008 - frozen
+        windows_per_frame: int = 1,
         context: int = 0,
     ) -> None:
         self.stages = list(stages)
@@ -121,9 +121,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.grid = grid
         self.sound_grid = sound_grid or (config.spectrogram_size[0] // 8, config.spectrogram_size[1] // 8)
         self.vary = vary
-        self.variety = variety if vary else None
-        self.footage = footage if vary else Footage()
-        self.sounds = sounds
+        self.audio_augmentation = audio_augmentation if vary else None
+        self.image_augmentation = image_augmentation if vary else ImageAugmentation()
+        self.windows_per_frame = windows_per_frame
         self.context = max(context, config.window) if context else 0
         self.labels = sorted({label for stage in stages for label in stage.material.labels})
         weights = np.array([stage.weight for stage in stages])
@@ -137,14 +137,14 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.seed, index])
         stage = self.stages[int(rng.choice(len(self.stages), p=self.shares))]
         seconds = self.config.window / self.config.sample_rate
-        steps = int(stage.spread / seconds * STEPS_A_WINDOW)
+        steps = int(stage.random_offset / seconds * STEPS_A_WINDOW)
         later = float(rng.integers(steps + 1)) * seconds / STEPS_A_WINDOW if steps else 0.0
         before, after = self._around(index) if self.context else (later, 0.0)
-        scene = self._scene(stage.material, stage.lead + before + seconds + after, rng)
+        scene = self._scene(stage.material, stage.pre_roll + before + seconds + after, rng)
         middle = 1 - (seconds / 2 + after) / scene.duration
         just_before = middle - 1 / (self.config.frame_rate * scene.duration)
         corner = self._corner(rng)
-        look = draw_look(self.footage, self._apart(index, b"look"))
+        look = sample_image_effect(self.image_augmentation, self._apart(index, b"look"))
         picture = self._picture(scene, stage.material, middle, look)
         earlier = picture if scene.still else self._picture(scene, stage.material, just_before, look)
         item = {
@@ -153,10 +153,10 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             "cells": self._cells(scene, corner, middle),
         }
         heard = []
-        for number in range(self.sounds):
+        for number in range(self.windows_per_frame):
             if number:
                 silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
-                scene = redraw_sounds(scene, stage.material, silent, rng, self.variety)
+                scene = redraw_sounds(scene, stage.material, silent, rng, self.audio_augmentation)
             begun = _begun(scene, before, later, seconds - PAPER_WINDOW, rng)
             heard.append(self._listen(begun, stage, corner[1], middle, after, rng))
         item |= {name: torch.stack([window[name] for window in heard]) for name in heard[0]}
@@ -177,7 +177,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         sources = whole[..., end - self.config.window : end]
         binaural = torch.from_numpy(sources.sum(0))
         window = {
-            "binaural": binaural * level_gain(binaural.sum(0), self.config.level),
+            "binaural": binaural * rms_gain(binaural.sum(0), self.config.rms),
             "columns": self._columns(scene, sources, left, middle),
             "classes": self._classes(scene, sources),
         }
@@ -187,7 +187,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         present = torch.zeros(len(self.labels))
         for source in scene.sounding:
             present[self.labels.index(source.label)] += 1 / len(scene.sounding)
-        return window | {"context": mix * level_gain(mix, self.config.level), "present": present}
+        return window | {"context": mix * rms_gain(mix, self.config.rms), "present": present}
 
     def _apart(self, index: int, what: bytes) -> np.random.Generator:
         """Numbers for one thing about an item beside all else, which stays as it is without them."""
@@ -209,7 +209,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             silent=count - 1 if rng.random() < self.mix.silent else 0,
             moving=bool(rng.random() < self.mix.moving),
             min_azimuth=self.mix.min_azimuth,
-            vary=self.variety,
+            vary=self.audio_augmentation,
         )
 
     def _corner(self, rng: np.random.Generator) -> tuple[int, int]:
@@ -217,9 +217,11 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         top, left = (int(rng.integers(extra + 1)) if self.vary else extra // 2 for extra in spare)
         return top, left
 
-    def _picture(self, scene: Scene, material: Material, phase: float, look: Look) -> Tensor:
+    def _picture(self, scene: Scene, material: Material, phase: float, look: ImageEffect) -> Tensor:
         """Draw the stage at its own size and resize it as a stream does: a network notices other filters."""
-        drawn = torch.from_numpy(filmed(render_frame(scene, material, phase), look).transpose(2, 0, 1).copy())
+        drawn = torch.from_numpy(
+            apply_image_effect(render_frame(scene, material, phase), look).transpose(2, 0, 1).copy()
+        )
         return resize(drawn[None], self.config.resize)[0]
 
     def _crop(self, picture: Tensor, corner: tuple[int, int]) -> Tensor:

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from ccstereo.datasets.layout import SAMPLE_RATE
-from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.prepared.format import SAMPLE_RATE
+from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.errors import DatasetError
 from ccstereo.evaluation.oracle import oracle
 from ccstereo.evaluation.predictors import Predictor

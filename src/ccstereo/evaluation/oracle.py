@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ccstereo.audio import istft, level_gain, mix_and_difference, overlap_average, stft, to_binaural
+from ccstereo.audio import istft, mix_and_difference, overlap_average, rms_gain, stft, to_binaural
 from ccstereo.audio.windows import window_count
 from ccstereo.models.config import ModelConfig
 
@@ -48,7 +48,7 @@ def oracle(
     count = window_count(samples, config.window, step)
     padded = torch.nn.functional.pad(torch.stack([mix, difference]), (0, (count - 1) * step + config.window - samples))
     windows = padded.unfold(-1, config.window, step)  # (2, N, W)
-    gain = level_gain(windows[0], config.level)
+    gain = rms_gain(windows[0], config.rms)
     predicted = [
         istft(_masked(stft(some, config.stft), bound), config.window, config.stft)
         for some in torch.split(windows * gain, _AT_ONCE, dim=1)

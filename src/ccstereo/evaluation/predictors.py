@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ccstereo.binauralizer import Binauralizer
-from ccstereo.datasets.layout import FRAME_RATE, SAMPLE_RATE
-from ccstereo.datasets.prepared_set import PreparedSet, decode_jpeg
+from ccstereo.datasets.prepared.format import FRAME_RATE, SAMPLE_RATE
+from ccstereo.datasets.prepared.reader import PreparedSet, decode_jpeg
 from ccstereo.errors import DatasetError
 from ccstereo.models.weights import name_some
 

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ccstereo.audio import context_start, frame_index, istft, level_gain, stft, window_count
+from ccstereo.audio import context_start, frame_index, istft, rms_gain, stft, window_count
 from ccstereo.inference.buffers import Resampler, SampleQueue
 from ccstereo.inference.fuse import encoding_groups
 from ccstereo.inference.overlap import OverlapAverager
 from ccstereo.inference.precision import PRECISIONS
-from ccstereo.inference.tdss import crop_of, view_frame
 from ccstereo.inference.treble import treble_gain
 from ccstereo.models import BinauralModel
 from ccstereo.models.config import PAPER_WINDOW
+from ccstereo.vision.tdss import crop_of, view_frame
 from ccstereo.vision.transforms import normalize
 
 LISTENED_EVERY = 0.4  # seconds: windows so near to one another share what is made out of the seconds around them
@@ -223,7 +223,7 @@ class BinauralStream:
             [context_start(middle, self.config.window, self.context, there) for middle in middles],
             min(self.context, max(there, self._window)),
         ).to(self.device)
-        spec = stft(around * level_gain(around, self.config.level), self.config.stft)
+        spec = stft(around * rms_gain(around, self.config.rms), self.config.stft)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return self.model.listen(spec)[[group - first for group in groups]]
 
@@ -241,7 +241,7 @@ class BinauralStream:
             frames: N indices of the pictures they go by.
         """
         mix = mix.to(self.device)
-        gain = level_gain(mix, self.config.level)
+        gain = rms_gain(mix, self.config.rms)
         features = self._encode(frames)
         spec = stft(mix * gain, self.config.stft)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):

@@ -4,8 +4,8 @@ from ccstereo.media.containers import check_output
 from ccstereo.media.create import write_video
 from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
 from ccstereo.media.equirectangular import ToEquirectangular
+from ccstereo.media.frames import read_frames
 from ccstereo.media.mux import StereoWriter, open_writer
-from ccstereo.media.picture import read_pictures
 from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
 from ccstereo.media.projection import Detection, detect_projection
 from ccstereo.media.sound import read_channels, read_mono
@@ -29,7 +29,7 @@ __all__ = [
     "open_writer",
     "probe",
     "read_channels",
+    "read_frames",
     "read_mono",
-    "read_pictures",
     "write_video",
 ]

@@ -9,7 +9,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from ccstereo.media.picture import PictureTrack
+from ccstereo.media.frames import FrameTrack
 from ccstereo.media.probe import MediaInfo, probe
 from ccstereo.media.remix import KeepChannels
 from ccstereo.media.sound import SoundTrack
@@ -27,10 +27,10 @@ class AudioChunk:
 
 @dataclass(frozen=True)
 class FrameChunk:
-    """The `picture` (H, W, 3) RGB shown at time `index` / frame_rate. Arrays are shared while it stays: read only."""
+    """The `frame` (H, W, 3) RGB shown at time `index` / frame_rate. Arrays are shared while it stays: read only."""
 
     index: int
-    picture: NDArray[np.uint8]
+    frame: NDArray[np.uint8]
 
 
 class MediaReader:
@@ -79,7 +79,7 @@ class MediaReader:
         heard = self.info.path if sound is None else Path(sound)
         self._sound = SoundTrack(heard, KeepChannels(heard, channels) if channels else None)
         try:
-            self._picture = PictureTrack(self.info.path, frame_size, threads)
+            self._picture = FrameTrack(self.info.path, frame_size, threads)
         except BaseException:
             self._sound.close()
             raise

@@ -5,10 +5,10 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from ccstereo.models.config import ModelConfig
-from ccstereo.models.context import ContextAffine, SoundContext
 from ccstereo.models.efficientnet import EfficientNetLiteTrunk
 from ccstereo.models.output import BinauralOutput
-from ccstereo.models.unet import ResidualBlock
+from ccstereo.models.parts.context import ContextAffine, SoundContext
+from ccstereo.models.parts.unet import ResidualBlock
 
 
 class BinauralModel(nn.Module, ABC):
@@ -58,7 +58,7 @@ class BinauralModel(nn.Module, ABC):
         """Make of what sounds around windows what `forward` is told of it. Neighbouring windows can share it.
 
         Args:
-            spec: (B, 2, F, T') spectrogram of the mixture around them, brought to `config.level` by itself.
+            spec: (B, 2, F, T') spectrogram of the mixture around them, brought to `config.rms` by itself.
 
         Returns:
             (B, C).
@@ -73,7 +73,7 @@ class BinauralModel(nn.Module, ABC):
         """Predict the difference spectrogram of a batch of windows.
 
         Args:
-            mix_spec: (B, 2, F, T) spectrogram of the mixture l + r, brought to `config.level`.
+            mix_spec: (B, 2, F, T) spectrogram of the mixture l + r, brought to `config.rms`.
             features: (B, C, h, w) of `encode_frames`.
             told: (B, C) of `listen`, for a model that hears what is around the windows; None lets it listen to the
                 windows alone.

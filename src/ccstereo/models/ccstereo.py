@@ -6,14 +6,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from ccstereo.audio import apply_mask
-from ccstereo.models.avad import AdaptiveDenorm
 from ccstereo.models.base import BinauralModel, initialise
-from ccstereo.models.context import ContextAffine, SoundContext
-from ccstereo.models.fusion import AudioVisualFusion
 from ccstereo.models.output import BinauralOutput
+from ccstereo.models.parts.avad import AdaptiveDenorm
+from ccstereo.models.parts.context import ContextAffine, SoundContext
+from ccstereo.models.parts.fusion import AudioVisualFusion
+from ccstereo.models.parts.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
 from ccstereo.models.registry import register_model
 from ccstereo.models.trunks import TrunkConfig, make_trunk
-from ccstereo.models.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
 from ccstereo.models.visual import AtrousPyramid
 
 

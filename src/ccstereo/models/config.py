@@ -20,7 +20,7 @@ class ModelConfig:
         n_fft: FFT size in samples.
         win_length: length of the Hann window in samples.
         hop_length: samples between spectrogram frames.
-        level: root mean square to which each window of the mixture is brought.
+        rms: root mean square to which each window of the mixture is normalised.
         frame_rate: pictures a second among which the one nearest a window's centre is taken.
         resize: (height, width) to which a picture is resized before it is cropped.
         frame_size: (height, width) of the crop the network sees.
@@ -31,7 +31,7 @@ class ModelConfig:
     n_fft: int = 512
     win_length: int = 400
     hop_length: int = 160
-    level: float = 0.1
+    rms: float = 0.1
     frame_rate: float = 10.0
     resize: tuple[int, int] = (240, 480)
     frame_size: tuple[int, int] = (224, 448)
@@ -41,7 +41,7 @@ class ModelConfig:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-        for name in ("sample_rate", "window", "n_fft", "win_length", "hop_length", "level", "frame_rate"):
+        for name in ("sample_rate", "window", "n_fft", "win_length", "hop_length", "rms", "frame_rate"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.win_length > self.n_fft:

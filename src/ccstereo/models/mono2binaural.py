@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from ccstereo.audio import apply_mask
 from ccstereo.models.base import BinauralModel, initialise
 from ccstereo.models.output import BinauralOutput
+from ccstereo.models.parts.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
 from ccstereo.models.registry import register_model
 from ccstereo.models.trunks import TrunkConfig, make_trunk
-from ccstereo.models.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
 
 
 @dataclass(frozen=True)

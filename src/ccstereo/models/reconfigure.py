@@ -6,10 +6,10 @@ from typing import Any
 from torch import nn
 
 from ccstereo.models.base import BinauralModel
-from ccstereo.models.context import ContextAffine, SoundContext
-from ccstereo.models.fusion import fit_positions
+from ccstereo.models.parts.context import ContextAffine, SoundContext
+from ccstereo.models.parts.fusion import fit_positions
+from ccstereo.models.parts.unet import ResidualBlock
 from ccstereo.models.registry import create_model
-from ccstereo.models.unet import ResidualBlock
 
 CHANGES = ("window", "audio_blocks", "decoder_blocks", "log_magnitude", "context")
 NEW = (ResidualBlock, SoundContext, ContextAffine)  # parts that a network may not have had

@@ -1,12 +1,12 @@
 """Simulated scenes: pictures and sounds placed on a stage, with the truth of who is heard where."""
 
-from ccstereo.scenes.drawn import drawn_material
+from ccstereo.scenes.acoustics.hrir import HRIRSet, load_sofa, spherical_head, spherical_head_delay
+from ccstereo.scenes.acoustics.room_bank import RoomBank, room_bank
+from ccstereo.scenes.acoustics.rooms import Room, room_responses, sample_room
+from ccstereo.scenes.acoustics.spatialize import spatialize
+from ccstereo.scenes.augmentation import AudioAugmentation, AudioEffect
 from ccstereo.scenes.frames import render_frame, render_frames
-from ccstereo.scenes.hrir import HRIRSet, load_sofa, spherical_head, spherical_head_delay
 from ccstereo.scenes.material import Material, Split, load_material
-from ccstereo.scenes.recording import Playing, Variety
-from ccstereo.scenes.rooms import Room, room_responses, sample_room
-from ccstereo.scenes.rooms_bank import RoomBank, room_bank
 from ccstereo.scenes.scene import (
     Scene,
     Source,
@@ -14,19 +14,18 @@ from ccstereo.scenes.scene import (
     render_sources,
     sample_scene,
 )
-from ccstereo.scenes.spatialize import spatialize
+from ccstereo.scenes.synthetic.material import synthetic_material
 
 __all__ = [
+    "AudioAugmentation",
+    "AudioEffect",
     "HRIRSet",
     "Material",
-    "Playing",
     "Room",
     "RoomBank",
     "Scene",
     "Source",
     "Split",
-    "Variety",
-    "drawn_material",
     "dry_sound",
     "load_material",
     "load_sofa",
@@ -40,4 +39,5 @@ __all__ = [
     "spatialize",
     "spherical_head",
     "spherical_head_delay",
+    "synthetic_material",
 ]

@@ -25,7 +25,7 @@ def render_frame(
     picture = Image.fromarray(material.backgrounds[scene.background])
     canvas = _show(picture, scene.view, (width, height))
     for source in scene.sources:
-        patch = Image.fromarray(material.pictures[source.label][source.picture])
+        patch = Image.fromarray(material.photos[source.label][source.photo])
         shape = (max(1, round(source.width * width)), max(1, round(source.height * height)))
         patch = _show(patch, source.view, shape)
         if source.mirrored:

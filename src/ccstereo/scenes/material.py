@@ -28,14 +28,14 @@ class Material:
 
     Attributes:
         name: where it comes from, for reports.
-        pictures: class -> pictures, each (H, W, 3) uint8, or (H, W, 4) where the background shows through.
+        photos: class -> photos, each (H, W, 3) uint8, or (H, W, 4) where the background shows through.
         sounds: class -> mono sounds, each (T,) float32 at `sample_rate`.
         backgrounds: pictures, each (H, W, 3) uint8.
         sample_rate: Hz.
     """
 
     name: str
-    pictures: dict[str, tuple[np.ndarray, ...]]
+    photos: dict[str, tuple[np.ndarray, ...]]
     sounds: dict[str, tuple[np.ndarray, ...]]
     backgrounds: tuple[np.ndarray, ...]
     sample_rate: int = 16_000
@@ -43,7 +43,7 @@ class Material:
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names in alphabetical order."""
-        return tuple(sorted(self.pictures))
+        return tuple(sorted(self.photos))
 
 
 def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -> Material:
@@ -102,7 +102,7 @@ def merge(name: str, *materials: Material) -> Material:
         raise DatasetError(f"cannot join materials of different sample rates: {sorted(rates)}")
     return Material(
         name,
-        _joined([material.pictures for material in materials]),
+        _joined([material.photos for material in materials]),
         _joined([material.sounds for material in materials]),
         tuple(background for material in materials for background in material.backgrounds),
         rates.pop(),

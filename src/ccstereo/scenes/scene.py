@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 
 from ccstereo.errors import DatasetError
+from ccstereo.scenes.acoustics.hrir import HRIRSet
+from ccstereo.scenes.acoustics.spatialize import spatialize
+from ccstereo.scenes.augmentation import (
+    NO_EFFECT,
+    AudioAugmentation,
+    AudioEffect,
+    loud_offset,
+    played,
+    rms,
+    sample_audio_effect,
+)
 from ccstereo.scenes.geometry import azimuth_of, position_of
-from ccstereo.scenes.hrir import HRIRSet
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.recording import AS_RECORDED, Playing, Variety, draw_playing, loud_offset, played, rms
-from ccstereo.scenes.spatialize import spatialize
 
 SOURCE_RMS = 0.1
 HEIGHTS = (0.35, 0.75)  # of a patch, in frame heights
@@ -29,7 +37,7 @@ class Source:
 
     Attributes:
         label: class.
-        picture: index of its picture in the material's class.
+        photo: index of its photo in the material's class.
         sound: index of its sound, or None when it is silent.
         height: of the patch, in frame heights.
         width: of the patch, in frame widths.
@@ -44,7 +52,7 @@ class Source:
     """
 
     label: str
-    picture: int
+    photo: int
     sound: int | None
     height: float
     width: float
@@ -54,7 +62,7 @@ class Source:
     mirrored: bool
     offset: float
     gain: float
-    playing: Playing = AS_RECORDED
+    playing: AudioEffect = NO_EFFECT
 
     def x(self, phase: float) -> float:
         """Centre in frame widths at a moment, `phase` going from 0 to 1 over the scene."""
@@ -105,7 +113,7 @@ def sample_scene(
     moving: bool = False,
     distinct: bool = True,
     min_azimuth: float = 0.0,
-    vary: Variety | None = None,
+    vary: AudioAugmentation | None = None,
 ) -> Scene:
     """Draw a scene.
 
@@ -142,7 +150,7 @@ def sample_scene(
 
 
 def redraw_sounds(
-    scene: Scene, material: Material, silent: int, rng: np.random.Generator, vary: Variety | None
+    scene: Scene, material: Material, silent: int, rng: np.random.Generator, vary: AudioAugmentation | None
 ) -> Scene:
     """Give a scene other sounds of the same classes; `silent` of its sources, drawn anew, make none."""
     mute = set(rng.permutation(len(scene.sources))[:silent].tolist())
@@ -181,9 +189,9 @@ def render_sources(scene: Scene, material: Material, hrirs: HRIRSet) -> np.ndarr
 
 
 def _sample_source(
-    material: Material, label: str, sounds: bool, points: int, vary: Variety | None, rng: np.random.Generator
+    material: Material, label: str, sounds: bool, points: int, vary: AudioAugmentation | None, rng: np.random.Generator
 ) -> Source:
-    pictures = material.pictures[label]
+    pictures = material.photos[label]
     index = int(rng.integers(len(pictures)))
     sound, offset = _sample_recording(material, label, rng)
     view, stretch = (_random_box(rng), float(rng.uniform(0.8, 1.25))) if vary else (WHOLE, 1.0)
@@ -192,7 +200,7 @@ def _sample_source(
     height = max(HEIGHTS[0], min(height, 0.8 * FRAME_ASPECT / aspect))
     return Source(
         label=label,
-        picture=index,
+        photo=index,
         sound=sound if sounds else None,
         height=height,
         width=height * aspect / FRAME_ASPECT,
@@ -212,10 +220,10 @@ def _sample_recording(material: Material, label: str, rng: np.random.Generator) 
     return sound, loud_offset(recordings[sound], material.sample_rate, rng)
 
 
-def _sample_playing(vary: Variety | None, rng: np.random.Generator) -> dict[str, Any]:
+def _sample_playing(vary: AudioAugmentation | None, rng: np.random.Generator) -> dict[str, Any]:
     """Draw how loud and how differently a recording is played: the fields of `Source` from `gain` on."""
     gain = float(10 ** (rng.uniform(-3, 3) / 20))
-    return {"gain": gain, "playing": draw_playing(vary, rng) if vary else AS_RECORDED}
+    return {"gain": gain, "playing": sample_audio_effect(vary, rng) if vary else NO_EFFECT}
 
 
 def _place(

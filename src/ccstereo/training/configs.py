@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
-from ccstereo.datasets.layout import safe_key
+from ccstereo.datasets.prepared.format import safe_key
 from ccstereo.errors import CCStereoError
 from ccstereo.training.data import StageData
 from ccstereo.training.prepared import PreparedData

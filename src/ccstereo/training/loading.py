@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
-from ccstereo.datasets.processes import outlive_sigterm
+from ccstereo.jobs.processes import outlive_sigterm
 
 Item = dict[str, Tensor]
 

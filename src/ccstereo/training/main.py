@@ -10,12 +10,12 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
 
+from ccstereo.losses.auxiliary import AUXILIARY_TERMS
 from ccstereo.training.configs import wants_prepared, with_paths, without_stage_options
 from ccstereo.training.data import StageData
 from ccstereo.training.precision import affordable_precision
 from ccstereo.training.prepared import PreparedData
 from ccstereo.training.task import BinauralTask
-from ccstereo.training.truth import TRUTH_TERMS
 
 EXPECTED = (  # warnings of what this command does on purpose, or of Lightning's own code
     "does not have many workers",
@@ -73,7 +73,7 @@ class PreparedCLI(TrainCLI):
         """Set the weights of the terms to nothing."""
         super().before_instantiate_classes()
         weights = self.options["model"]["weights"]
-        for term in TRUTH_TERMS:
+        for term in AUXILIARY_TERMS:
             weights[term] = 0.0
 
 

@@ -6,11 +6,11 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ccstereo.datasets.layout import PARTS
-from ccstereo.datasets.prepared import PreparedWindows
-from ccstereo.datasets.prepared_set import PreparedSet
-from ccstereo.datasets.shards import ShardLoader, ShardWindows
-from ccstereo.datasets.shards_index import is_sharded
+from ccstereo.datasets.prepared.format import SPLITS
+from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.prepared.windows import PreparedWindows
+from ccstereo.datasets.shards.index import is_sharded
+from ccstereo.datasets.shards.windows import ShardLoader, ShardWindows
 from ccstereo.errors import DatasetError
 from ccstereo.models import create_model
 from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of, workers_of
@@ -85,10 +85,10 @@ class PreparedData(LightningDataModule):
             return
         prepared = PreparedSet(self.path)
         split = self.split or _only_split(prepared)
-        clips = [prepared.part(split, part) for part in self.parts]
+        clips = [prepared.ids(split, part) for part in self.parts]
         for part, names in zip(self.parts, clips, strict=True):
             if not names:
-                choice = f"prepare more videos, or choose another of {', '.join(PARTS)}"
+                choice = f"prepare more videos, or choose another of {', '.join(SPLITS)}"
                 raise DatasetError(f"{self.path}: the part {part} of split {split} is empty; {choice}")
         train, val = clips
         size = max(self.batch_size, len(train)) if self.epoch_size is None else self.epoch_size
@@ -134,7 +134,7 @@ class PreparedData(LightningDataModule):
 
 
 def _only_split(prepared: PreparedSet) -> str:
-    names = prepared.splits()
+    names = prepared.folds()
     if len(names) != 1:
         known = ", ".join(names) or "none"
         raise DatasetError(f"{prepared.folder}: has {len(names)} splits ({known}); choose one with --data.split")

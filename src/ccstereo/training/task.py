@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from ccstereo.audio import istft, mix_and_difference, stft, to_binaural, to_binaural_spec
 from ccstereo.inference import encoding_groups, fused_for_inference
 from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
+from ccstereo.losses.auxiliary import AUXILIARY_TERMS, AuxiliaryHeads
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import create_model, load_imagenet_trunk
-from ccstereo.models.context import TOLD
+from ccstereo.models.parts.context import TOLD
 from ccstereo.training.start import start_from
-from ccstereo.training.truth import TRUTH_TERMS, TruthHeads
 from ccstereo.training.waiting import WaitingClock
 from ccstereo.vision.transforms import jitter, normalize, tint
 
@@ -66,7 +66,7 @@ class BinauralTask(LightningModule):
         decay_factor: by which the rate is multiplied every `decay_epochs` epochs, instead of the polynomial decay.
         decay_epochs: see `decay_factor`.
         warmup_steps: over which the rate rises from zero.
-        contrastive_share: part of each batch on which the contrastive term is computed; it costs a second picture.
+        contrastive_fraction: part of each batch on which the contrastive term is computed; it costs a second picture.
         jitter_range: brightness and colour are multiplied by factors uniform in 1 +- this.
         cast_range: red, green and blue are each multiplied by factors uniform in 1 +- this; 0 in the papers.
     """
@@ -86,7 +86,7 @@ class BinauralTask(LightningModule):
         decay_factor: float | None = None,
         decay_epochs: int = 10,
         warmup_steps: int = 0,
-        contrastive_share: float = 1.0,
+        contrastive_fraction: float = 1.0,
         jitter_range: float = 0.3,
         cast_range: float = 0.0,
     ) -> None:
@@ -110,25 +110,25 @@ class BinauralTask(LightningModule):
         self.decay_factor = decay_factor
         self.decay_epochs = decay_epochs
         self.warmup_steps = warmup_steps
-        self.contrastive_share = contrastive_share
+        self.contrastive_fraction = contrastive_fraction
         self.jitter_range = jitter_range
         self.cast_range = cast_range
-        self.truth: TruthHeads | None = None
+        self.truth: AuxiliaryHeads | None = None
         self._fused_trunk: list[nn.Module] = []  # no part of the module: what is saved and averaged is the trunk itself
         self.clock = WaitingClock()
         self.train()  # Lightning begins in the mode it finds
 
     @property
-    def uses_truth(self) -> bool:
+    def uses_auxiliary(self) -> bool:
         """Whether a term of the objective needs a simulation's truth."""
-        return any(getattr(self.weights, term) for term in TRUTH_TERMS)
+        return any(getattr(self.weights, term) for term in AUXILIARY_TERMS)
 
     def configure_model(self) -> None:
         """Add the heads for the truth, whose size the data decides."""
-        if self.truth is None and self.uses_truth:
+        if self.truth is None and self.uses_auxiliary:
             labels = len(self.trainer.datamodule.labels)  # type: ignore[attr-defined]
             told = TOLD if self.model.context else 0
-            self.truth = TruthHeads(self.model.feature_shape[0], self.model.sound_channels, labels, told)
+            self.truth = AuxiliaryHeads(self.model.feature_shape[0], self.model.sound_channels, labels, told)
 
     def train(self, mode: bool = True) -> "BinauralTask":
         """Switch to training, but for a frozen trunk."""
@@ -153,7 +153,7 @@ class BinauralTask(LightningModule):
         }
         if self.weights.contrastive:
             seen_pictures = len(batch["previous"])
-            pictures = min(seen_pictures, max(2, round(self.contrastive_share * seen_pictures)))
+            pictures = min(seen_pictures, max(2, round(self.contrastive_fraction * seen_pictures)))
             count = pictures * len(mix) // seen_pictures
             previous = self._encode(self._pictures(batch["previous"][:pictures]))
             previous = self._heard_by(previous, count)
@@ -166,7 +166,7 @@ class BinauralTask(LightningModule):
         if self.truth is not None:
             cells = self._heard_by(batch["cells"], len(mix))
             truth = self.truth(output, features, batch["columns"], batch["classes"], cells, batch.get("present"))
-            terms |= {term: getattr(truth, term) for term in TRUTH_TERMS}
+            terms |= {term: getattr(truth, term) for term in AUXILIARY_TERMS}
         loss = torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum()
         self.log_dict({f"train/{name}": value for name, value in terms.items()}, sync_dist=True)
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)

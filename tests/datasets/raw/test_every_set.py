@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.prepared_set import PreparedSet
+from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.models import load_model
 from small import TRAIN_SMALL
 
@@ -80,7 +80,7 @@ def test_from_the_raw_layout_to_a_score(sets: Sets, name: str, tmp_path: Path, m
     assert "STFT" in capsys.readouterr().out
     with (tmp_path / "scores" / "clips.csv").open() as file:
         scored = {row[next(iter(row))] for row in csv.DictReader(file)}
-    assert scored == set(PreparedSet(prepared).part(split, "test"))
+    assert scored == set(PreparedSet(prepared).ids(split, "test"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing can be killed so there")

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ccstereo.datasets.prepare import prepare
-from ccstereo.datasets.prepared_set import PreparedSet
-from ccstereo.datasets.yt360 import Rendering, yt360_set
-from ccstereo.datasets.yt360_lists import yt360_splits
+from ccstereo.datasets.prepared.build import prepare
+from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.sources.yt360 import Rendering, yt360_set
+from ccstereo.datasets.sources.yt360_lists import yt360_folds
 
 USED = ("plain", "flat", "eyes", "cube", "pair", "area")
 
 
 def run(raw, output, **options):
     sources, unused, worker, info = yt360_set(raw.videos, raw.lists, ["yt-music"], Rendering(seconds=1, **options))
-    splits = yt360_splits(raw.lists, ["yt-music"])
+    splits = yt360_folds(raw.lists, ["yt-music"])
     return prepare(sources, worker, output, info, splits=splits, rejected=unused), PreparedSet(output)
 
 
@@ -113,7 +113,7 @@ class TestPreparedVideos:
     def test_splits_are_the_official_ones(self, prepared, yt360_raw):
         _, data = prepared
         names = yt360_raw.names
-        assert len(data.splits()) == 6
+        assert len(data.folds()) == 6
         train = {data.clips[clip].source for clip in data.part("yt-music-2", "train")}
         test = {data.clips[clip].source for clip in data.part("yt-music-2", "test")}
         assert train == {names[name] for name in USED}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ccstereo.cli.main import main
-from ccstereo.datasets.prepared_set import PreparedSet
-from ccstereo.datasets.yt360 import Rendering, channel_order, yt360_set
-from ccstereo.datasets.yt360_lists import SETS, find_sources, read_list, read_projections, youtube_id
+from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.sources.yt360 import Rendering, channel_order, yt360_set
+from ccstereo.datasets.sources.yt360_lists import SETS, find_sources, read_list, read_projections, youtube_id
 from ccstereo.errors import DatasetError
 from ccstereo.media import Projection
 
@@ -124,7 +124,7 @@ class TestOfficialLists:
         out = capsys.readouterr().out
         assert "1188 could not be used" in out
         made = PreparedSet(tmp_path / "set")
-        assert {name.removesuffix("-val") for name in made.splits()} == {f"rec-street-{n}" for n in (1, 2, 3)}
+        assert {name.removesuffix("-val") for name in made.folds()} == {f"rec-street-{n}" for n in (1, 2, 3)}
         assert list(made.clips) == [f"{video}@0000"]
         assert main(["prepare", "--check", str(made.folder)]) == 0
 

@@ -1,0 +1,1 @@
+"""The prepared layout: its files, how they are built, read, checked and cut into windows."""

@@ -1,0 +1,1 @@
+"""A prepared set as tar shards that training streams."""

@@ -1,0 +1,1 @@
+"""Where prepared sets come from: one file a data set."""

@@ -1,0 +1,60 @@
+"""Surround sound for two ears: every loudspeaker heard through a head, from where standards put it."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ccstereo.datasets.prepared.format import SAMPLE_RATE
+
+# Azimuths in degrees, positive to the left, in the order of FFmpeg's layouts (ITU-R BS.775-4, BS.2051-3); the channel
+# of low frequencies has no place and is left out.
+SPEAKERS: dict[str, tuple[float | None, ...]] = {
+    "quad": (45, -45, 135, -135),
+    "5.0": (30, -30, 0, 110, -110),
+    "5.0(side)": (30, -30, 0, 110, -110),
+    "5.1": (30, -30, 0, None, 110, -110),
+    "5.1(side)": (30, -30, 0, None, 110, -110),
+    "7.1": (30, -30, 0, None, 135, -135, 90, -90),
+}
+
+
+class SurroundRenderer:
+    """Renders blocks of surround sound at 16 kHz, one after the other; what one leaves sounding goes on in the next.
+
+    Attributes:
+        channels: of the layout.
+    """
+
+    def __init__(self, layout: str, sofa: Path | None = None) -> None:
+        """Choose the responses.
+
+        Args:
+            layout: a key of `SPEAKERS`.
+            sofa: a measured head; None is the spherical one.
+
+        Raises:
+            DatasetError: the SOFA file cannot be read.
+        """
+        from ccstereo.scenes.acoustics.hrir import (  # with torch, which stereo needs not wait for
+            load_sofa,
+            spherical_head,
+        )
+
+        places = SPEAKERS[layout]
+        azimuths = np.array([place for place in places if place is not None], float)
+        head = spherical_head(SAMPLE_RATE, azimuths) if sofa is None else load_sofa(sofa).resampled(SAMPLE_RATE)
+        self.channels = len(places)
+        self._heard = [k for k, place in enumerate(places) if place is not None]
+        self._responses = np.stack([head.nearest(azimuth) for azimuth in azimuths]).astype(np.float64)  # (C, 2, K)
+        self._tail = np.zeros((self._responses.shape[-1] - 1, 2))
+
+    def __call__(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Render the next block (T, channels) to (T, 2), left ear first."""
+        taps = self._responses.shape[-1]
+        size = len(block) + taps - 1
+        spectra = np.fft.rfft(block[:, self._heard].astype(np.float64), size, axis=0)  # (F, C)
+        wet = np.fft.irfft(np.einsum("fc,cef->fe", spectra, np.fft.rfft(self._responses, size)), size, axis=0)
+        wet[: taps - 1] += self._tail
+        self._tail = wet[len(block) :]
+        return wet[: len(block)].astype(np.float32)

@@ -1,0 +1,1 @@
+"""Work over many items: processes of which any may die."""

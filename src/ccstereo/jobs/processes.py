@@ -1,0 +1,85 @@
+"""Running a function over many items in several processes, of which any may die."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_items(task: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[tuple[Item, Result | None]]:
+    """Yield every item with its result, in the order in which they are done.
+
+    Args:
+        task: a function that can be pickled.
+        items: what to call it with.
+        jobs: processes; 1 works in this one.
+
+    Yields:
+        The item and its result, None where the process that worked on it died, as in a crash of a decoder.
+    """
+    if jobs == 1 or not items:
+        yield from ((item, task(item)) for item in items)
+        return
+    suspects: list[Item] = []
+    rest = list(items)
+    while rest:
+        rest = yield from _pooled(task, rest, jobs, suspects)
+    for item in suspects:  # each alone, so that a crash tells whose it is
+        last: list[Item] = []
+        yield from _pooled(task, [item], 1, last)
+        if last:
+            yield item, None
+
+
+def outlive_sigterm(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_init_fn`
+    """Let a loader's worker ignore SIGTERM, which a cluster sends to all processes of a run: who trains still saves."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _pooled(
+    task: Callable[[Item], Result], items: list[Item], jobs: int, suspects: list[Item]
+) -> Generator[tuple[Item, Result | None], None, list[Item]]:
+    """Work until all is done or a process dies; add the items of that moment to `suspects`, return those not begun."""
+    context = get_context("spawn")  # a fork of a process with threads may hang
+    watched, held = context.Pipe(duplex=False)
+    waiting = items[::-1]
+    running: dict[Future[Result], Item] = {}
+    pool = ProcessPoolExecutor(jobs, context, initializer=_watch, initargs=(watched,))
+    try:
+        while waiting or running:
+            while waiting and len(running) < 2 * jobs:
+                future = pool.submit(task, waiting[-1])
+                running[future] = waiting.pop()
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                item = running[future]
+                result = future.result()
+                del running[future]
+                yield item, result
+    except BrokenProcessPool:
+        suspects.extend(running.values())
+    finally:
+        held.close()  # the processes end, whatever they are at
+        pool.shutdown(cancel_futures=True)
+        watched.close()
+    return waiting[::-1]
+
+
+def _watch(held: Connection) -> None:
+    """Have this process end when the one that started it ends, however it does; that one handles interruptions."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            held.recv_bytes()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()

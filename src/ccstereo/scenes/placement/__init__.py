@@ -1,0 +1,1 @@
+"""Which source stands where in a scene."""

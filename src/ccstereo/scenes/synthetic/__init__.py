@@ -1,0 +1,1 @@
+"""Synthetic photos and sounds, made from a seed alone."""
