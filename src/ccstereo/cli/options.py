@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from ccstereo.errors import CCStereoError
@@ -13,11 +14,20 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, which names the subcommand that they are about."""
+    """An argument parser whose errors are one line, which names the subcommand that they are about.
 
-    def parse_known_args(self, *arguments: Any, **named: Any) -> Any:
-        """Refuse what is unknown here: left to the parser of all subcommands, it would be told of without its place."""
-        options, unknown = super().parse_known_args(*arguments, **named)
+    Attributes:
+        old_names: options that were renamed, old name to new; see `renamed`.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.old_names: dict[str, str] = {}
+
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+        """Refuse what is unknown here: the parser of all subcommands would report it without its place."""
+        given = current_names(sys.argv[1:] if args is None else list(args), self.old_names)
+        options, unknown = super().parse_known_args(given, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return options, unknown
@@ -25,6 +35,33 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is; exit with status 2."""
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def renamed(parser: Parser, old: str, new: str) -> None:
+    """Have a parser take an option's old name too, for one release, with a warning; dashes included."""
+    parser.old_names[old] = new
+
+
+def current_names(arguments: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """Replace the old names of options by the new ones, with a warning on stderr for each.
+
+    Args:
+        arguments: as given; what follows "--" stays as it is.
+        names: old name to new, dashes included.
+
+    >>> current_names(["--side-gain=2", "--", "--width"], {"--width": "--side-gain"})
+    ['--side-gain=2', '--', '--width']
+    """
+    result = list(arguments)
+    end = result.index("--") if "--" in result else len(result)
+    for place, argument in enumerate(result[:end]):
+        name, equals, value = argument.partition("=")
+        if name in names:
+            print(
+                f"warning: {name} is now called {names[name]}; the old name goes in the next release", file=sys.stderr
+            )
+            result[place] = names[name] + equals + value
+    return result
 
 
 def positive(text: str) -> float:
