@@ -201,7 +201,7 @@ def test_codec_that_does_not_fit(source, tmp_path, name, codec, message):
 
 
 @pytest.mark.parametrize(("name", "codec"), [("out.webm", "h264"), ("out.mov", "vp9")])
-def test_picture_that_does_not_fit(make, tools, tmp_path, name, codec):
+def test_frame_that_does_not_fit(make, tools, tmp_path, name, codec):
     encoder = {"h264": "libx264", "vp9": "libvpx-vp9"}[codec]
     source = make("in.mkv", sound=tools.clicks(48_000, 100), video={"codec": encoder})
     with pytest.raises(MediaError, match=rf"{name}: \.\w+ cannot hold {codec} video; use \.mkv"):

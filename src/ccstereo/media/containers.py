@@ -73,13 +73,13 @@ def check_output(input_path: str | Path, output_path: str | Path, *, codec: str 
     """Find out before any work whether the output can be written.
 
     Args:
-        input_path: the video whose picture is to be copied.
+        input_path: the video to copy.
         output_path: the file to be written: .mp4, .m4v, .mov, .mkv, .webm, or .wav or .flac for the sound alone.
         codec: the sound codec asked for, None for the default.
 
     Raises:
         MediaError: the output is the input itself (be it through a link) or a folder; its folder is missing or not
-            writable; its suffix is unknown; it cannot hold the codec or the input's picture; the input is unreadable.
+            writable; its suffix is unknown; it cannot hold the codec or the input's video; the input is unreadable.
     """
     source, target = Path(input_path), Path(output_path)
     if target.is_dir():
@@ -97,10 +97,10 @@ def check_output(input_path: str | Path, output_path: str | Path, *, codec: str 
     if source.exists() and target.exists() and source.samefile(target):
         raise MediaError(f"{target}: is the input itself; write to another file")
     if target.suffix.lower() in CONTAINERS:
-        _check_picture(source, target)
+        _check_video(source, target)
 
 
-def _check_picture(source: Path, target: Path) -> None:
+def _check_video(source: Path, target: Path) -> None:
     with open_input(source) as container:
         video = default_video(container)
         if video is None:

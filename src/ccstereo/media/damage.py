@@ -6,8 +6,8 @@ from pathlib import Path
 from ccstereo.errors import MediaError
 
 _MISSING = Fraction(1)  # seconds short of the declared end: less is a rounded or sloppy header
-_LOSS = Fraction(1, 20)  # share of a track that may fail to decode
-_SPELL = Fraction(1)  # seconds that may fail whatever the share: a short clip with one bad packet is still of use
+_LOSS = Fraction(1, 20)  # part of a track that may fail to decode
+_SPELL = Fraction(1)  # seconds that may fail whatever the part: a short clip with one bad packet is still of use
 
 
 def clock(time: Fraction | float) -> str:
@@ -45,7 +45,7 @@ class Damage:
         """One line on what failed, or none."""
         if self._first is None:
             return []
-        return [f"{self._packets} damaged packets of {self._kind} from {clock(self._first)} on were left out"]
+        return [f"{self._packets} damaged packets of {self._kind} from {clock(self._first)} on were skipped"]
 
     def check_whole(self) -> None:
         """Raise MediaError if more failed than a listener or viewer would pass over."""

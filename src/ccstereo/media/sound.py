@@ -30,10 +30,10 @@ class SoundTrack:
     """Decodes the default sound track at its own sample rate, downmixed to mono or with the channels of a `remix`.
 
     FFmpeg's decoders cut the priming that the container declares; gaps in the timestamps come out as silence and
-    overlaps are cut, so that sample n is heard at `start` + n / `sample_rate`.
+    overlaps are cut, so that sample n is played at `start` + n / `sample_rate`.
 
     Attributes:
-        sample_rate: Hz, of the first decoded frame (an HE-AAC header tells half of it).
+        sample_rate: Hz, of the first decoded frame (an HE-AAC header gives half of it).
         start: presentation time in seconds of the first sample, on the file's own clock.
         notes: what was damaged and has been replaced by silence.
     """
@@ -166,7 +166,7 @@ class SoundTrack:
             yield from (cast(AudioFrame, frame) for frame in frames if cast(AudioFrame, frame).samples)
 
     def _packets(self) -> Iterator["Packet[Stream]"]:
-        # The ends of all tracks tell whether a Matroska file is whole; in MP4 each track declares its own.
+        # The ends of all tracks show whether a Matroska file is whole; in MP4 each track declares its own.
         if self._format.startswith("mov"):
             only(self._container, self._stream)
         try:

@@ -38,10 +38,10 @@ class SoundWriter(Writer):
         self._limit = _WAV_BYTES // 8 if suffix == ".wav" else None
         try:
             self._file = soundfile.SoundFile(
-                self._temporary.path, "w", sample_rate, 2, _SUBTYPES[suffix], format=suffix[1:].upper()
+                self._temporary, "w", sample_rate, 2, _SUBTYPES[suffix], format=suffix[1:].upper()
             )
         except (soundfile.SoundFileError, OSError, ValueError) as error:
-            self._temporary.discard()
+            self._discard()
             raise MediaError(f"{self.path}: cannot be written ({error}); choose another place") from error
 
     def _write(self, stereo: NDArray[np.float32]) -> None:
