@@ -31,7 +31,7 @@ class ConversionReport:
         windows: how many windows were predicted.
         frames: how many pictures were encoded.
         peak: largest magnitude of the result; above 1 a player may clip.
-        width: RMS of the difference l - r over that of the mixture l + r; 0 is mono.
+        side_to_mid: RMS of the difference l - r over that of the mixture l + r; 0 is mono.
         notes: what could not be kept, one line each.
     """
 
@@ -43,7 +43,7 @@ class ConversionReport:
     windows: int
     frames: int
     peak: float
-    width: float
+    side_to_mid: float
     notes: tuple[str, ...] = ()
 
     @property
@@ -158,7 +158,7 @@ class Binauralizer:
         codec: str | None = None,
         bitrate: int | None = None,
         gain: float = 0.0,
-        width: float = 1.0,
+        side_gain: float = 1.0,
         progress: Progress | None = None,
     ) -> ConversionReport:
         """Convert a video file: its pictures are copied, its sound is mixed to mono and made binaural.
@@ -170,21 +170,21 @@ class Binauralizer:
             codec: "aac", "opus", "flac" or "alac"; None takes the container's default.
             bitrate: bits a second for AAC and Opus.
             gain: dB added to the sound.
-            width: factor of the difference between both ears, 0 to 2: 0 is mono, 1 as predicted.
+            side_gain: factor of the difference between both ears, 0 to 2: 0 is mono, 1 as predicted.
             progress: called with seconds done and seconds in all.
 
         Raises:
             MediaError: the input cannot be read or the output cannot be written.
-            ValueError: the width is out of range.
+            ValueError: a gain is out of range.
         """
-        from ccstereo.media import MediaReader, check_output, open_writer
+        from ccstereo.media import MediaReader, check_output, gain_factor, open_writer
 
         begin = time.monotonic()
-        if not 0 <= width <= 2:
-            raise ValueError(f"the width must be from 0 (mono) to 2, got {width:g}")
+        if not 0 <= side_gain <= 2:
+            raise ValueError(f"the side gain must be from 0 (mono) to 2, got {side_gain:g}")
         check_output(input_path, output_path, codec=codec)
         config = self.model.config
-        factor = 10 ** (gain / 20)
+        factor = gain_factor(gain)
         samples, power = 0, np.zeros(2)
         with MediaReader(input_path, frame_rate=config.frame_rate, frame_size=config.resize) as reader:
             rate = reader.sample_rate
@@ -194,7 +194,7 @@ class Binauralizer:
                 input_path, output_path, sample_rate=rate, audio_start=reader.audio_start, codec=codec, bitrate=bitrate
             ) as writer:
                 for predicted in _through(stream, reader, factor):
-                    stereo = predicted if width == 1 else scale_difference(predicted, width)
+                    stereo = predicted if side_gain == 1 else scale_difference(predicted, side_gain)
                     writer.write(stereo)
                     samples += stereo.shape[1]
                     left, right = stereo.astype(np.float64)
@@ -215,19 +215,19 @@ class Binauralizer:
             windows=stream.windows_done,
             frames=stream.frames_encoded,
             peak=writer.peak,
-            width=float(np.sqrt(power[1] / max(power[0], 1e-20))),
+            side_to_mid=float(np.sqrt(power[1] / max(power[0], 1e-20))),
             notes=tuple(notes),
         )
 
 
-def scale_difference(stereo: np.ndarray, width: float) -> np.ndarray:
+def scale_difference(stereo: np.ndarray, side_gain: float) -> np.ndarray:
     """Scale the difference between both ears (2, T), and leave what they have in common.
 
     >>> scale_difference(np.array([[1.0], [0.5]]), 0.5).ravel().tolist()
     [0.875, 0.625]
     """
     middle = stereo.mean(0)
-    return np.asarray(middle + width * (stereo - middle), dtype=stereo.dtype)
+    return np.asarray(middle + side_gain * (stereo - middle), dtype=stereo.dtype)
 
 
 def _through(stream: BinauralStream, reader: "MediaReader", factor: float) -> Iterator[np.ndarray]:

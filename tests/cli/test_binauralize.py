@@ -1,5 +1,7 @@
 """The main job through the real command line, and what it says when the input is bad."""
 
+import io
+import os
 import shutil
 import signal
 import subprocess
@@ -73,25 +75,86 @@ def test_output_has_a_default_name_and_a_report(clip: Path, weights: str, tmp_pa
     assert "holiday.binaural.mp4: 2.0 s in" in capsys.readouterr().out
 
 
-def test_width_scales_the_difference_alone(clip: Path, weights: str, tmp_path: Path) -> None:
+def test_side_gain_scales_the_difference_alone(clip: Path, weights: str, tmp_path: Path) -> None:
     sounds = {}
-    for width in ("0", "0.5", "1"):
-        out = tmp_path / f"{width}.wav"
+    for gain in ("0", "0.5", "1"):
+        out = tmp_path / f"{gain}.wav"
         command = ["binauralize", str(clip), "-o", str(out), "--weights", weights, "--hop", "0.3", "-q"]
-        assert main([*command, "--width", width]) == 0
-        sounds[width] = soundfile.read(out)[0].T
+        assert main([*command, "--side-gain", gain]) == 0
+        sounds[gain] = soundfile.read(out)[0].T
     middle, half = sounds["1"].mean(0), np.subtract(*sounds["1"]) / 2
     assert np.abs(half).max() > 1e-3
-    for width, sound in sounds.items():
-        np.testing.assert_allclose(sound, [middle + float(width) * half, middle - float(width) * half], atol=1e-4)
+    for gain, sound in sounds.items():
+        np.testing.assert_allclose(sound, [middle + float(gain) * half, middle - float(gain) * half], atol=1e-4)
 
 
-@pytest.mark.parametrize("width", ["-0.1", "2.5", "nan", "wide"])
-def test_a_width_out_of_range_is_wrong_usage(clip: Path, width: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_width_is_the_old_name_of_side_gain(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out.wav"
+    assert main(["binauralize", str(clip), "-o", str(out), "--weights", weights, "--width", "0", "-q"]) == 0
+    sound = soundfile.read(out)[0]
+    np.testing.assert_array_equal(sound[:, 0], sound[:, 1])
+    assert capsys.readouterr().err == (
+        "warning: --width is now called --side-gain; the old name goes in the next release\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(f"--side-gain={value}" for value in ("-0.1", "2.5", "nan", "wide")),
+        *(f"--gain={value}" for value in ("nan", "inf", "-inf", "800", "-61", "loud")),
+        *(f"--bitrate={value}" for value in ("-5", "0", "1.5")),
+    ],
+)
+def test_a_number_out_of_range_is_wrong_usage(clip: Path, option: str, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out.mp4"
     with pytest.raises(SystemExit) as exit_:
-        main(["binauralize", str(clip), f"--width={width}"])
+        main(["binauralize", str(clip), "-o", str(out), option])
     assert exit_.value.code == 2
-    assert "--width" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith(f"ccstereo binauralize: error: argument {option.split('=')[0]}: ")
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_bitrate_that_the_codec_does_not_have(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    for name, codec, bitrate, reason in [
+        ("out.mkv", "opus", "192", "opus takes 6000 to 512000 bits a second"),
+        ("out.mp4", "aac", "1000000", "aac takes 6000 to 512000 bits a second"),
+        ("out.mkv", "flac", "192000", "flac is lossless"),
+    ]:
+        arguments = ("-o", tmp_path / name, "--codec", codec, "--bitrate", bitrate, "--weights", weights)
+        assert reason in failure(capsys, clip, *arguments)
+    assert ".wav is lossless" in failure(capsys, clip, "-o", tmp_path / "o.wav", "--bitrate", "9", "--weights", weights)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mpg", ".ts", ".flv", ".3gp", ".MP4", ""])
+def test_the_default_output_can_be_written(clip: Path, weights: str, tmp_path: Path, suffix: str) -> None:
+    source = tmp_path / f"holiday{suffix}"
+    shutil.copy(clip, source)  # FFmpeg goes by the content
+    assert main(["binauralize", str(source), "--weights", weights, "--hop", "0.5", "-q"]) == 0
+    kept = suffix if suffix == ".MP4" else ".mkv"
+    assert (tmp_path / f"holiday.binaural{kept}").is_file()
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are any bytes on Linux alone")
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
+@pytest.mark.parametrize("suffix", [".mp4", ".wav", ".flac"])
+def test_names_that_the_terminal_cannot_show(
+    clip: Path, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, suffix: str
+) -> None:
+    """A name that is not UTF-8, or has a character that the terminal lacks: done, and the report is printed."""
+    for name in (os.fsdecode(b"caf\xe9"), "caf\u00e9 \U0001f3a7"):
+        shutil.copy(clip, tmp_path / f"{name}.mp4")
+        out = tmp_path / f"out {name}{suffix}"
+        terminal = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        command = ["binauralize", str(tmp_path / f"{name}.mp4"), "-o", str(out), "--weights", weights, "--hop", "0.5"]
+        assert main(command) == 0
+        assert out.is_file()
+        terminal.flush()
+        assert b"2.0 s in" in terminal.buffer.getvalue()
 
 
 def test_gain_and_no_tdss_change_the_sound(clip: Path, tmp_path: Path) -> None:

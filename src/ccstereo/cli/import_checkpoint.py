@@ -16,7 +16,6 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "import-checkpoint",
-        help="turn released checkpoints into weights",
         description="Turn the authors' released checkpoint into a folder of weights. Pickled code is never run.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -9,7 +9,6 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "models",
-        help="list models and weights",
         description="List the architectures and the embedded weights.",
         epilog="examples:\n  ccstereo models\n  ccstereo binauralize clip.mp4 --weights ccstereo-lite.stage\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from ccstereo.errors import CCStereoError
@@ -64,6 +64,18 @@ def current_names(arguments: Sequence[str], names: Mapping[str, str]) -> list[st
     return result
 
 
+def between(least: float, most: float) -> Callable[[str], float]:
+    """Return a reader of numbers from `least` to `most`."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be from {least:g} to {most:g}, got {text}")
+        return value
+
+    return number
+
+
 def positive(text: str) -> float:
     """Read a number above 0; argparse names the option when it is not."""
     value = float(text)
@@ -95,7 +107,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False)
         "--hop", type=positive, metavar="S", help="seconds between windows (default: 0.1 for windows of 0.63 s)"
     )
     parser.add_argument(
-        "--no-tdss", dest="tdss", action="store_false", help="see whole frames, not five crops of them in turn"
+        "--no-tdss", dest="tdss", action="store_false", help="use whole frames, not five crops of them in turn"
     )
     parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps (default: cpu)")
     parser.add_argument(

@@ -1,6 +1,6 @@
 """Files: what a video holds, its sound and frames as a stream, and the video again with new sound."""
 
-from ccstereo.media.containers import check_output
+from ccstereo.media.containers import check_output, default_output
 from ccstereo.media.create import write_video
 from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
 from ccstereo.media.frames import read_frames
@@ -9,6 +9,7 @@ from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
 from ccstereo.media.sound import read_channels, read_mono
 from ccstereo.media.soundfiles import SoundWriter
 from ccstereo.media.spherical import Detection, Projection, ToEquirectangular, detect_projection
+from ccstereo.media.writer import gain_factor
 
 __all__ = [
     "AudioChunk",
@@ -23,7 +24,9 @@ __all__ = [
     "ToEquirectangular",
     "VideoInfo",
     "check_output",
+    "default_output",
     "detect_projection",
+    "gain_factor",
     "open_writer",
     "probe",
     "read_channels",

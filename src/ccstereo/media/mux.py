@@ -58,7 +58,7 @@ class StereoWriter(Writer):
             MediaError: as `check_output` does, or the output cannot be started.
         """
         super().__init__(Path(output_path))
-        check_output(input_path, output_path, codec=codec)
+        check_output(input_path, output_path, codec=codec, bitrate=bitrate)
         self._source = open_input(Path(input_path))
         self._target: OutputContainer | None = None
         try:
@@ -76,7 +76,8 @@ class StereoWriter(Writer):
             self._target.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
             self.abort()
-            advice = "try .mkv" if isinstance(error, ValueError) else "choose another place"
+            other_kind = isinstance(error, ValueError) and self.path.suffix.lower() != ".mkv"
+            advice = "try .mkv" if other_kind else "choose another place"
             raise MediaError(f"{self.path}: cannot be started ({_text(error)}); {advice}") from error
         except BaseException:
             self.abort()
@@ -171,7 +172,7 @@ def open_writer(
         MediaError: as `check_output` does, or the output cannot be started.
     """
     if Path(output_path).suffix.lower() in SOUND_FILES:
-        check_output(input_path, output_path, codec=codec)
+        check_output(input_path, output_path, codec=codec, bitrate=bitrate)
         return SoundWriter(output_path, sample_rate=sample_rate)
     return StereoWriter(
         input_path, output_path, sample_rate=sample_rate, audio_start=audio_start, codec=codec, bitrate=bitrate
