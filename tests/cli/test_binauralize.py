@@ -2,6 +2,7 @@
 
 import io
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -16,9 +17,9 @@ import soundfile
 import torch
 
 from ccstereo.cli.main import main
-from ccstereo.cli.options import Parser, add_model_options, make_binauralizer
 from ccstereo.media import write_video
 from ccstereo.models import create_model, save_model
+from small import SMALL
 
 
 @pytest.fixture(scope="session")
@@ -222,7 +223,7 @@ def test_weights_that_do_not_fit(clip: Path, weights: str, tmp_path: Path, capsy
     out = tmp_path / "out.mp4"
     assert "nowhere" in failure(capsys, clip, "-o", out, "--weights", "nowhere")
     other = tmp_path / "other"
-    save_model(create_model("ccstereo-lite", visual_channels=64, audio_channels=(16, 32, 64, 64)), other)
+    save_model(create_model("ccstereo-lite", **SMALL | {"aspp_channels": 4}), other)
     shutil.copy(Path(weights) / "config.json", other / "config.json")
     line = failure(capsys, clip, "-o", out, "--weights", other)
     assert "other" in line
@@ -249,17 +250,26 @@ def test_an_absent_device(clip: Path, weights: str, tmp_path: Path, capsys) -> N
     assert "cuda:77" in line
 
 
+@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
-    ("capability", "precision", "warned"),
-    [("AVX2", "bfloat16", True), ("AVX2", "float32", False), ("AVX512", "bfloat16", False)],
+    ("machine", "capability", "precision", "warned"),
+    [
+        ("x86_64", "AVX2", "bfloat16", True),
+        ("x86_64", "AVX2", "float32", False),
+        ("AMD64", "AVX512", "bfloat16", False),
+        ("aarch64", "DEFAULT", "bfloat16", False),
+        ("arm64", "DEFAULT", "float16", False),  # Apple's name of its own processors
+    ],
 )
-def test_a_precision_that_does_not_pay_is_told(monkeypatch, weights, capsys, capability, precision, warned) -> None:
+def test_a_precision_that_does_not_pay_is_one_line_of_warning(
+    clip: Path, weights: str, tmp_path: Path, monkeypatch, capsys, machine, capability, precision, warned
+) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    parser = Parser()
-    add_model_options(parser)
-    options = parser.parse_args(["--weights", weights, "--precision", precision])
-    assert make_binauralizer(options, parser).precision == precision
-    assert capsys.readouterr().err.startswith("warning: this processor has no AVX-512") == warned
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    arguments = ["binauralize", str(clip), "-o", str(tmp_path / "out.wav"), "--weights", weights, "--hop", "0.6", "-q"]
+    assert main([*arguments, "--precision", precision]) == 0
+    line = f"warning: this processor has no AVX-512 and is many times slower in {precision} than in float32\n"
+    assert capsys.readouterr().err == (line if warned else "")
 
 
 def test_interrupt_leaves_nothing_half_written(weights: str, tmp_path: Path) -> None:

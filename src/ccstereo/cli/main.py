@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TextIO
+from typing import Any
 
 import ccstereo
 from ccstereo.cli.options import Parser
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             output.reconfigure(errors="backslashreplace")
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _one_line_warnings()
             return _run(sys.argv[1:] if argv is None else argv)
     except CCStereoError as error:
         return _fail(str(error))
@@ -124,19 +124,19 @@ def take_imports(argv: Sequence[str], parser: Parser) -> tuple[list[str], list[s
     return names, rest
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """One line for the user, without the place in the code, for what is meant for users."""
-    text = f"warning: {' '.join(str(message).split())}\n"
-    if not issubclass(category, UserWarning):
-        text = warnings.formatwarning(message, category, filename, lineno, line)
-    (file or sys.stderr).write(text)
+def _one_line_warnings() -> Callable[..., None]:
+    """Return a `warnings.showwarning`: what is meant for users in one line, once, without the place in the code."""
+    shown = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        text = f"warning: {' '.join(str(message).split())}\n"
+        if not issubclass(category, UserWarning):
+            text = warnings.formatwarning(message, category, place[0], place[1])
+        if text not in shown:
+            sys.stderr.write(text)
+        shown.add(text)
+
+    return show
 
 
 def _fail(message: str) -> int:

@@ -126,7 +126,6 @@ def make_binauralizer(options: argparse.Namespace, parser: argparse.ArgumentPars
     from ccstereo.models import load_model
 
     model = load_model(options.weights, device=check_device(options.device))
-    warn_of_precision(options.precision, options.device)
     try:
         return Binauralizer(
             model, hop=options.hop, tdss=options.tdss, batch_size=options.batch_size, precision=options.precision
@@ -154,9 +153,7 @@ def check_device(name: str) -> str:
 
 
 def warn_of_precision(precision: str, device: str) -> None:
-    """Say on stderr, before long work, that float32 would be faster on this device."""
-    from ccstereo.inference import precision_pays
+    """Warn where float32 would be faster, for commands whose networks run in other processes."""
+    from ccstereo.inference.backends import warn_of_precision
 
-    if not precision_pays(precision, device):
-        told = f"this processor has no AVX-512 and is many times slower in {precision} than in float32"
-        print(f"warning: {told}", file=sys.stderr)
+    warn_of_precision(precision, device)

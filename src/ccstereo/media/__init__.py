@@ -9,7 +9,6 @@ from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
 from ccstereo.media.sound import read_channels, read_mono
 from ccstereo.media.soundfiles import SoundWriter
 from ccstereo.media.spherical import Detection, Projection, ToEquirectangular, detect_projection
-from ccstereo.media.writer import gain_factor
 
 __all__ = [
     "AudioChunk",
@@ -26,7 +25,6 @@ __all__ = [
     "check_output",
     "default_output",
     "detect_projection",
-    "gain_factor",
     "open_writer",
     "probe",
     "read_channels",

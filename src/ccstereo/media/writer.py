@@ -12,23 +12,7 @@ from numpy.typing import NDArray
 from ccstereo.errors import MediaError
 from ccstereo.files import temporary_beside
 
-GAINS = (-60.0, 60.0)  # dB
 _Self = TypeVar("_Self", bound="Writer")
-
-
-def gain_factor(gain: float) -> float:
-    """The factor of a gain in dB.
-
-    Raises:
-        ValueError: the gain is not a number from -60 to 60, beyond which no sound is left.
-
-    >>> gain_factor(20.0)
-    10.0
-    """
-    least, most = GAINS
-    if not least <= gain <= most:
-        raise ValueError(f"the gain must be from {least:g} to {most:g} dB, got {gain:g}")
-    return float(10 ** (gain / 20))
 
 
 class Writer(ABC):
