@@ -11,6 +11,7 @@ from ccstereo import plugins
 from ccstereo.cli.main import main, take_imports
 from ccstereo.cli.options import Parser
 from ccstereo.errors import CCStereoError
+from ccstereo.jobs.processes import map_items
 
 
 @pytest.fixture
@@ -36,6 +37,13 @@ def build(**config):
     assert main(["--import", name, "models"] if before else ["models", f"--import={name}"]) == 0
     assert name in capsys.readouterr().out
     assert os.environ[plugins.VARIABLE] == name  # for the processes that this one starts
+
+
+def test_processes_that_are_started_import_it_too(folder: Path) -> None:
+    (folder / "counted.py").write_text("import os; open('pids', 'a').write(f'{os.getpid()}\\n')")
+    plugins.load_plugins(["counted"])
+    assert dict(map_items(abs, [-1, -2], 2)) == {-1: 1, -2: 2}
+    assert len(set((folder / "pids").read_text().split())) > 1
 
 
 def test_entry_points_are_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
