@@ -11,8 +11,8 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from ccstereo.errors import MediaError
 from ccstereo.media.containers import holds
+from ccstereo.media.damage import broken_off
 from ccstereo.media.probe import only, open_input, seconds
 
 # What describes the file that was, not the one that will be.
@@ -129,9 +129,7 @@ class PacketCopier:
                 reached = seconds(packet.dts, packet.time_base)
                 yield packet
         except av.FFmpegError as error:
-            raise MediaError(
-                f"{self._path}: cannot be read past {float(reached):.2f} s ({error.strerror}); get the file again"
-            ) from error
+            raise broken_off(self._path, reached, error) from error
 
     def _time(self, packet: "Packet[Stream]") -> None:
         """Shift a packet, and let decoding times rise where a broken input does not."""

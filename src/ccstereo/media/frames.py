@@ -1,6 +1,7 @@
 """The default video track of a file, asked for the frame shown at a time."""
 
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
-from ccstereo.media.damage import Damage, clock
+from ccstereo.media.damage import Damage, broken_off, clock
 from ccstereo.media.probe import default_video, only, open_input, seconds
 
 _FLIP = {1: slice(None), -1: slice(None, None, -1)}
@@ -111,17 +112,9 @@ class FrameTrack:
         try:
             for packet in self._container.demux(self._stream):
                 reached = max(reached, seconds(packet.pts, packet.time_base))
-                try:
-                    frames = packet.decode()
-                except av.FFmpegError:
-                    self._damage.lost(seconds(packet.pts, packet.time_base), seconds(packet.duration, packet.time_base))
-                    continue
-                self._damage.kept(seconds(packet.duration, packet.time_base))
-                yield from frames
+                yield from self._damage.decode(packet)
         except av.FFmpegError as error:
-            raise MediaError(
-                f"{self._path}: cannot be read past {clock(reached)} ({error.strerror}); get the file again"
-            ) from error
+            raise broken_off(self._path, reached, error) from error
 
     def _check_end(self) -> None:
         if self._container.format.name.startswith("mov"):  # where the track declares its own length
@@ -183,10 +176,7 @@ def read_frames(
     Raises:
         MediaError: the file cannot be read or breaks off.
     """
-    track = FrameTrack(Path(path), frame_size, threads)
-    try:
+    with closing(FrameTrack(Path(path), frame_size, threads)) as track:
         start, rate = track.time, Fraction(frame_rate).limit_denominator(1_000_000)
         for index in range(count):
             yield track.at(start + index / rate)
-    finally:
-        track.close()
