@@ -24,7 +24,7 @@ class Panner:
         left, right = pixels[..., :20].mean((1, 2, 3)), pixels[..., 20:].mean((1, 2, 3))
         return np.tanh(left - right)[:, None].astype(np.float32)
 
-    def encode_context(self, spec: np.ndarray) -> np.ndarray | None:
+    def encode_context(self, _: np.ndarray) -> np.ndarray | None:
         return None
 
     def predict(self, spec: np.ndarray, features: np.ndarray, context: np.ndarray | None) -> np.ndarray:

@@ -309,7 +309,8 @@ class FakeTimm:
 
 def test_trunks_of_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", FakeTimm)
-    model = create_model("ccstereo-lite", **(SMALL | {"trunk": "timm:tiny", "trunk_channels": (), "trunk_strides": ()}))
+    values = SMALL | {"trunk": "timm:tiny", "trunk_channels": (), "trunk_strides": ()}
+    model = create_model("ccstereo-lite", **values).eval()
     assert model.feature_shape == (32, 7, 14)
     assert (model.visual.trunk.network.conv.weight == 0.5).all()  # keeps what timm has drawn
     assert model.encode_frames(torch.zeros(1, 3, 112, 224)).shape == (1, 32, 7, 14)
