@@ -24,6 +24,8 @@ try:
 except PackageNotFoundError:  # a source tree on the path, not installed
     __version__ = "0+unknown"
 
+DEFAULT_WEIGHTS = "ccstereo-lite.stage"
+
 _HOMES = {
     "Binauralizer": "ccstereo.binauralizer",
     "ConversionReport": "ccstereo.binauralizer",

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.errors import CCStereoError
 
 if TYPE_CHECKING:
@@ -94,8 +95,6 @@ def count(text: str) -> int:
 
 def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Add the options that choose weights, one or a list of several, and how they are run."""
-    from ccstereo.binauralizer import DEFAULT_WEIGHTS
-
     parser.add_argument(
         "--weights",
         nargs="+" if several else None,
