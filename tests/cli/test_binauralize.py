@@ -130,7 +130,7 @@ def test_a_bitrate_that_the_codec_does_not_have(clip: Path, weights: str, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("suffix", [".avi", ".mpg", ".ts", ".flv", ".3gp", ".MP4", ""])
+@pytest.mark.parametrize("suffix", [".avi", ".MP4", ""])
 def test_the_default_output_can_be_written(clip: Path, weights: str, tmp_path: Path, suffix: str) -> None:
     source = tmp_path / f"holiday{suffix}"
     shutil.copy(clip, source)  # FFmpeg goes by the content
@@ -140,8 +140,7 @@ def test_the_default_output_can_be_written(clip: Path, weights: str, tmp_path: P
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are any bytes on Linux alone")
-@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
-@pytest.mark.parametrize("suffix", [".mp4", ".wav", ".flac"])
+@pytest.mark.parametrize(("encoding", "suffix"), [("utf-8", ".wav"), ("ascii", ".mp4"), ("cp1252", ".flac")])
 def test_names_that_the_terminal_cannot_show(
     clip: Path, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, suffix: str
 ) -> None:
