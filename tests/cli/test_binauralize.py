@@ -187,7 +187,7 @@ def test_bad_files_say_what_and_where(clip: Path, weights: str, tmp_path: Path, 
         empty: "empty",
         cut: "",
         silent: "sound|audio",
-        blind: "picture|video",
+        blind: "video",
     }
     for path, reason in expected.items():
         line = failure(capsys, path, "-o", out, "--weights", weights)

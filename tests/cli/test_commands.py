@@ -115,7 +115,7 @@ def test_import_checkpoint(tmp_path: Path, capsys) -> None:
 
 
 def test_demo(tmp_path: Path, capsys) -> None:
-    """The embedded weights do better than mono on the drawn scene that everybody sees first."""
+    """The embedded weights do better than mono on the synthetic scene that everybody gets first."""
     assert main(["demo", "-o", str(tmp_path / "demo")]) == 0
     lines = capsys.readouterr().out.splitlines()
     mono, predicted = (

@@ -22,7 +22,7 @@ def test_channels_stay_apart(make, sound):
 
 
 def test_gaps_are_silent_in_both(make, sound):
-    """A gap of half a second after a second, as `read_mono` hears it."""
+    """A gap of half a second after a second, as `read_mono` gives it."""
     audio = {"codec": "pcm_s16le", "fmt": "s16", "rate": 8_000, "gaps": [(8_000, 4_000)]}
     path = make("a.mkv", sound=sound, audio=audio)
     read, _ = read_channels(path, 2)

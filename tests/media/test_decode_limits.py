@@ -1,4 +1,4 @@
-"""What cannot be read is told, and memory stays small."""
+"""What cannot be read is reported, and memory stays small."""
 
 from pathlib import Path
 

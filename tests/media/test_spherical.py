@@ -50,7 +50,7 @@ def v360(frame, options):
 
 
 def laid_out(frame, projection, other=None):
-    """The equirectangular frame in another layout; `other` is what the right eye sees."""
+    """The equirectangular frame in another layout; `other` is the view of the right eye."""
     eyes = []
     for eye in (frame, frame if other is None else other):
         if projection.kind != "equirectangular":

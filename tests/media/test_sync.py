@@ -56,7 +56,7 @@ def test_in_sync_at_both_ends(video, tools, tmp_path, suffix, codec, sound, fram
     assert float(shown) == pytest.approx(frame / 25, abs=exact)
 
     # The same without our reader. In MP4, FFmpeg's decoder gives the padding of the last frame, too, past the end that
-    # the frame's duration and the edit list tell.
+    # the frame's duration and the edit list say.
     first, raw, padding = tools.raw_sound(target)
     assert float(first) == pytest.approx(sound / 48_000, abs=exact)
     assert tools.peaks(raw[0], 3) == list(CLICKS)
