@@ -5,12 +5,12 @@ each source has at a moment: so the window stays short, and what was made out of
 """
 
 from itertools import pairwise
-from math import log1p
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ccstereo.audio.mel import mel_bands
 from ccstereo.models.parts.unet import residual_blocks
 
 BANDS = 64
@@ -49,7 +49,7 @@ class SoundContext(nn.Module):
         """Map the spectrogram of a mixture (B, 2, F, T), T >= 2, to what is told of it (B, TOLD)."""
         power = spec.float().square().sum(1)  # (B, F, T)
         power = F.avg_pool1d(power, 2)
-        bands = mel_bands(self.sample_rate, spec.shape[2]).to(spec.device)
+        bands = mel_bands(self.sample_rate, spec.shape[2], BANDS).to(spec.device)
         x: Tensor = self.layers(1 + ((bands @ power).float() + 1e-4).log()[:, None] / 4)
         told: Tensor = self.tell(torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1))
         return told
@@ -70,25 +70,3 @@ class ContextAffine(nn.Linear):
         """Make it zero."""
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)
-
-
-def mel_bands(sample_rate: int, bins: int) -> Tensor:
-    """Triangles evenly spaced in mel, (BANDS, bins), each adding up to one.
-
-    Args:
-        sample_rate: Hz.
-        bins: of a spectrogram, from 0 Hz to half the sample rate.
-
-    >>> bands = mel_bands(16_000, 257)
-    >>> bands.shape, round(bands.sum(1).min().item(), 3), round(bands.sum(1).max().item(), 3)
-    (torch.Size([64, 257]), 1.0, 1.0)
-    """
-    highest = 1127 * log1p(sample_rate / 2 / 700)
-    edges = 700 * torch.expm1(torch.linspace(0, highest, BANDS + 2, dtype=torch.float64) / 1127)[:, None]
-    frequencies = torch.linspace(0, sample_rate / 2, bins, dtype=torch.float64)
-    width = sample_rate / 2 / (bins - 1)  # a band narrower than the bins' distance still touches the nearest ones
-    below, peak, above = edges[:-2], edges[1:-1], edges[2:]
-    rising = 1 - (peak - frequencies) / (peak - below).clamp_min(width)
-    falling = 1 - (frequencies - peak) / (above - peak).clamp_min(width)
-    bands = torch.minimum(rising, falling).clamp_min(0)
-    return (bands / bands.sum(1, keepdim=True)).float()

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from ccstereo.audio.ambisonics import FOADecoder, foa_to_binaural, harmonics, make_decoder
+from ccstereo.audio.convolve import convolve
 from ccstereo.datasets.prepared.format import SAMPLE_RATE
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import HRIRSet, load_sofa, spatialize, spherical_head
-from ccstereo.scenes.acoustics.spatialize import convolve_pair
 
 Render = Literal["hrir", "ambisonic"]
 MEASURED_RATE = 44_100  # Hz at which CIPIC's and KEMAR's responses are published
@@ -56,7 +56,7 @@ class Ears:
             foa = harmonics(directions).T.float() * torch.from_numpy(dry)  # (4, T)
             return foa_to_binaural(foa, self.decoder).numpy()
         if still:
-            return convolve_pair(dry, self.head.nearest(float(azimuths[0]), elevation))[:, : len(dry)]
+            return convolve(dry, self.head.nearest(float(azimuths[0]), elevation))[:, : len(dry)].astype(np.float32)
         return spatialize(dry, azimuths, self.head)
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
+from scipy.fft import next_fast_len
 
 from ccstereo.errors import DatasetError
 from ccstereo.scenes.acoustics.hrir import SPEED_OF_SOUND, HRIRSet
-from ccstereo.scenes.acoustics.spatialize import fast_size
 
 SECONDS = 0.35  # of a response; a room of 0.6 s has fallen by 35 dB there
 FLOOR = 30.0  # dB that walls alone may take from an image; what comes later is left out
@@ -137,7 +137,7 @@ def _echoes(room: Room, head: HRIRSet, azimuth: float, distance: float, taps: in
 
     # Images of one order have gone through the same low-pass as often: it is applied to their sum.
     groups, group = np.unique(orders if room.softness else np.zeros_like(orders), return_inverse=True)
-    width = fast_size(taps + arriving.shape[-1])
+    width = next_fast_len(taps + arriving.shape[-1], real=True)
     place = (2 * group[:, None, None] + np.arange(2)[:, None]) * width + whole[:, None, None]
     place = place + np.arange(arriving.shape[-1])
     sums = np.bincount(place.ravel(), arriving.ravel(), 2 * width * len(groups)).reshape(-1, 2, width)
