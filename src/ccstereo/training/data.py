@@ -101,7 +101,6 @@ class StageData(LightningDataModule):
         described = create_model(model, **(model_config or {}))
         self.config = described.config
         self.grid = described.feature_shape[1:]
-        self.context = described.context
         self.validation_names = list(VALIDATION)
         self.labels: list[str] = []
 
@@ -197,7 +196,6 @@ class StageData(LightningDataModule):
             audio_augmentation=self.audio_augmentation,
             image_augmentation=self.image_augmentation,
             windows_per_frame=windows_per_frame,
-            context=self.context,
         )
 
     def train_dataloader(self) -> FreshLoader:

@@ -1,14 +1,18 @@
-"""Dry mono sound, a direction at every moment, and a head: the sound at both ears."""
+"""A mono sound and its direction at every moment: the sound at both ears of a head, or in ambisonics."""
 
 from itertools import pairwise
 
 import numpy as np
+import torch
 
+from ccstereo.audio.ambisonics import harmonics
 from ccstereo.audio.convolve import convolve
 from ccstereo.scenes.acoustics.hrir import HRIRSet
 
 
-def spatialize(dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: float = 0.02) -> np.ndarray:
+def spatialize(
+    dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: float = 0.02, elevation: float = 0.0
+) -> np.ndarray:
     """Render a sound that moves: every block through the response of its own direction, cross-faded.
 
     Args:
@@ -17,18 +21,19 @@ def spatialize(dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: flo
             sample to the last; one value is a sound that stands still.
         hrirs: the head.
         block: seconds between two directions of a moving sound.
+        elevation: degrees, positive upwards.
 
     Returns:
         (2, T) float32; the tail of the last response is cut, so that the sound keeps its length.
     """
     samples = dry.shape[-1]
     if len(azimuths) == 1 or np.ptp(azimuths) == 0:
-        return convolve(dry, hrirs.nearest(float(azimuths[0])))[:, :samples].astype(np.float32)
+        return convolve(dry, hrirs.nearest(float(azimuths[0]), elevation))[:, :samples].astype(np.float32)
     hop = max(1, round(block * hrirs.sample_rate))
     starts = np.arange(-hop, samples, hop)
     centres = np.clip((starts + hop) / max(1, samples - 1), 0.0, 1.0)
     tracks = np.interp(centres, np.linspace(0.0, 1.0, len(azimuths)), azimuths)
-    nearest = np.array([hrirs.nearest_index(float(azimuth)) for azimuth in tracks])
+    nearest = np.array([hrirs.nearest_index(float(azimuth), elevation) for azimuth in tracks])
     out = np.zeros((2, samples + hrirs.responses.shape[-1] - 1), dtype=np.float32)
     position = np.arange(samples)
     knots = starts + hop
@@ -43,6 +48,23 @@ def spatialize(dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: flo
             wet = convolve(dry[lo:hi] * gain[lo:hi], hrirs.responses[nearest[first]]).astype(np.float32)
             out[:, lo : lo + wet.shape[-1]] += wet
     return out[:, :samples]
+
+
+def spatialize_foa(dry: np.ndarray, azimuths: np.ndarray, elevation: float = 0.0) -> np.ndarray:
+    """Encode a sound that may move in first-order ambisonics, as a plane wave.
+
+    Args:
+        dry: (T,) mono samples.
+        azimuths: (M,) degrees, as in `spatialize`; between two of them the source moves evenly.
+        elevation: degrees, positive upwards.
+
+    Returns:
+        (4, T) float32: W, Y, Z, X.
+    """
+    steps = 1 if len(azimuths) == 1 else len(dry)
+    path = np.interp(np.linspace(0, 1, steps), np.linspace(0, 1, len(azimuths)), azimuths)
+    directions = torch.from_numpy(np.stack([path, np.full_like(path, elevation)], axis=-1))
+    return np.asarray((harmonics(directions).T * torch.from_numpy(dry)).float().numpy())
 
 
 def _runs(values: np.ndarray) -> list[tuple[int, int]]:
