@@ -69,7 +69,7 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
     parser.set_defaults(run=lambda options: run(options, parser))
-    others = parser.add_subparsers(title="beside it", metavar="", parser_class=Parser)
+    others = parser.add_subparsers(title="other commands", metavar="COMMAND", parser_class=Parser)
     about = "Cut the photos of a stage out of their backgrounds: a folder of the same layout, its photos transparent."
     cut = others.add_parser("cut-out", help="cut photos out of their backgrounds", description=about)
     cut.add_argument("stage", type=Path, metavar="STAGE", help="folder of photos/, sounds/ and backgrounds/")
