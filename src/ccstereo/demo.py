@@ -88,7 +88,7 @@ def run_demo(
     for name in ("mono", "predicted"):
         values = (score(torch.from_numpy(sounds[name]), target).item() for score in SCORES.values())
         yield f"{name:<12}" + "".join(f"{value:10.4f}" for value in values)
-    yield "listen with headphones: scene.mp4 (mono), binaural.mp4 (predicted), truth.wav"
+    yield "with headphones: scene.mp4 (mono), binaural.mp4 (predicted), truth.wav"
     yield "scene.png shows it" if plotted else "for a figure of it: pip install 'ccstereo[viz]'"
 
 

@@ -1,4 +1,4 @@
-"""What the auxiliary losses are taught with: where in the frame, and of which class, each part of a scene's sound is."""
+"""What the auxiliary losses are taught with: where in the frame, and of which class, all of a scene's sound is."""
 
 from dataclasses import dataclass
 
@@ -48,12 +48,12 @@ class AuxiliaryTargets:
         total = power.sum(0)
         magnitude = power / total.clamp_min(1e-12).sqrt()  # a source's fraction of the energy, of the magnitude
         columns = torch.zeros(self.grid[1], *self.sound_grid)
-        for source, part in zip(scene.sources, magnitude, strict=True):
+        for source, own in zip(scene.sources, magnitude, strict=True):
             x = (source.x(phase) * self.config.resize[1] - left) / self.config.frame_size[1] * self.grid[1] - 0.5
             x = float(np.clip(x, 0, self.grid[1] - 1))
             low = min(int(x), self.grid[1] - 2)
-            columns[low] += part * (1 - (x - low))
-            columns[low + 1] += part * (x - low)
+            columns[low] += own * (1 - (x - low))
+            columns[low + 1] += own * (x - low)
         return columns / columns.sum().clamp_min(1e-12)
 
     def classes(self, scene: Scene, sound: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class Stage:
         heads: the head, alone or in one room after another; a scene takes one of them at random.
         weight: how often scenes are made of it, beside other stages.
         pre_roll: seconds that sounds run before a window begins: rooms still ring with what came before.
-        random_offset: seconds, a random part of which goes by besides: windows from anywhere in a longer scene, in
+        random_offset: seconds, of which a random fraction goes by besides: windows from anywhere in a longer scene, in
             which one source is at a loud moment and the others are wherever they are.
     """
 
@@ -77,8 +77,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             training.
         audio_augmentation: of the recordings, where `vary` is true.
         image_augmentation: of the frames, where `vary` is true.
-        windows_per_frame: R, windows of sound for each frame. Where the image encoder is the costly part, several cost
-            less.
+        windows_per_frame: R, windows of sound for each frame. Where the image encoder costs most, several cost less.
 
     Raises:
         DatasetError: the model predicts ambisonics, and a stage is in rooms.
@@ -110,7 +109,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.labels = sorted({label for stage in stages for label in stage.material.labels})
         self.target = TARGETS[config.target]
         if not self.target.has_ears and any(isinstance(stage.heads, RoomBank) for stage in stages):
-            raise DatasetError(f"scenes in rooms have no sound for target {config.target!r}; train with room_fraction 0")
+            raise DatasetError(
+                f"scenes in rooms have no sound for target {config.target!r}; train with room_fraction 0"
+            )
         sound_grid = sound_grid or (config.spectrogram_size[0] // 8, config.spectrogram_size[1] // 8)
         self.auxiliary = AuxiliaryTargets(config, tuple(self.labels), grid, sound_grid)
         weights = np.array([stage.weight for stage in stages])
@@ -158,12 +159,12 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         whole = render_sources(scene, stage.material, head) if ears else render_foa(scene, stage.material)
         sources = torch.from_numpy(whole)  # (S, C, T)
         end = sources.shape[-1] - round(after * self.config.sample_rate)
-        parts = sources[..., end - self.config.window : end]
-        sound = parts.sum(0)
+        sources_now = sources[..., end - self.config.window : end]
+        sound = sources_now.sum(0)
         window = {
             "sound": sound * rms_gain(self.target.mixture(sound), self.config.rms),
-            "columns": self.auxiliary.columns(scene, parts, left, phase),
-            "classes": self.auxiliary.classes(scene, parts),
+            "columns": self.auxiliary.columns(scene, sources_now, left, phase),
+            "classes": self.auxiliary.classes(scene, sources_now),
         }
         if self.config.context:
             mixture = self.target.mixture(sources[..., -self.config.context :].sum(0))
@@ -180,7 +181,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         return item | {"sound": item["sound"] * to_the_left[:, None]}
 
     def _apart(self, index: int, what: bytes) -> np.random.Generator:
-        """Random numbers for one thing about an item, beside those of all else. `what` is a part of the seed."""
+        """Random numbers for one thing about an item, beside those of all else; `what` is data of the seed."""
         return np.random.default_rng([self.seed, index, *what])
 
     def _around(self, index: int) -> tuple[float, float]:

@@ -14,7 +14,7 @@ COLOURS = {"true": "#1b1b1b", "predicted": "#d1495b", "mono": "#8d99ae"}
 def plot_scene(
     frames: np.ndarray, curves: dict[str, np.ndarray], duration: float, title: str = "", columns: int = 4
 ) -> "Figure":
-    """Draw frames of a scene above the level difference of the ears over time (the SPL curve of SAGM).
+    """Plot frames of a scene above the level difference of the ears over time (the SPL curve of SAGM).
 
     Args:
         frames: (N, H, W, 3) uint8.

@@ -15,7 +15,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.scenes.acoustics.hrir import SPEED_OF_SOUND, HRIRSet
 
 SECONDS = 0.35  # of a response; a room of 0.6 s has fallen by 35 dB there
-FLOOR = 30.0  # dB that walls alone may take from an image; what comes later is left out
+FLOOR = 30.0  # dB that walls alone may take from an image; what comes later is skipped
 DENSITY = 10_000.0  # images a second beyond which more make no audible difference
 STEPS = 8  # positions from one sample to the next at which an image may arrive
 PAD = 16  # samples about a response for the ringing of its shifted versions

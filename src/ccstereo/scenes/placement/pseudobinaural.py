@@ -20,7 +20,7 @@ SIZES = (0.4, 0.8)  # of the largest patch that fits into the canvas's height an
 
 
 def sample_pseudobinaural_scene(material: Material, seed: int, *, duration: float = 10.0, sources: int = 1) -> Scene:
-    """Place sources anywhere, but not above each other; one that finds no room is left out.
+    """Place sources anywhere, but not above each other; one that finds no room is skipped.
 
     Azimuths reach from 60 degrees at the left edge of the frame to -60, elevations from 45 at its top to -45. Each
     sound has the same RMS, wherever and however large its patch is. Classes differ.

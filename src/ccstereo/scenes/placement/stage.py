@@ -1,6 +1,6 @@
 """Scenes of the stage: random sources side by side, as training and the benchmark have them.
 
-The draws are part of what a seed means: results on scenes can be compared only as long as their order stays.
+What a seed means depends on the order of the random numbers: results are comparable only as long as it stays.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Photos and sounds made from nothing but a seed, so that scenes work on any machine.
 
-Four things that can be told apart by eye and by ear: a bell, a drum, a bird and a car.
+Four things that differ in frame and sound: a bell, a drum, a bird and a car.
 """
 
 import numpy as np

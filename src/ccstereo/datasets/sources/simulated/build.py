@@ -58,7 +58,7 @@ def simulated_set(inputs: Inputs, recipe: Recipe, clips: int) -> tuple[list[Sour
 def plan_clip(number: int, splits: dict[Split, Inputs], recipe: Recipe) -> ClipSource:
     """Choose the split, the classes and the files of clip `number`.
 
-    Sources of a clip are of different classes: neither frame nor sound tells two of one class apart.
+    Sources of a clip are of different classes: neither frame nor sound distinguishes two of one.
 
     Args:
         number: of the clip.

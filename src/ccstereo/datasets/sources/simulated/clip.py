@@ -83,7 +83,7 @@ def simulate_clip(source: Source, recipe: Recipe) -> Iterator[Clip]:
         recipe: how.
 
     Yields:
-        The clip; its tags tell the truth.
+        The clip; its tags hold the truth.
 
     Raises:
         CCStereoError, OSError: a file cannot be read.

@@ -201,9 +201,9 @@ def _check_sound(path: Path) -> None:
     sound, rate = read_mono(path)
     if len(sound) < SHORTEST * rate:
         raise DatasetError(f"is {len(sound) / rate:.3f} s long; {SHORTEST} s are needed")
-    level = float(np.sqrt(np.square(sound, dtype=np.float64).mean()))
-    if not level >= SILENT:  # which NaN is not, either
-        raise DatasetError("is silent" if level < SILENT else "holds samples that are no numbers")
+    rms = float(np.sqrt(np.square(sound, dtype=np.float64).mean()))
+    if not rms >= SILENT:  # which NaN is not, either
+        raise DatasetError("is silent" if rms < SILENT else "holds samples that are no numbers")
 
 
 def _digest(path: Path) -> str:

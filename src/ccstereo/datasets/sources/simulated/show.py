@@ -35,7 +35,7 @@ def write_contact_sheet(prepared: PreparedSet, path: Path, clips: int = SHEET_CL
         clips: at most so many.
 
     Returns:
-        Whether it was drawn: matplotlib may not be there.
+        Whether it was plotted: matplotlib may not be there.
     """
     from ccstereo.viz import SheetCell, plot_contact_sheet, save_figure
 
