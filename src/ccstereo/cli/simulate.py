@@ -100,13 +100,9 @@ def run(options: argparse.Namespace, parser: Parser) -> int:
     sources, worker, info = simulated_set(inputs, _recipe(options), options.clips)
     run_prepare(options, sources, worker, info, simulated_folds, unused, unit="clip")
     prepared = PreparedSet(options.output)
-    plotted = write_contact_sheet(prepared, options.output / "contact-sheet.png")
+    write_contact_sheet(prepared, options.output / "contact-sheet.png")
     write_preview(prepared, options.output / "preview.mp4")
-    if plotted:
-        say(options, f"some clips: {options.output / 'contact-sheet.png'}")
-    say(options, f"with headphones: {options.output / 'preview.mp4'}")
-    if not plotted:
-        say(options, "for a contact sheet: pip install 'ccstereo[viz]'")
+    say(options, f"some clips: {options.output / 'contact-sheet.png'}, and with sound {options.output / 'preview.mp4'}")
     return 0
 
 

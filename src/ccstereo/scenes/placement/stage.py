@@ -45,7 +45,6 @@ def sample_scene(
     sources: int = 1,
     silent: int = 0,
     moving: bool = False,
-    distinct: bool = True,
     min_azimuth: float = 0.0,
     augmentation: AudioAugmentation | None = None,
 ) -> Scene:
@@ -55,10 +54,9 @@ def sample_scene(
         material: photos, sounds and backgrounds.
         seed: the same seed and material give the same scene.
         duration: seconds.
-        sources: number of sources, 1 to 3.
+        sources: number of sources, 1 to 3, of different classes.
         silent: how many of them make no sound.
         moving: whether they wander within their part of the frame, to another place every two seconds or so.
-        distinct: whether their classes all differ.
         min_azimuth: degrees that every sounding source keeps from the middle.
         augmentation: of the sounds, for training; photos are cut and stretched at random then, too.
 
@@ -66,12 +64,12 @@ def sample_scene(
         DatasetError: so many sources do not fit, or there are not enough classes.
     """
     labels = material.labels
-    if not 1 <= sources <= 3 or not 0 <= silent <= sources or (distinct and sources > len(labels)):
+    if not 1 <= sources <= 3 or not 0 <= silent <= sources or sources > len(labels):
         raise DatasetError(f"a scene of {sources} sources, {silent} of them silent, from {len(labels)} classes")
     rng = np.random.default_rng(seed)
     background = int(rng.integers(len(material.backgrounds)))
     view = random_view(material.backgrounds[background], 0.4 if augmentation else 0.7, rng)
-    chosen = [str(label) for label in rng.choice(labels, sources, replace=not distinct)]
+    chosen = [str(label) for label in rng.choice(labels, sources, replace=False)]
     points = max(2, round(duration / LEG_SECONDS) + 1) if moving else 1
     for squeezed in [False] * 100 + [True] * 100:  # wide photos hardly ever fit far from the middle by chance alone
         wanted = [
