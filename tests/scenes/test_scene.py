@@ -11,7 +11,7 @@ from ccstereo.scenes.acoustics.hrir import spherical_head
 from ccstereo.scenes.augmentation import AudioAugmentation
 from ccstereo.scenes.geometry import azimuth_of, position_of
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.placement.stage import sample_scene
+from ccstereo.scenes.placement.stage import SceneMix, sample_scene
 from ccstereo.scenes.rendering import dry_sound, render_sources
 
 SEEDS = st.integers(0, 2**63 - 1)
@@ -148,6 +148,21 @@ class TestSampling:
     def test_scenes_that_cannot_be_are_refused(self, material, kind):
         with pytest.raises(DatasetError, match="sources"):
             sample_scene(material, 0, **kind)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"sources": (0.5, 0.5)},
+            {"sources": (0.5, 0.5, 0.5)},
+            {"sources": (1.5, -0.5, 0.0)},
+            {"silent": -0.1},
+            {"moving": float("nan")},
+            {"min_azimuth": 60.0},
+        ],
+    )
+    def test_mixes_that_cannot_be_are_refused(self, wrong):
+        with pytest.raises(DatasetError, match=next(iter(wrong))):
+            SceneMix(**wrong)
 
     def test_more_sources_than_classes_are_refused(self, material):
         one = Material("one", {"a": material.photos["a"]}, {"a": material.sounds["a"]}, material.backgrounds)

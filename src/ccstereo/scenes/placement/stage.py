@@ -11,7 +11,7 @@ import numpy as np
 
 from ccstereo.errors import DatasetError
 from ccstereo.scenes.augmentation import NO_EFFECT, AudioAugmentation, sample_audio_effect
-from ccstereo.scenes.geometry import position_of
+from ccstereo.scenes.geometry import FIELD_OF_VIEW, position_of
 from ccstereo.scenes.material import Material
 from ccstereo.scenes.scene import WHOLE, Box, Scene, Source
 
@@ -29,12 +29,24 @@ class SceneMix:
         silent: that all sources but one are silent.
         moving: that the sources move.
         min_azimuth: degrees that sounding sources keep from the middle.
+
+    Raises:
+        DatasetError: a value is out of range.
     """
 
     sources: tuple[float, float, float] = (0.45, 0.45, 0.1)
     silent: float = 0.2
     moving: float = 0.15
     min_azimuth: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.sources) != 3 or not min(self.sources) >= 0 or not abs(sum(self.sources) - 1) < 1e-6:
+            raise DatasetError(f"sources are three probabilities that add up to 1, not {list(self.sources)}")
+        for name in ("silent", "moving"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise DatasetError(f"{name} is a probability, 0 to 1, not {getattr(self, name):g}")
+        if not 0 <= self.min_azimuth < FIELD_OF_VIEW / 2:
+            raise DatasetError(f"min_azimuth is 0 to {FIELD_OF_VIEW / 2:g} degrees, not {self.min_azimuth:g}")
 
 
 def sample_scene(
