@@ -121,7 +121,7 @@ def test_a_set_grows_and_keeps_what_it_has(simulate, tmp_path: Path, tree, capsy
     assert "3 of 5 clips done before" in capsys.readouterr().out
     after = tree(output)
     assert all(after[name] == data for name, data in before.items() if name.startswith(("sound", "frames")))
-    for options, words in [(["--seed", "1"], "begun with seed 0, not 1"), (["--clips", "2"], "clips of other sources")]:
+    for options, words in [(["--seed", "1"], "0, not 1"), (["--clips", "2"], "clips of other sources")]:
         assert simulate(output, "--clips", "5", *options) == 1
         error = capsys.readouterr().err
         assert words in error
