@@ -13,9 +13,9 @@ import pytest
 import soundfile
 
 from ccstereo.cli.main import main
-from ccstereo.datasets import download
 from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.datasets.prepared.splits import numbers_in
+from ccstereo.datasets.sources import download
 from ccstereo.datasets.sources.fairplay import CLIPS, fairplay_folds
 from ccstereo.errors import DatasetError
 
@@ -67,11 +67,11 @@ def test_splits(prepared: Path) -> None:
     made = PreparedSet(prepared)
     assert made.folds() == ["five-split3", "ten-split1"]
     for name in made.folds():
-        assert made.part(name, "train") == ["000001", "000002"]  # 77 is not in the set
-        assert (made.part(name, "val"), made.part(name, "test")) == (["000003"], ["000004"])
+        assert made.ids(name, "train") == ["000001", "000002"]  # 77 is not in the set
+        assert (made.ids(name, "val"), made.ids(name, "test")) == (["000003"], ["000004"])
         assert "000077" in (prepared / "splits" / name / "train.txt").read_text()
     with pytest.raises(DatasetError, match="this set has five-split3, ten-split1"):
-        made.part("five-split9", "train")
+        made.ids("five-split9", "train")
     assert main(["prepare", "--check", str(prepared)]) == 0
 
 
@@ -94,9 +94,9 @@ def test_the_official_five_splits_through_the_command_line(shared: Path, raw: Pa
     made = PreparedSet(tmp_path / "set")
     assert made.folds() == [f"five-split{n}" for n in range(1, 6)]
     for name in made.folds():
-        parts = [len(made.part(name, part)) for part in ("train", "val", "test")]
+        parts = [len(made.ids(name, part)) for part in ("train", "val", "test")]
         assert sum(parts) == 4
-        assert f"split {name}: train/val/test {'/'.join(map(str, parts))} of 1497/187/187, sha256 " in out
+        assert f"fold {name}: train/val/test {'/'.join(map(str, parts))} of 1497/187/187, sha256 " in out
     assert main(["prepare", "--check", str(tmp_path / "set")]) == 0
 
 
@@ -161,7 +161,7 @@ class TestDownload:
 
     def test_goes_on_where_it_stopped(self, server, tmp_path: Path) -> None:
         server.files["a.bin"], server.quota = self.DATA, 500_000
-        with pytest.raises(DatasetError, match="the same command goes on"):
+        with pytest.raises(DatasetError, match="the same command resumes"):
             download.download(server.url + "a.bin", tmp_path / "a.bin")
         assert (tmp_path / "a.bin.part").stat().st_size == 2_500_000
         assert not (tmp_path / "a.bin").exists()

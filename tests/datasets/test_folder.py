@@ -67,7 +67,7 @@ def test_clips_are_the_video(prepared: Path, videos: Path) -> None:
 
 def test_the_split_is_by_file(prepared: Path) -> None:
     made = PreparedSet(prepared)
-    parts = {part: made.part("default", part) for part in ("train", "val", "test")}
+    parts = {part: made.ids("default", part) for part in ("train", "val", "test")}
     sources = {part: {made.clips[name].source for name in names} for part, names in parts.items()}
     assert [len(sources[part]) for part in parts] == [7, 1, 1]
     assert sum(map(len, parts.values())) == len(made.clips) == len(set().union(*parts.values()))
@@ -132,14 +132,14 @@ def test_check_finds_what_is_wrong(videos: Path, prepared: Path, tmp_path: Path,
     subprocess.run(["cp", "-r", prepared, tmp_path / "set"], check=True)
     made = PreparedSet(tmp_path / "set")
     first, second, third, fourth = list(made.clips)[:4]
-    data = bytearray(made.sound_path(first).read_bytes())
+    data = bytearray(Path(made.where(first, "sound")).read_bytes())
     data[1000] ^= 1
-    made.sound_path(first).write_bytes(data)
-    made.frames_path(second).write_bytes(made.frames_path(second).read_bytes()[:-1])
-    made.sound_path(third).unlink()
+    Path(made.where(first, "sound")).write_bytes(data)
+    Path(made.where(second, "frames")).write_bytes(Path(made.where(second, "frames")).read_bytes()[:-1])
+    Path(made.where(third, "sound")).unlink()
     (made.folder / "sound" / "stray.wav").write_bytes(b"")
     train = made.folder / "splits" / "default" / "train.txt"
-    train.write_text(train.read_text() + made.part("default", "val")[0] + "\n")
+    train.write_text(train.read_text() + made.ids("default", "val")[0] + "\n")
     capsys.readouterr()
     assert main(["prepare", "--check", str(made.folder)]) == 1
     out, error = capsys.readouterr()
@@ -149,8 +149,8 @@ def test_check_finds_what_is_wrong(videos: Path, prepared: Path, tmp_path: Path,
     assert "twice or in two parts" in out
     assert fourth not in out
     assert error.count("\n") == 1
-    made.frames_path(second).unlink()
-    made.sound_path(first).unlink()
+    Path(made.where(second, "frames")).unlink()
+    Path(made.where(first, "sound")).unlink()
     assert main(["prepare", "folder", str(videos), "-o", str(made.folder), "--seconds", "1", "--jobs", "1"]) == 0
     assert main(["prepare", "--check", str(made.folder)]) == 0
 

@@ -2,6 +2,7 @@ import json
 import subprocess
 import time
 import wave
+from pathlib import Path
 
 import av
 import numpy as np
@@ -12,7 +13,6 @@ from ccstereo.datasets.prepared.build import Rejected, Source, prepare
 from ccstereo.datasets.prepared.format import Clip, SetInfo, Unused, clip_id, encode_jpeg, safe_key, write_clip
 from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.errors import DatasetError
-from ccstereo.jobs.processes import map_items
 
 INFO = SetInfo("test")
 
@@ -110,11 +110,11 @@ class TestReading:
 
     def test_other_programs_play_the_files(self, one):
         prepared, _ = one
-        with wave.open(str(prepared.sound_path("a"))) as file:
+        with wave.open(str(Path(prepared.where("a", "sound")))) as file:
             assert file.getparams()[:4] == (2, 2, 16_000, 160_000)
             read = np.frombuffer(file.readframes(160_000), "<i2").reshape(-1, 2).T
         np.testing.assert_array_equal(read * np.float32(prepared.clips["a"].scale / 32768), prepared.sound("a"))
-        with av.open(str(prepared.frames_path("a"))) as file:
+        with av.open(str(Path(prepared.where("a", "frames")))) as file:
             assert sum(1 for _ in file.decode(video=0)) == 100
 
     def test_the_table(self, one):
@@ -123,7 +123,7 @@ class TestReading:
         assert (row.source, row.duration, row.samples, row.frames, row.tags) == ("a", 10.0, 160_000, 100, {"seed": 0})
         np.testing.assert_allclose(row.rms, np.sqrt((sound**2).mean(1)), rtol=1e-4)
         assert row.difference == pytest.approx(1, abs=0.02)
-        command = ["sha256sum", prepared.sound_path("a"), prepared.frames_path("a")]
+        command = ["sha256sum", Path(prepared.where("a", "sound")), Path(prepared.where("a", "frames"))]
         sums = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[::2]
         assert sums == [row.sound_sha256, row.frames_sha256]
 
@@ -132,9 +132,9 @@ class TestWriting:
     def test_wrong_clips_are_refused(self, tmp_path):
         clip = make_clip("a", 1.0)
         bad = [
-            Clip("a", clip.sound[:1], clip.pictures),
-            Clip("a", clip.sound * np.nan, clip.pictures),
-            Clip("a", clip.sound, clip.pictures[:-1]),
+            Clip("a", clip.sound[:1], clip.frames),
+            Clip("a", clip.sound * np.nan, clip.frames),
+            Clip("a", clip.sound, clip.frames[:-1]),
             Clip("a", clip.sound[:, :0], []),
         ]
         for wrong in bad:
@@ -251,16 +251,3 @@ class TestPrepare:
 
         with pytest.raises(DatasetError, match=r"cannot be written .*; what is done is kept"):
             prepare(given, blocking, tmp_path / "set", INFO)
-
-
-class TestProcesses:
-    def test_one_that_dies_takes_nobody_with_it(self):
-        """The item at which a process dies is told, and all others are worked on."""
-        items = [*(f"{n} + 1" for n in range(8)), "__import__('os')._exit(3)"]
-        results = dict(map_items(eval, items[::-1], 2))
-        assert results == {f"{n} + 1": n + 1 for n in range(8)} | {items[-1]: None}
-
-    def test_errors_of_the_task_are_raised(self):
-        for jobs in (1, 2):
-            with pytest.raises(ZeroDivisionError):
-                list(map_items(eval, ["1", "1 / 0", "2"], jobs))

@@ -42,7 +42,7 @@ def made(tmp_path_factory) -> PreparedSet:
         (folder / name).touch()
         sources.append(Source(name, (folder / name,)))
     splits = {"default": {"train": ["a", "bb"], "val": ["ccc"], "test": ["dddd"]}}
-    prepare(sources, worker, folder / "set", SetInfo("test"), splits=lambda _: splits)
+    prepare(sources, worker, folder / "set", SetInfo("test"), folds=lambda _: splits)
     return PreparedSet(folder / "set")
 
 
@@ -53,17 +53,17 @@ class TestWindows:
         assert {name: (tuple(value.shape), value.dtype) for name, value in item.items()} == {
             "frame": ((3, *CONFIG.frame_size), torch.uint8),
             "previous": ((3, *CONFIG.frame_size), torch.uint8),
-            "binaural": ((2, CONFIG.window), torch.float32),
+            "sound": ((2, CONFIG.window), torch.float32),
         }
         again = PreparedWindows(PreparedSet(made.folder), ["a", "bb"], CONFIG, 8)
         for index in (7, 0, 9):
             assert all(torch.equal(windows[index][name], again[index][name]) for name in item)
-        assert not torch.equal(windows[0]["binaural"], windows[8]["binaural"])
+        assert not torch.equal(windows[0]["sound"], windows[8]["sound"])
 
     def test_level_is_the_models(self, made):
         windows = PreparedWindows(made, ["a"], CONFIG, 10, vary=False)
         for index in range(10):
-            assert rms(windows[index]["binaural"].sum(0)).item() == pytest.approx(CONFIG.level, rel=1e-3)
+            assert rms(windows[index]["sound"].sum(0)).item() == pytest.approx(CONFIG.rms, rel=1e-3)
 
     def test_the_frame_is_that_of_the_middle(self, made):
         """The click at 1 s tells where a window is, its picture which one was taken."""
@@ -71,8 +71,8 @@ class TestWindows:
         seen = 0
         for index in range(40):
             item = windows[index]
-            at = int(item["binaural"][0].abs().argmax())
-            if item["binaural"].abs().max() < 5:  # the click is not in it
+            at = int(item["sound"][0].abs().argmax())
+            if item["sound"].abs().max() < 5:  # the click is not in it
                 continue
             middle = (16_000 - at + CONFIG.window / 2) / 16_000
             frame, previous = (float(item[name][..., -50:].float().mean() - 20) / 5 for name in ("frame", "previous"))
@@ -88,30 +88,30 @@ class TestWindows:
         for index in range(40):
             item = windows[index]
             left = item["frame"][..., :100].float().mean() > item["frame"][..., -100:].float().mean()
-            if item["binaural"].abs().max() > 5:
-                assert left == (item["binaural"][0].abs().max() > item["binaural"][1].abs().max())
+            if item["sound"].abs().max() > 5:
+                assert left == (item["sound"][0].abs().max() > item["sound"][1].abs().max())
                 sides.append(bool(left))
         assert {True, False} == set(sides)
 
     def test_clips_that_do_not_fit(self, made):
-        with pytest.raises(DatasetError, match="16000 Hz, but the model hears 22050"):
+        with pytest.raises(DatasetError, match="16000 Hz, the model at 22050 Hz; give a model of 16000 Hz"):
             PreparedWindows(made, ["a"], ModelConfig(sample_rate=22_050))
-        with pytest.raises(DatasetError, match=r"none of 1 clips has the 2\.50 s that the model hears at once"):
+        with pytest.raises(DatasetError, match=r"none of 1 clips has the 2\.50 s that the model processes at once"):
             PreparedWindows(made, ["a"], ModelConfig(window=40_000))
         with pytest.raises(DatasetError, match=r"none of 1 clips has the 2\.50 s"):
-            PreparedWindows(made, ["a"], CONFIG, context=40_000)
+            PreparedWindows(made, ["a"], ModelConfig(context=40_000))
 
     @pytest.mark.parametrize("vary", [False, True])
     def test_a_context_is_around_its_window(self, made, vary):
-        """The same windows, with the mixture around each as a stream hears it: about its middle, or up to an end."""
+        """The same windows, with the mixture around each as a stream takes it: about its middle, or up to an end."""
         plain = PreparedWindows(made, ["a", "bb"], CONFIG, 30, vary=vary)
-        told = PreparedWindows(made, ["a", "bb"], CONFIG, 30, vary=vary, context=20_000)
+        around = PreparedWindows(made, ["a", "bb"], ModelConfig(context=20_000), 30, vary=vary)
         for index in range(30):
-            item, other = told[index], plain[index]
+            item, other = around[index], plain[index]
             assert all(torch.equal(item[name], other[name]) for name in other)
             assert item["context"].shape == (20_000,)
-            assert rms(item["context"]).item() == pytest.approx(CONFIG.level, rel=1e-3)
-            window = item["binaural"].sum(0)
+            assert rms(item["context"]).item() == pytest.approx(CONFIG.rms, rel=1e-3)
+            window = item["sound"].sum(0)
             places = item["context"].unfold(0, CONFIG.window, 1)
             likeness = places @ window / places.norm(dim=1).clamp_min(1e-6) / window.norm()
             start = int(likeness.argmax())
@@ -121,7 +121,7 @@ class TestWindows:
     def test_whole_clips(self, made):
         item = PreparedClips(made, ["bb"])[0]
         assert (item["id"], tuple(item["frames"].shape)) == ("bb", (20, 240, 480, 3))
-        np.testing.assert_array_equal(item["binaural"].numpy(), made.sound("bb"))
+        np.testing.assert_array_equal(item["sound"].numpy(), made.sound("bb"))
 
 
 TINY = [
@@ -141,9 +141,9 @@ def test_from_videos_to_a_score(make_video, tmp_path: Path, monkeypatch) -> None
     assert main(["train", "--config", "lite-stage", "--data.path", "set", *TINY]) == 0
     model = load_model("runs/set/weights")
     made = PreparedSet("set")
-    clips = PreparedClips(made, made.part("default", "test"))
+    clips = PreparedClips(made, made.ids("default", "test"))
     assert len(clips) == 1
-    truth = clips[0]["binaural"]
+    truth = clips[0]["sound"]
     predicted = torch.from_numpy(
         Binauralizer(model).binauralize(truth.mean(0).numpy(), 16_000, clips[0]["frames"].numpy(), 10.0)
     )
@@ -159,7 +159,7 @@ def test_what_a_training_needs(made: PreparedSet, tmp_path: Path, monkeypatch, c
     for more, words in [
         (["none"], "is no prepared set"),
         ([str(made.folder), "--data.split", "other"], "this set has default"),
-        ([str(made.folder), "--data.val_part", "nothing"], "no such split"),
+        ([str(made.folder), "--data.val_part", "nothing"], "no such fold or split"),
     ]:
         assert main([*start, *more]) == 1
         error = capsys.readouterr().err.strip().splitlines()[-1]

@@ -51,7 +51,7 @@ def made(tmp_path_factory) -> PreparedSet:
     for name in names:
         (folder / name).touch()
     sources = [Source(name, (folder / name,)) for name in names]
-    prepare(sources, worker, folder / "set", SetInfo("test"), splits=lambda _: splits)
+    prepare(sources, worker, folder / "set", SetInfo("test"), folds=lambda _: splits)
     return PreparedSet(folder / "set")
 
 
@@ -92,8 +92,8 @@ class TestWriting:
                     three = members[3 * k : 3 * k + 3]
                     assert [m.name for m in three] == [f"{stem}.{e}" for e in ("json", "mjpeg", "wav")]
                     row, frames, sound = (archive.extractfile(m).read() for m in three)
-                    assert frames == made.frames_path(stem).read_bytes()
-                    assert sound == made.sound_path(stem).read_bytes()
+                    assert frames == Path(made.where(stem, "frames")).read_bytes()
+                    assert sound == Path(made.where(stem, "sound")).read_bytes()
                     assert json.loads(row)["id"] == stem
                     stems.append(stem)
         assert sorted(stems) == list(made.clips)
@@ -156,7 +156,7 @@ class TestWriting:
     def test_damage_in_the_set_is_not_written(self, made, tmp_path):
         shutil.copytree(made.folder, tmp_path / "set")
         damaged = PreparedSet(tmp_path / "set")
-        with damaged.sound_path("clip03").open("r+b") as file:
+        with Path(damaged.where("clip03", "sound")).open("r+b") as file:
             file.seek(5000)
             file.write(b"\0\0\0\0")
         with pytest.raises(DatasetError, match=r"clip03.wav: is damaged"):

@@ -85,7 +85,7 @@ def test_through_the_command_line(tmp_path: Path, capsys) -> None:
     assert all(row.tags["delayed"] > 0.9 for row in made.clips.values())
     joined = np.concatenate([made.sound(name) for name in made.clips], axis=1)
     np.testing.assert_allclose(joined, SurroundRenderer("5.1")(sound).T, atol=2e-4)
-    assert [len(made.part("default", part)) for part in ("train", "val", "test")] == [1, 1, 0]
+    assert [len(made.ids("default", part)) for part in ("train", "val", "test")] == [1, 1, 0]
     assert main(["prepare", "--check", str(tmp_path / "set")]) == 0
     with pytest.raises(DatasetError, match="no such SOFA file"):
         SurroundRenderer("5.1", tmp_path / "none.sofa")
@@ -99,7 +99,7 @@ def test_the_folder_of_real_videos_trains(shared: Path, tmp_path: Path, monkeypa
     assert main(["prepare", "folder", str(shared / "media"), "-o", "set", "--jobs", "1", *options]) == 0
     out, error = capsys.readouterr()
     made = PreparedSet("set")
-    sources = {part: {made.clips[name].source for name in made.part("default", part)} for part in ("train", "val")}
+    sources = {part: {made.clips[name].source for name in made.ids("default", part)} for part in ("train", "val")}
     if options:
         assert sources == {"train": {"big_buck_bunny_30s"}, "val": {"nasa_13013"}}
     else:

@@ -16,8 +16,8 @@ USED = ("plain", "flat", "eyes", "cube", "pair", "area")
 
 def run(raw, output, **options):
     sources, unused, worker, info = yt360_set(raw.videos, raw.lists, ["yt-music"], Rendering(seconds=1, **options))
-    splits = yt360_folds(raw.lists, ["yt-music"])
-    return prepare(sources, worker, output, info, splits=splits, rejected=unused), PreparedSet(output)
+    folds = yt360_folds(raw.lists, ["yt-music"])
+    return prepare(sources, worker, output, info, folds=folds, rejected=unused), PreparedSet(output)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ class TestPreparedVideos:
         source, worker = source_of("flat", Rendering(seconds=10))
         (whole,) = list(worker(source))
         np.testing.assert_allclose(joined, whole.sound[:, : joined.shape[1]], atol=1e-4)
-        assert abs(dot(whole.pictures[0]) - yt360_raw.azimuth) < 2
+        assert abs(dot(whole.frames[0]) - yt360_raw.azimuth) < 2
 
     def test_what_cannot_be_used_is_told(self, prepared, clips_of, yt360_raw):
         report, data = prepared
@@ -114,13 +114,13 @@ class TestPreparedVideos:
         _, data = prepared
         names = yt360_raw.names
         assert len(data.folds()) == 6
-        train = {data.clips[clip].source for clip in data.part("yt-music-2", "train")}
-        test = {data.clips[clip].source for clip in data.part("yt-music-2", "test")}
+        train = {data.clips[clip].source for clip in data.ids("yt-music-2", "train")}
+        test = {data.clips[clip].source for clip in data.ids("yt-music-2", "test")}
         assert train == {names[name] for name in USED}
         assert test == {names["quiet"]}
-        assert data.part("yt-music-2", "val") == []
+        assert data.ids("yt-music-2", "val") == []
         held = {
-            part: {data.clips[clip].source for clip in data.part("yt-music-2-val", part)} for part in ("train", "val")
+            part: {data.clips[clip].source for clip in data.ids("yt-music-2-val", part)} for part in ("train", "val")
         }
         assert held["train"] | held["val"] == train
         assert len(held["val"]) == 1
@@ -131,7 +131,7 @@ class TestPreparedVideos:
         louder, earlier = sides(clip.sound)
         assert louder < -3
         assert earlier < -2
-        assert abs(dot(clip.pictures[0]) - (yt360_raw.azimuth - 120)) < 2
+        assert abs(dot(clip.frames[0]) - (yt360_raw.azimuth - 120)) < 2
 
     def test_a_list_of_projections_goes_before_what_is_seen(self, source_of, yt360_raw, tmp_path):
         """Told to be equal-area, an equirectangular picture is remapped: the dot stays on the horizon."""
@@ -139,7 +139,7 @@ class TestPreparedVideos:
         source, worker = source_of("flat", Rendering(seconds=1, projections=tmp_path / "known.txt"))
         clip = next(iter(worker(source)))
         assert (clip.tags["projection"], clip.tags["projection_from"]) == ("equal-area", "list")
-        assert abs(dot(clip.pictures[0]) - yt360_raw.azimuth) < 2
+        assert abs(dot(clip.frames[0]) - yt360_raw.azimuth) < 2
 
     def test_the_command_goes_on_where_it_was(self, prepared, yt360_raw, capsys):
         from ccstereo.cli.main import main

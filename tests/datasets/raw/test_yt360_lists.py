@@ -63,7 +63,7 @@ def test_files_that_belong_together(tmp_path):
     assert paths == [names[:2], names[2:], ["ddddddddddd.video.mp4"]]
     reasons = {item.source: item.reason for item in missing}
     assert reasons == {
-        "ccccccccccc": "ccccccccccc.audio.f327.m4a is there, but no picture",
+        "ccccccccccc": "ccccccccccc.audio.f327.m4a is there, but no video",
         "eeeeeeeeeee": "is not in the folder",
     }
 
