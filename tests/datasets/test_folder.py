@@ -146,7 +146,7 @@ def test_check_finds_what_is_wrong(videos: Path, prepared: Path, tmp_path: Path,
     for words in (f"{first}.wav: has another checksum", f"{second}.mjpeg: is cut off", f"{third}.wav: cannot be read"):
         assert words in out
     assert "stray.wav" in out
-    assert "twice or in two parts" in out
+    assert "is named twice or in two splits" in out
     assert fourth not in out
     assert error.count("\n") == 1
     Path(made.where(second, "frames")).unlink()

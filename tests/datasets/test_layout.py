@@ -96,7 +96,7 @@ class TestReading:
             assert abs(float(frame.mean()) - (2 * index + 20)) < 1
         assert prepared.jpegs("a")[57] == prepared.jpegs("a", 57, 58)[0]
         for first, last in [(-1, 1), (99, 101), (5, 5)]:
-            with pytest.raises(ValueError, match="100 pictures"):
+            with pytest.raises(ValueError, match="100 frames"):
                 prepared.jpegs("a", first, last)
 
     def test_a_random_window_takes_less_than_a_millisecond(self, one):
@@ -232,7 +232,7 @@ class TestPrepare:
         prepare(given, worker, tmp_path / "set", INFO)
         with pytest.raises(DatasetError, match="other sources, such as b"):
             prepare(given[:1], worker, tmp_path / "set", INFO)
-        with pytest.raises(DatasetError, match="set: was begun with seconds None, not 5; choose another folder"):
+        with pytest.raises(DatasetError, match="set: was begun with other settings: seconds is None, not 5; choose another folder"):
             prepare(given, worker, tmp_path / "set", SetInfo("test", {"seconds": 5}))
         assert len(PreparedSet(tmp_path / "set").clips) == 2
 

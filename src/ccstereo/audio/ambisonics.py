@@ -11,6 +11,7 @@ from math import ceil, cos, log2, pi, radians, sin, sqrt
 import torch
 from torch import Tensor
 
+from ccstereo.audio.convolve import BlockConvolver
 from ccstereo.audio.directions import diffuse_field_equalised, nearest_direction, sphere_weights, unit_vectors
 
 # Which channel of a decoded track is W, Y, Z, X, and by how much it is scaled. "aac-5.1": the 5.1 track of YouTube's
@@ -21,6 +22,7 @@ CHANNEL_ORDERS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
     "fuma": ((0, 2, 3, 1), (sqrt(2), 1.0, 1.0, 1.0)),
 }
 DECODERS = ("projection", "pseudo-inverse", "magls")
+_BLOCK = 1 << 16  # samples rendered at once
 
 
 def harmonics(directions: Tensor) -> Tensor:
@@ -225,17 +227,11 @@ def foa_to_binaural(foa: Tensor, decoder: FOADecoder) -> Tensor:
         ValueError: neither three nor four channels.
     """
     foa = with_height(foa)
-    filters = decoder.filters.to(foa)
-    length, taps = foa.shape[-1], filters.shape[-1]
-    block = max(taps, min(1 << 16, length)) if length else 1
-    size = 1 << ceil(log2(block + taps - 1))
-    spectrum = torch.fft.rfft(filters, size)  # (2, C, F)
-    out = foa.new_zeros(*foa.shape[:-2], 2, length + block + taps)
-    for start in range(0, length, block):
-        piece = torch.fft.rfft(foa[..., start : start + block], size)
-        wet = torch.fft.irfft(torch.einsum("ecf,...cf->...ef", spectrum, piece), size)
-        out[..., start : start + block + taps - 1] += wet[..., : block + taps - 1]
-    return out[..., decoder.lead : decoder.lead + length]
+    length = foa.shape[-1]
+    convolve = BlockConvolver(decoder.filters.to(foa))
+    blocks = [convolve(block) for block in foa.split(_BLOCK, dim=-1)] if length else [foa[..., :2, :]]
+    wet = torch.cat([*blocks, *([convolve.finish()] if length else [])], dim=-1)
+    return wet[..., decoder.lead : decoder.lead + length]
 
 
 def _check_channels(foa: Tensor) -> None:

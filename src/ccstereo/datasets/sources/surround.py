@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ccstereo.audio.convolve import BlockConvolver
 from ccstereo.datasets.prepared.format import SAMPLE_RATE
+from ccstereo.scenes.acoustics.hrir import load_sofa, spherical_head
 
 # Azimuths in degrees, positive to the left, in the order of FFmpeg's layouts (ITU-R BS.775-4, BS.2051-3); the channel
 # of low frequencies has no place and is not rendered.
@@ -36,25 +38,17 @@ class SurroundRenderer:
         Raises:
             DatasetError: the SOFA file cannot be read.
         """
-        from ccstereo.scenes.acoustics.hrir import (  # with torch, which stereo needs not wait for
-            load_sofa,
-            spherical_head,
-        )
-
         places = SPEAKERS[layout]
         azimuths = np.array([place for place in places if place is not None], float)
         head = spherical_head(SAMPLE_RATE, azimuths) if sofa is None else load_sofa(sofa).resampled(SAMPLE_RATE)
         self.channels = len(places)
         self._placed = [k for k, place in enumerate(places) if place is not None]
-        self._responses = np.stack([head.nearest(azimuth) for azimuth in azimuths]).astype(np.float64)  # (C, 2, K)
-        self._tail = np.zeros((self._responses.shape[-1] - 1, 2))
+        responses = np.stack([head.nearest(azimuth) for azimuth in azimuths], axis=1)  # (2, C, K)
+        self._convolve = BlockConvolver(responses.astype(np.float64))
 
     def __call__(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Render the next block (T, channels) to (T, 2), left ear first."""
-        taps = self._responses.shape[-1]
-        size = len(block) + taps - 1
-        spectra = np.fft.rfft(block[:, self._placed].astype(np.float64), size, axis=0)  # (F, C)
-        wet = np.fft.irfft(np.einsum("fc,cef->fe", spectra, np.fft.rfft(self._responses, size)), size, axis=0)
-        wet[: taps - 1] += self._tail
-        self._tail = wet[len(block) :]
-        return wet[: len(block)].astype(np.float32)
+        if not len(block):
+            return np.zeros((0, 2), np.float32)
+        rendered: NDArray[np.float64] = self._convolve(block.T[self._placed].astype(np.float64))
+        return rendered.T.astype(np.float32)
