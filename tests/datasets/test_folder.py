@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +73,16 @@ def test_the_split_is_by_file(prepared: Path) -> None:
     assert [len(sources[part]) for part in parts] == [7, 1, 1]
     assert sum(map(len, parts.values())) == len(made.clips) == len(set().union(*parts.values()))
     assert len(set().union(*sources.values())) == VIDEOS
+
+
+def test_byte_identical_files_do_not_stand_in_two_splits(make_video, tmp_path: Path, capsys) -> None:
+    for number in range(3):
+        make_video(tmp_path / "in" / f"{number}.mp4", 1.0, seed=number)
+    shutil.copy(tmp_path / "in" / "0.mp4", tmp_path / "in" / "again.mp4")
+    assert main(["prepare", "folder", str(tmp_path / "in"), "-o", str(tmp_path / "set"), "--jobs", "1"]) == 0
+    assert f"again (again.mp4): is a copy of {tmp_path / 'in' / '0.mp4'}, which is used" in capsys.readouterr().out
+    checksums = [row.sound_sha256 for row in PreparedSet(tmp_path / "set").clips.values()]
+    assert len(checksums) == len(set(checksums)) == 3
 
 
 def test_report(videos: Path, prepared: Path, capsys, tree) -> None:

@@ -7,9 +7,12 @@ import pytest
 from PIL import Image
 
 from ccstereo.datasets.prepared.build import prepare
+from ccstereo.datasets.prepared.check import check_set
 from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.prepared.windows import read_sound
 from ccstereo.datasets.sources.yt360 import Rendering, yt360_set
 from ccstereo.datasets.sources.yt360_lists import yt360_folds
+from ccstereo.scenes.acoustics.decoders import load_decoder
 
 USED = ("plain", "flat", "eyes", "cube", "pair", "area")
 
@@ -109,6 +112,7 @@ class TestPreparedVideos:
         assert "id of another source" in twin[1]
         assert len(clips_of("quiet")) == 1
         assert not any(row.source == "not_in_list" for row in data.clips.values())
+        assert reasons["not_in_list", "not_in_list.mkv"] == "is in none of the lists"
 
     def test_splits_are_the_official_ones(self, prepared, yt360_raw):
         _, data = prepared
@@ -159,3 +163,35 @@ class TestPreparedVideos:
         assert f"{len(report.rows)} clips" in out
         assert "done before" in out
         assert main([*words, "--decoder", "magls", "--seconds", "1", "-o", str(data.folder)]) == 1
+
+
+class TestKeptAmbisonics:
+    @pytest.fixture(scope="class")
+    def kept(self, yt360_raw, tmp_path_factory):
+        return run(yt360_raw, tmp_path_factory.mktemp("kept") / "set", sound="foa")[1]
+
+    def test_rendering_what_was_kept_is_what_is_prepared_for_two_ears(self, prepared, kept, clips_of):
+        _, ears = prepared
+        assert kept.info.sound == "foa"
+        assert list(kept.clips) == list(ears.clips)
+        assert check_set(kept) == []
+        clip = clips_of("plain")[1].id
+        rendered = read_sound(kept, clip, load_decoder())[:, 300:]  # the filters reach into the clip before
+        np.testing.assert_allclose(rendered.numpy(), ears.sound(clip)[:, 300:], atol=1e-3)
+
+    def test_sound_without_heights_has_a_silent_z(self, kept, clips_of):
+        assert not kept.sound(clips_of("flat")[0].id)[2].any()
+        assert kept.sound(clips_of("plain")[0].id)[2].any()
+
+    def test_the_command(self, yt360_raw, tmp_path, capsys):
+        from ccstereo.cli.main import main
+
+        words = ["prepare", "yt360", str(yt360_raw.videos), "--lists", str(yt360_raw.lists), "--set", "rec-street"]
+        words += ["--jobs", "1", "--seconds", "1", "-o", str(tmp_path / "set"), "--sound", "foa"]
+        assert main(words) == 0
+        assert PreparedSet(tmp_path / "set").info.sound == "foa"
+        assert main(["prepare", "--check", str(tmp_path / "set")]) == 0
+        with pytest.raises(SystemExit) as stop:
+            main([*words, "--decoder", "magls"])
+        assert stop.value.code == 2
+        assert "--decoder and --sofa go with --sound binaural" in capsys.readouterr().err

@@ -20,7 +20,7 @@ def check_set(prepared: PreparedSet, progress: Callable[[int, int], None] | None
     if [row.id for row in rows] != sorted({row.id for row in rows}):
         faults.append("clips.jsonl: is not sorted by id; prepare the set again")
     for number, row in enumerate(rows):
-        faults += _check_clip(prepared, row)
+        faults += check_row(row, prepared.info.sound) or _check_files(prepared, row)
         if progress:
             progress(number + 1, len(rows))
     for kind, suffix in SUFFIXES.items():
@@ -32,13 +32,18 @@ def check_set(prepared: PreparedSet, progress: Callable[[int, int], None] | None
     return faults
 
 
-def _check_clip(prepared: PreparedSet, row: ClipRow) -> list[str]:
+def check_row(row: ClipRow, sound: str) -> list[str]:
+    """List what in a row of the table contradicts itself, or the set's kind of sound."""
     samples = round(row.duration * SAMPLE_RATE)  # seconds times a rate need not be whole in floating point
     if row.samples < 1 or row.frames != frame_count(row.samples) or samples != row.samples:
         found = f"{row.samples} samples, {row.frames} frames and {row.duration} s"
         return [f"clips.jsonl: {row.id}: {found} do not agree; prepare the set again"]
-    if len(row.rms) != CHANNELS[prepared.info.sound]:
-        return [f"clips.jsonl: {row.id}: {len(row.rms)} channels in a set of {prepared.info.sound} sound"]
+    if len(row.rms) != CHANNELS[sound]:
+        return [f"clips.jsonl: {row.id}: {len(row.rms)} channels in a set of {sound} sound; prepare the set again"]
+    return []
+
+
+def _check_files(prepared: PreparedSet, row: ClipRow) -> list[str]:
     faults = []
     checksums: dict[Kind, str] = {"sound": row.sound_sha256, "frames": row.frames_sha256}
     for kind, wanted in checksums.items():
