@@ -16,9 +16,8 @@ from PIL import Image
 from ccstereo.cli.main import main
 from ccstereo.datasets.prepared.build import Source
 from ccstereo.datasets.prepared.reader import PreparedSet
-from ccstereo.datasets.prepared.splits import numbers_in
 from ccstereo.datasets.sources import download
-from ccstereo.datasets.sources.fairplay import CLIPS, fairplay_clip, fairplay_folds
+from ccstereo.datasets.sources.fairplay import CLIPS, fairplay_clip, fairplay_folds, numbers_in
 from ccstereo.errors import DatasetError
 
 

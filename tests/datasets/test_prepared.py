@@ -12,7 +12,7 @@ from ccstereo.cli.main import main
 from ccstereo.datasets.prepared.build import Source, prepare
 from ccstereo.datasets.prepared.format import Clip, SetInfo, encode_jpeg
 from ccstereo.datasets.prepared.reader import PreparedSet
-from ccstereo.datasets.prepared.windows import PreparedClips, PreparedWindows
+from ccstereo.datasets.prepared.windows import PreparedWindows
 from ccstereo.errors import DatasetError
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import load_model
@@ -119,9 +119,8 @@ class TestWindows:
             assert 0 <= start <= 20_000 - CONFIG.window
 
     def test_whole_clips(self, made):
-        item = PreparedClips(made, ["bb"])[0]
-        assert (item["id"], tuple(item["frames"].shape)) == ("bb", (20, 240, 480, 3))
-        np.testing.assert_array_equal(item["sound"].numpy(), made.sound("bb"))
+        assert made.frames("bb").shape == (20, 240, 480, 3)
+        np.testing.assert_array_equal(made.frames("bb")[7], made.frame("bb", 7))
 
 
 TINY = [
@@ -141,11 +140,10 @@ def test_from_videos_to_a_score(make_video, tmp_path: Path, monkeypatch) -> None
     assert main(["train", "--config", "lite-stage", "--data.path", "set", *TINY]) == 0
     model = load_model("runs/set/weights")
     made = PreparedSet("set")
-    clips = PreparedClips(made, made.ids("default", "test"))
-    assert len(clips) == 1
-    truth = clips[0]["sound"]
+    (clip,) = made.ids("default", "test")
+    truth = torch.from_numpy(made.sound(clip))
     predicted = torch.from_numpy(
-        Binauralizer(model).binauralize(truth.mean(0).numpy(), 16_000, clips[0]["frames"].numpy(), 10.0)
+        Binauralizer(model).binauralize(truth.mean(0).numpy(), 16_000, made.frames(clip), 10.0)
     )
     score = metrics.stft_distance(predicted, truth)
     assert torch.isfinite(score)

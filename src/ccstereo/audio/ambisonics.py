@@ -229,7 +229,7 @@ def foa_to_binaural(foa: Tensor, decoder: FOADecoder) -> Tensor:
     foa = with_height(foa)
     length = foa.shape[-1]
     convolve = BlockConvolver(decoder.filters.to(foa))
-    blocks = [convolve(block) for block in foa.split(_BLOCK, dim=-1)] if length else [foa[..., :2, :]]
+    blocks = [convolve(block) for block in torch.split(foa, _BLOCK, dim=-1)] if length else [foa[..., :2, :]]
     wet = torch.cat([*blocks, *([convolve.finish()] if length else [])], dim=-1)
     return wet[..., decoder.lead : decoder.lead + length]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
@@ -16,8 +17,10 @@ from ccstereo.datasets.prepared.format import (
     encode_jpeg,
     frame_count,
 )
-from ccstereo.datasets.sources.surround import SurroundRenderer
 from ccstereo.media import AudioChunk, MediaReader
+
+if TYPE_CHECKING:
+    from ccstereo.datasets.sources.surround import SurroundRenderer
 
 _VIDEO_NAMES = "mp4 m4v mov mkv webm avi flv wmv mpg mpeg ts mts m2ts 3gp ogv"
 VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
@@ -56,7 +59,7 @@ class FrameEncoder:
 
 
 def cut_video(
-    path: Path, key: str, seconds: int = 10, least: float = 1.0, render: SurroundRenderer | None = None
+    path: Path, key: str, seconds: int = 10, least: float = 1.0, render: "SurroundRenderer | None" = None
 ) -> Iterator[Clip]:
     """Cut a video into clips, one after the other.
 

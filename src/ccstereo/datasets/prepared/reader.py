@@ -92,6 +92,10 @@ class PreparedSet:
         """The frame (240, 480, 3) at index / 10 seconds."""
         return decode_jpeg(self.jpegs(clip, index, index + 1)[0])
 
+    def frames(self, clip: str) -> NDArray[np.uint8]:
+        """All frames of a clip, (N, 240, 480, 3), 10 a second."""
+        return np.stack([decode_jpeg(jpeg) for jpeg in self.jpegs(clip)])
+
     def jpegs(self, clip: str, first: int = 0, last: int | None = None) -> list[bytes]:
         """JPEG bytes of frames first to last - 1; None means to the end.
 

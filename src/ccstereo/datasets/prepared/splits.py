@@ -1,14 +1,9 @@
 """Folds by source: clips of one recording never lie in two splits, unless there is no other recording."""
 
 import hashlib
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from ccstereo.datasets.prepared.format import SPLITS, ClipRow
-from ccstereo.errors import DatasetError
-
-_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def split_by_source(rows: Sequence[ClipRow], seed: int = 0) -> dict[str, list[str]]:
@@ -44,47 +39,3 @@ def _by_time(rows: Sequence[ClipRow]) -> dict[str, list[str]]:
     val = tenth if len(names) > 1 else 0
     kept = len(names) - val - test
     return {"train": names[:kept], "val": names[kept : kept + val], "test": names[kept + val :]}
-
-
-def numbers_in(path: Path) -> list[str]:
-    """Read the clip numbers of a split of a FAIR-Play fold: a text list, or an HDF5 file of the authors' paths.
-
-    Args:
-        path: `.txt` with a name such as `000383.mp3` a line, or `.h5` with a data set `audio` of paths.
-
-    Returns:
-        Numbers of six digits, in the order of the file.
-
-    Raises:
-        DatasetError: the file is a Git LFS pointer, cannot be read, holds no numbers, or one of them twice.
-    """
-    require_content(path)
-    names = path.read_text().split() if path.suffix == ".txt" else _paths_in(path)
-    found = [re.search(r"(\d{6})\.\w+$", name) for name in names]
-    if not names or None in found:
-        odd = next((name for name, match in zip(names, found, strict=True) if match is None), "nothing")
-        raise DatasetError(f"{path}: expected names such as 000383.mp3, found {odd}; get the file again")
-    numbers = [match[1] for match in found if match]
-    if len(set(numbers)) < len(numbers):
-        twice = next(number for number in numbers if numbers.count(number) > 1)
-        raise DatasetError(f"{path}: names {twice} more than once; get the file again")
-    return numbers
-
-
-def require_content(path: Path) -> None:
-    """Raise DatasetError if a file is the pointer that Git leaves where Git LFS has not fetched the file."""
-    with path.open("rb") as file:
-        if file.read(len(_POINTER)) == _POINTER:
-            raise DatasetError(f"{path}: is a Git LFS pointer, not the file itself; fetch it with git lfs pull")
-
-
-def _paths_in(path: Path) -> list[str]:
-    try:
-        import h5py  # type: ignore[import-untyped, import-not-found, unused-ignore]
-    except ImportError as error:
-        raise DatasetError(f"{path}: reading HDF5 needs h5py; pip install 'ccstereo[data]'") from error
-    try:
-        with h5py.File(path, "r") as file:
-            return [name.decode() if isinstance(name, bytes) else str(name) for name in file["audio"][:]]
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: not an HDF5 file with a data set 'audio' ({error}); get it again") from error

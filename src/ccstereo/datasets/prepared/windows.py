@@ -1,7 +1,6 @@
-"""Windows and whole clips of a prepared set, as networks are trained and scored on them."""
+"""Windows of a prepared set, as networks are trained on them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -80,7 +79,7 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         return self.size
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Make item `index`; indices past the size go on with new windows."""
+        """Make item `index`; indices past the size continue with new windows."""
         rng = np.random.default_rng([self.seed, index])
         clip = self._clip(index)
         row = self.prepared.clips[clip]
@@ -127,32 +126,6 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         top, left = (int(rng.integers(extra + 1)) if self.vary else extra // 2 for extra in spare)
         cropped = crop(frames, (top, left), self.config.frame_size).contiguous()
         return cropped if self.config.clip_frames > 1 else cropped[0]
-
-
-class PreparedClips(Dataset[dict[str, Any]]):
-    """Whole clips, for scoring.
-
-    Each item is a dictionary:
-        id: of the clip.
-        sound: (C, T) float32 at 16 kHz, as recorded.
-        frames: (N, 240, 480, 3) uint8, 10 a second.
-
-    Args:
-        prepared: the set.
-        clips: ids.
-    """
-
-    def __init__(self, prepared: PreparedSet, clips: Sequence[str]) -> None:
-        self.prepared = prepared
-        self.clips = list(clips)
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        clip = self.clips[index]
-        frames = np.stack([decode_jpeg(jpeg) for jpeg in self.prepared.jpegs(clip)])
-        return {"id": clip, "sound": torch.from_numpy(self.prepared.sound(clip)), "frames": torch.from_numpy(frames)}
 
 
 def decoder_for(prepared: PreparedSet, has_ears: bool, decoder: FOADecoder | None = None) -> FOADecoder | None:

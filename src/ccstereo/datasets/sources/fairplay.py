@@ -20,7 +20,6 @@ from ccstereo.datasets.prepared.format import (
     encode_jpeg,
     frame_count,
 )
-from ccstereo.datasets.prepared.splits import numbers_in, require_content
 from ccstereo.datasets.sources.download import Archive
 from ccstereo.errors import DatasetError
 from ccstereo.media import probe, read_channels, read_frames
@@ -33,6 +32,7 @@ ARCHIVES = (
     Archive("audios.tar.gz", gigabytes=3.2),
     Archive("videos.tar.gz", gigabytes=106.0),
 )
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _SOUNDS = ("binaural_audios", "audios", "audio")
 _MISSING = 5  # frames that may be missing at the end of a clip; the last one stands for them
 
@@ -135,6 +135,50 @@ def fairplay_folds(folders: list[Path]) -> tuple[Folds, list[Unused]]:
             except (OSError, DatasetError) as error:
                 unused.append(Unused(f"{series}-{path.name}", 0, "fold", str(error)))
     return folds, unused
+
+
+def numbers_in(path: Path) -> list[str]:
+    """Read the clip numbers of a split of a FAIR-Play fold: a text list, or an HDF5 file of the authors' paths.
+
+    Args:
+        path: `.txt` with a name such as `000383.mp3` a line, or `.h5` with a data set `audio` of paths.
+
+    Returns:
+        Numbers of six digits, in the order of the file.
+
+    Raises:
+        DatasetError: the file is a Git LFS pointer, cannot be read, holds no numbers, or one of them twice.
+    """
+    require_content(path)
+    names = path.read_text().split() if path.suffix == ".txt" else _paths_in(path)
+    found = [re.search(r"(\d{6})\.\w+$", name) for name in names]
+    if not names or None in found:
+        odd = next((name for name, match in zip(names, found, strict=True) if match is None), "nothing")
+        raise DatasetError(f"{path}: expected names such as 000383.mp3, found {odd}; get the file again")
+    numbers = [match[1] for match in found if match]
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        raise DatasetError(f"{path}: names {twice} more than once; get the file again")
+    return numbers
+
+
+def require_content(path: Path) -> None:
+    """Raise DatasetError if a file is the pointer that Git leaves where Git LFS has not fetched the file."""
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise DatasetError(f"{path}: is a Git LFS pointer, not the file itself; fetch it with git lfs pull")
+
+
+def _paths_in(path: Path) -> list[str]:
+    try:
+        import h5py  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    except ImportError as error:
+        raise DatasetError(f"{path}: reading HDF5 needs h5py; pip install 'ccstereo[data]'") from error
+    try:
+        with h5py.File(path, "r") as file:
+            return [name.decode() if isinstance(name, bytes) else str(name) for name in file["audio"][:]]
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: not an HDF5 file with a data set 'audio' ({error}); get it again") from error
 
 
 def only_present(folds: Folds) -> Callable[[list[ClipRow]], Folds]:

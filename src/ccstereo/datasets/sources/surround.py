@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ccstereo.audio.convolve import BlockConvolver
 from ccstereo.datasets.prepared.format import SAMPLE_RATE
-from ccstereo.scenes.acoustics.hrir import load_sofa, spherical_head
 
 # Azimuths in degrees, positive to the left, in the order of FFmpeg's layouts (ITU-R BS.775-4, BS.2051-3); the channel
 # of low frequencies has no place and is not rendered.
@@ -38,6 +36,9 @@ class SurroundRenderer:
         Raises:
             DatasetError: the SOFA file cannot be read.
         """
+        from ccstereo.audio.convolve import BlockConvolver  # with torch, which stereo need not wait for
+        from ccstereo.scenes.acoustics.hrir import load_sofa, spherical_head
+
         places = SPEAKERS[layout]
         azimuths = np.array([place for place in places if place is not None], float)
         head = spherical_head(SAMPLE_RATE, azimuths) if sofa is None else load_sofa(sofa).resampled(SAMPLE_RATE)
