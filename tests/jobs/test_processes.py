@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ccstereo.jobs.processes import map_items, outlive_sigterm
+from ccstereo.jobs.processes import map_items, outlive_signals
 
 
 class TestProcesses:
@@ -25,11 +25,13 @@ class TestProcesses:
             list(map_items(eval, ["1"], 1, engine="threads"))
 
 
-def test_a_loaders_worker_outlives_sigterm():
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_loaders_worker_outlives_signals(sent):
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        outlive_sigterm(0)
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        outlive_signals(0)
+        os.kill(os.getpid(), sent)
+        assert signal.getsignal(sent) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -49,8 +49,9 @@ def map_items(
             yield item, None
 
 
-def outlive_sigterm(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_init_fn`
-    """Let a loader's worker ignore SIGTERM, which a cluster sends to all processes of a run: who trains still saves."""
+def outlive_signals(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_init_fn`
+    """Let a loader's worker ignore Ctrl-C and SIGTERM, which reach all processes of a run: who trains still saves."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
