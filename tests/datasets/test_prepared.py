@@ -125,7 +125,7 @@ class TestWindows:
 
 TINY = [
     *TRAIN_SMALL,
-    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2"),
+    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2", "--trainer.default_root_dir", "out"),
     *("--data.batch_size", "2", "--data.workers", "0", "--data.epoch_size", "4", "--data.validation_size", "2"),
 ]
 
@@ -138,7 +138,7 @@ def test_from_videos_to_a_score(make_video, tmp_path: Path, monkeypatch) -> None
         make_video(tmp_path / "videos" / f"{number}.mp4", 1.5, seed=number)
     assert main(["prepare", "folder", "videos", "-o", "set", "--jobs", "1", "-q"]) == 0
     assert main(["train", "--config", "lite-stage", "--data.path", "set", *TINY]) == 0
-    model = load_model("runs/set/weights")
+    model = load_model("out/weights")
     made = PreparedSet("set")
     (clip,) = made.ids("default", "test")
     truth = torch.from_numpy(made.sound(clip))
@@ -156,8 +156,7 @@ def test_what_a_training_needs(made: PreparedSet, tmp_path: Path, monkeypatch, c
     start = ["train", "--config", "lite-stage", *TINY, "--data.path"]
     for more, words in [
         (["none"], "is no prepared set"),
-        ([str(made.folder), "--data.split", "other"], "this set has default"),
-        ([str(made.folder), "--data.val_part", "nothing"], "no such fold or split"),
+        ([str(made.folder), "--data.fold", "other"], "this set has default"),
     ]:
         assert main([*start, *more]) == 1
         error = capsys.readouterr().err.strip().splitlines()[-1]

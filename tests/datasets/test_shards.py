@@ -252,20 +252,21 @@ class TestDamage:
 
 def test_training_resumes_in_the_middle_of_a_pass(shards, tmp_path, monkeypatch):
     pytest.importorskip("lightning")
-    from ccstereo.training.task import BinauralTask
+    from ccstereo.training.task import SpatialTask
 
     monkeypatch.chdir(tmp_path)
     options = [
         *("--config", "lite-stage", "--data.path", shards, "--data.batch_size", "4", "--data.workers", "0"),
         *("--data.validation_size", "2", "--trainer.val_check_interval", "2", *TRAIN_SMALL),
+        *("--trainer.default_root_dir", "out"),
     ]
-    trained, step = [], BinauralTask.training_step
+    trained, step = [], SpatialTask.training_step
 
     def noting(self, batch, batch_idx):
         trained.extend(shown([{"frame": frame[None]} for frame in batch["frame"]]))
         return step(self, batch, batch_idx)
 
-    monkeypatch.setattr(BinauralTask, "training_step", noting)
+    monkeypatch.setattr(SpatialTask, "training_step", noting)
     assert main(["train", *options, "--trainer.max_steps", "2"]) == 0
     assert len(trained) == 8
     assert main(["train", *options, "--trainer.max_steps", "6", "--ckpt_path", "last"]) == 0

@@ -150,5 +150,5 @@ class TestHTTP:
         with pytest.raises(DatasetError, match=r"train-\d+.tar: is not there; copy or write"):
             remote[0]
         (tmp_path / "copy" / "train.json").unlink()
-        with pytest.raises(DatasetError, match="no such index; make shards with ccstereo shard"):
+        with pytest.raises(DatasetError, match="no such index, or it may not be read; make shards"):
             open_set(url)

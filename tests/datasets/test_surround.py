@@ -15,7 +15,7 @@ from small import TRAIN_SMALL
 
 TINY = [
     *TRAIN_SMALL,
-    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2"),
+    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2", "--trainer.default_root_dir", "out"),
     *("--data.batch_size", "2", "--data.workers", "0", "--data.epoch_size", "4", "--data.validation_size", "2"),
 ]
 
@@ -109,4 +109,4 @@ def test_the_folder_of_real_videos_trains(shared: Path, tmp_path: Path, monkeypa
     assert "ordinary stereo" in error
     assert main(["prepare", "--check", "set"]) == 0
     assert main(["train", "--config", "lite-stage", "--data.path", "set", *TINY]) == 0
-    assert Path("runs/set/weights/model.safetensors").is_file()
+    assert Path("out/weights/model.safetensors").is_file()

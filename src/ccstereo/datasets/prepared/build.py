@@ -23,9 +23,11 @@ from ccstereo.datasets.prepared.tables import (
     write_lines,
 )
 from ccstereo.errors import CCStereoError, DatasetError
+from ccstereo.files import PARTIAL
 from ccstereo.jobs.processes import map_items
 from ccstereo.journal import Journal, check_settings, read_journal
 
+COPY = "is a copy of"
 DUPLICATE = "has the id of another source; rename it, or remove one of the two"
 Folds: TypeAlias = dict[str, dict[str, list[str]]]
 """Ids by fold and split."""
@@ -110,7 +112,7 @@ def without_copies(sources: Iterable[Source]) -> tuple[list[Source], list[Unused
         if original == path:
             kept.append(source)
         else:
-            copies.append(Unused(source.key, source.bytes, path.name, f"is a copy of {original}, which is used"))
+            copies.append(Unused(source.key, source.bytes, path.name, f"{COPY} {original}, which is used"))
     return kept, copies
 
 
@@ -201,7 +203,7 @@ def prepare(
         if source.key in unique:
             unused.append(Unused(source.key, source.bytes, ", ".join(map(str, source.paths)), DUPLICATE))
         unique.setdefault(source.key, source)
-    past = _past(output, info, unique, {item.source for item in rejected})
+    past = _past(output, info, unique, {item.source for item in rejected if item.reason.startswith(COPY)})
     try:
         journal = Journal(output / "journal.jsonl", info.settings, [asdict(outcome) for outcome in past.values()])
         if (output / "dataset.json").exists():
@@ -243,8 +245,8 @@ def _outcomes(sources: list[Source], worker: Worker, output: Path, sound: str, j
             yield result
 
 
-def _past(output: Path, info: SetInfo, sources: dict[str, Source], rejected: set[str]) -> dict[str, Outcome]:
-    """Outcomes of earlier runs on the same sources with the same settings, by source."""
+def _past(output: Path, info: SetInfo, sources: dict[str, Source], copies: set[str]) -> dict[str, Outcome]:
+    """Outcomes of earlier runs on the same sources with the same settings, by source; earlier releases used copies."""
     journal = output / "journal.jsonl"
     past: dict[str, Outcome] = {}
     if journal.exists():
@@ -260,7 +262,7 @@ def _past(output: Path, info: SetInfo, sources: dict[str, Source], rejected: set
                 past.setdefault(item.source, Outcome(item.source, item.source_bytes)).unused.append(item)
     elif output.is_file() or (output.is_dir() and any(output.iterdir())):
         raise DatasetError(f"{output}: exists and is no prepared set; choose another folder")
-    foreign = sorted(set(past) - set(sources) - rejected)
+    foreign = sorted(set(past) - set(sources) - copies)
     if foreign:
         raise DatasetError(
             f"{output}: holds clips of other sources, such as {foreign[0]}; give all sources, or choose another folder"
@@ -281,7 +283,6 @@ def _stands(output: Path, outcome: Outcome, source: Source | None) -> bool:
 
 def _tidy(output: Path, ids: set[str]) -> None:
     """Remove what killed runs and former versions of sources have left."""
-    for kind in ("sound", "frames"):
-        for path in (output / kind).iterdir():
-            if path.stem not in ids:
-                path.unlink()
+    left = [path for kind in ("sound", "frames") for path in (output / kind).iterdir() if path.stem not in ids]
+    for path in (*left, *output.glob(f".*{PARTIAL}*"), *(output / "splits").rglob(f".*{PARTIAL}*")):
+        path.unlink()

@@ -14,6 +14,7 @@ from ccstereo.errors import DatasetError
 TRIES = 5
 PAUSE = 1.0  # seconds before the second try, and longer before each further one
 _AGAIN = (408, 425, 429)  # answers below 500 that another try may mend
+_MISSING = (403, 410)  # what object stores answer, beside 404, where there is no such file
 
 
 def open_set(location: str | Path) -> PreparedSet:
@@ -55,7 +56,9 @@ class ShardedSet(PreparedSet):
                 continue
         if not self.indices:
             path = beside(location, "train.json")
-            raise DatasetError(f"{path}: there is no such index; make shards with ccstereo shard")
+            raise DatasetError(
+                f"{path}: there is no such index, or it may not be read; make shards with ccstereo shard"
+            )
         self.info = next(iter(self.indices.values())).info
         self._places: dict[str, tuple[Shard, Member]] = {}
         for index in self.indices.values():
@@ -125,6 +128,8 @@ def fetch(path: str, first: int | None = None, last: int | None = None) -> bytes
             raise
         except Exception as error:  # of aiohttp, of an object store's library, of the operating system
             status = getattr(error, "status", 500)
+            if status in _MISSING:
+                raise FileNotFoundError(path) from error
             hopeless = "://" not in path or (status < 500 and status not in _AGAIN)
             if hopeless or attempt == TRIES:
                 tries = "" if hopeless else f" after {TRIES} tries"
