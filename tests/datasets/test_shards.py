@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from ccstereo.cli.main import main
 from ccstereo.datasets.prepared.build import Source, prepare
@@ -21,6 +22,7 @@ from ccstereo.datasets.shards.index import parse_index
 from ccstereo.datasets.shards.reader import ShardedSet, open_set
 from ccstereo.datasets.shards.write import write_shards
 from ccstereo.errors import DatasetError
+from ccstereo.jobs.processes import plain_error
 from ccstereo.models import create_model
 from small import TRAIN_SMALL
 
@@ -186,8 +188,6 @@ class TestPasses:
 
     @pytest.mark.parametrize("workers", [0, 2])
     def test_processes_and_workers_read_nothing_twice(self, shards, workers):
-        from torch.utils.data import DataLoader
-
         sharded = open_set(shards)
         windows = PreparedWindows(sharded, sharded.ids("one", "train"), CONFIG)
         count = len(windows)
@@ -231,6 +231,12 @@ class TestDamage:
             assert f"{where}: has another checksum than when it was written; copy or write the shards again" in out
         with pytest.raises(DatasetError, match=rf"{shard.name}: {shard.clips[1].row.id}.mjpeg: is damaged"):
             open_set(copy).frame(shard.clips[1].row.id, 0)
+        ids = [clip.row.id for clip in shard.clips]
+        with pytest.raises(DatasetError) as error:
+            list(DataLoader(PreparedWindows(open_set(copy), ids, CONFIG), num_workers=1))
+        assert str(plain_error(error.value)).startswith(
+            f"{copy / shard.name}: {shard.clips[1].row.id}.mjpeg: is damaged"
+        )
 
     def test_files_that_do_not_belong_together(self, copy):
         sharded = open_set(copy)

@@ -54,7 +54,7 @@ def add_parser(commands: Subparsers) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--check", type=Path, metavar="DIR", help="check a prepared set or shards, and do nothing else")
+    parser.add_argument("--check", metavar="SET", help="check a prepared set or shards, and do nothing else")
     sets = parser.add_subparsers(title="sets", metavar="SET", parser_class=Parser)
     _add_folder(sets)
     _add_fairplay(sets)
@@ -206,8 +206,8 @@ def unused_lines(unused: "Sequence[Unused]") -> list[str]:
         groups.setdefault(item.reason, []).append(f"{item.source} ({item.part})" if item.part else item.source)
     lines = []
     for reason, names in groups.items():
-        if len(names) > NAMED:
-            lines.append(f"{len(names)} files: {reason} ({', '.join(names[:NAMED])}, ...)")
+        if len(names) > NAMED + 1:
+            lines.append(f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more: {reason}")
         else:
             lines += [f"{name}: {reason}" for name in names]
     return lines
@@ -216,7 +216,7 @@ def unused_lines(unused: "Sequence[Unused]") -> list[str]:
 def check(options: argparse.Namespace, parser: Parser) -> int:
     """Check a prepared set; status 1 if anything is wrong with it."""
     if options.check is None:
-        parser.error("name a kind of set to prepare, or --check DIR")
+        parser.error("name a kind of set to prepare, or --check SET")
     from ccstereo.datasets.prepared.check import check_set
     from ccstereo.datasets.shards.reader import open_set
 
