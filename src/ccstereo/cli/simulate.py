@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Parser, Subparsers, count, positive
-from ccstereo.cli.prepare import run_prepare, say
+from ccstereo.cli.preparing import run_prepare, say
 from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
