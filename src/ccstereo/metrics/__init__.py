@@ -1,6 +1,6 @@
 """How good a binaural clip is: pure functions in `functional`, torchmetrics classes in `modules`.
 
-Importing this package loads neither torchmetrics nor auraloss.
+Importing this package loads neither torchmetrics nor scipy.
 """
 
 from ccstereo.metrics import functional

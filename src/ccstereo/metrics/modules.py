@@ -12,13 +12,15 @@ from ccstereo.metrics import functional
 from ccstereo.metrics.functional.cues import ILD_EDGES, ITD_EDGES
 from ccstereo.metrics.functional.distances import PAPERS
 from ccstereo.metrics.functional.level import SPLConfig
+from ccstereo.metrics.functional.multi_resolution import RESOLUTIONS
 
 
 class ClipMean(Metric):
     """Mean of a score over clips; what every class here is.
 
-    NaN, which a score returns where the truth leaves it undefined, is left out. The state is a sum and a count, so any
-    split of the clips over batches and processes gives the same mean; the mean of no clip is NaN.
+    NaN, which a score returns where the truth leaves it undefined, is left out; that of a prediction that is not finite
+    is not, so that the mean is NaN, too. The state is a sum and a count, so any division of the clips over batches and
+    processes gives the same mean; the mean of no clip is NaN. `count` says over how many clips it is.
     """
 
     is_differentiable = True
@@ -51,7 +53,9 @@ class ClipMean(Metric):
         if pred.shape != target.shape and self.truth_is_a_clip:  # a mean over clips that broadcast is a mistake
             raise ValueError(f"prediction and truth differ in shape: {tuple(pred.shape)} and {tuple(target.shape)}")
         values = self.score(pred, target).to(self.total.dtype).reshape(-1, *self.total.shape)
-        known = ~values.isnan()
+        broken = ~pred.isfinite().all(-1).all(-1).reshape(-1, *[1] * self.total.ndim)  # one a clip
+        values = values.masked_fill(broken, torch.nan)
+        known = ~values.isnan() | broken
         self.total = self.total + values.where(known, values.new_zeros(())).sum(0)
         self.count = self.count + known.sum(0)
 
@@ -127,14 +131,16 @@ class SignalToNoiseRatio(_PaperScore):
 
 
 class MultiResolutionSTFT(_PaperScore):
-    """Mean of `multi_resolution_stft`; `sizes` are arguments of auraloss."""
+    """Mean of `multi_resolution_stft`."""
 
-    def __init__(self, *, normalize: bool = False, sizes: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, normalize: bool = False, resolutions: tuple[tuple[int, int, int], ...] = RESOLUTIONS, **kwargs: Any
+    ) -> None:
         super().__init__(normalize=normalize, **kwargs)
-        self.sizes = sizes or {}
+        self.resolutions = resolutions
 
     def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.multi_resolution_stft(pred, target, normalize=self.normalize, **self.sizes)
+        return functional.multi_resolution_stft(pred, target, normalize=self.normalize, resolutions=self.resolutions)
 
 
 class SPLDistance(_PaperScore):
@@ -196,7 +202,7 @@ class ITDError(ClipMean):
 
 
 class LouderEarAccuracy(ClipMean):
-    """Share of clips whose louder ear is right, of those in which the truth has one beyond `dead_zone` dB."""
+    """Fraction of clips whose louder ear is right, of those in which the truth has one beyond `dead_zone` dB."""
 
     is_differentiable = False
     higher_is_better = True
