@@ -2,11 +2,13 @@
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Subparsers
 from ccstereo.cli.progress import progress_bar
+from ccstereo.errors import DatasetError
 
 if TYPE_CHECKING:
     from ccstereo.datasets.prepared.reader import PreparedSet
@@ -20,6 +22,7 @@ EXAMPLES = """examples:
 A run that was stopped goes on where it was when the same command is given again, and ends with the same files.
 The shards are described in docs/data/shards.md.
 """
+SPLITS, ALL = ("train", "val", "test"), "all"
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
@@ -105,3 +108,41 @@ def wanted_parts(prepared: "PreparedSet", text: str) -> tuple[str, dict[str, lis
         hint = f"; {' and '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
         raise DatasetError(f"{prepared.folder}: {'/'.join(filter(None, (name, part)))} has no clips{hint}")
     return name, found
+
+
+def renamed(fold: str, split: str) -> tuple[str, str]:
+    """Read the form NAME or NAME/train that --split had in earlier releases, with a warning.
+
+    >>> renamed("split1", "train")
+    ('split1', 'train')
+    """
+    name, _, last = split.rpartition("/")
+    if fold or split in ("", *SPLITS, ALL):
+        return fold, split
+    fold, split = (name, last) if last in SPLITS else (split, "")
+    now = f"--fold {fold}" + f" --split {split}" * bool(split)
+    print(f"warning: a fold in --split is deprecated; write {now}", file=sys.stderr)
+    return fold, split
+
+
+def wanted_splits(prepared: "PreparedSet", fold: str, split: str) -> tuple[str, dict[str, list[str]]]:
+    """The fold, and the clips of its splits, that --fold and --split name.
+
+    Raises:
+        DatasetError: there is no such fold or split, it has no clips, or there are several folds to choose from.
+    """
+    if split == ALL:
+        return "", {ALL: list(prepared.clips)}
+    folds = prepared.folds()
+    if not fold:
+        if len(folds) != 1:
+            known = ", ".join(folds) or "none; --split all takes all clips"
+            raise DatasetError(f"{prepared}: has {len(folds)} folds ({known}); choose one with --fold NAME")
+        fold = folds[0]
+    found = {each: prepared.ids(fold, each) for each in SPLITS}
+    chosen = {each: clips for each, clips in found.items() if clips and split in ("", each)}
+    if not chosen:
+        others = [f"--split {each}" for each, clips in found.items() if clips]
+        hint = f"; {' and '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
+        raise DatasetError(f"{prepared}: {'/'.join(filter(None, (fold, split)))} has no clips{hint}")
+    return fold, chosen

@@ -18,6 +18,7 @@ def write_video(
     *,
     frame_rate: float = 10.0,
     sample_rate: int = 16_000,
+    crf: int = 18,
 ) -> None:
     """Write H.264 pictures and AAC sound.
 
@@ -27,6 +28,7 @@ def write_video(
         sound: (channels, T) float, one or two channels, full scale +-1.
         frame_rate: pictures a second.
         sample_rate: Hz.
+        crf: quality of x264, 0 to 51; a larger one is worse.
 
     Raises:
         MediaError: the file cannot be written.
@@ -41,7 +43,7 @@ def write_video(
             pictures = container.add_stream("libx264", rate=Fraction(frame_rate).limit_denominator(1000))
             pictures.height, pictures.width = frames.shape[1:3]
             pictures.pix_fmt = "yuv420p"
-            pictures.options = {"crf": "18"}
+            pictures.options = {"crf": str(crf)}
             layout = "mono" if len(sound) == 1 else "stereo"
             track = container.add_stream("aac", rate=sample_rate, layout=layout, bit_rate=96_000 * len(sound))
             for picture in frames:

@@ -44,7 +44,7 @@ def multi_resolution_stft(
     longest = max(n_fft for n_fft, _, _ in resolutions) // 2
     if pred.shape[-1] <= longest:
         raise ValueError(f"MRSTFT needs more than {longest} samples, got {pred.shape[-1]}")
-    total = pred.new_zeros(())
+    total = torch.zeros(())
     for sizes in resolutions:
         found, true = _magnitude(pred, *sizes), _magnitude(target, *sizes)
         convergence = _norm(true - found) / _norm(true)
@@ -54,7 +54,8 @@ def multi_resolution_stft(
 
 def _norm(magnitude: Tensor) -> Tensor:
     """Frobenius norm over ears, bins and frames, with gradient 0 at 0."""
-    return torch.linalg.vector_norm(magnitude, dim=(-3, -2, -1))
+    norm: Tensor = torch.linalg.vector_norm(magnitude, dim=(-3, -2, -1))
+    return norm
 
 
 def _magnitude(binaural: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
@@ -63,4 +64,4 @@ def _magnitude(binaural: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
     flat = binaural.reshape(-1, binaural.shape[-1])
     spec = torch.stft(flat, n_fft, hop, length, window, return_complex=True)
     magnitude = (spec.real.square() + spec.imag.square()).clamp_min(_FLOOR).sqrt()
-    return magnitude.unflatten(0, binaural.shape[:-1])
+    return magnitude.reshape(*binaural.shape[:-1], *magnitude.shape[1:])
