@@ -78,7 +78,9 @@ def test_what_is_scored_is_not_scored_again(prepared, truths, tmp_path, stopping
     done = {json.loads(line)["item"] for line in journal.read_text().splitlines()[1:]}
     assert done == {"d"}
     with journal.open("a") as file:
-        file.write('{"system": "mono#1", "item": "a", "seconds": 3, "scor')  # as a kill in the middle of a write leaves it
+        file.write(
+            '{"system": "mono#1", "item": "a", "seconds": 3, "scor'
+        )  # as a kill in the middle of a write leaves it
     monkeypatch.undo()
     scored = []
     score = _Task.__call__
@@ -143,7 +145,9 @@ def test_other_settings_are_another_run(prepared, truths, tmp_path, capsys):
     before = files(run)
     capsys.readouterr()
     assert main(command(prepared, run, "--predictions", truths, "--wav", "sum")) == 1
-    assert "was begun with other settings: scores.wav is mean, not sum; choose another folder" in capsys.readouterr().err
+    assert (
+        "was begun with other settings: scores.wav is mean, not sum; choose another folder" in capsys.readouterr().err
+    )
     assert main(command(prepared, run, "--predictions", truths, "--split", "val")) == 1
     shutil.copy(truths / "a.wav", truths / "b.wav")
     sizes = {path.stat().st_size for path in truths.iterdir()}

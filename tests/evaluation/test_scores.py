@@ -2,12 +2,13 @@ import pytest
 import torch
 
 from ccstereo.evaluation import SCORES, Scoring, register_score, score_item
-from ccstereo.evaluation.scores import columns
+from ccstereo.evaluation.scores import PLAIN, columns
 from ccstereo.evaluation.sets import CLIP_SCORES
 from ccstereo.metrics import functional as metrics
 from items import item_of
 
-def score_clips(pred, target, scoring=Scoring()):
+
+def score_clips(pred, target, scoring=PLAIN):
     """Scores of one prediction or several, of one truth."""
     found = score_item(pred if pred.ndim == 3 else pred[None], item_of(target), CLIP_SCORES, scoring)
     return found if pred.ndim == 3 else {name: value[0] for name, value in found.items()}

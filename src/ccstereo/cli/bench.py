@@ -109,8 +109,8 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Make scenes in a temporary folder and score them."""
     from ccstereo.evaluation import ROWS
 
-    _check_outputs(options)
     options.keep = None
+    _check_outputs(options)
     systems = _systems(options, parser)
     if not options.rows and find_spec("pyroomacoustics") is None:
         dry = [row for row, kind in ROWS.items() if not kind.room]
@@ -224,10 +224,12 @@ def _note(
 
 def _check_outputs(options: argparse.Namespace) -> None:
     """Refuse, before any work is done, what could not be written at its end."""
-    from ccstereo.evaluation.report import check_output
+    from ccstereo.evaluation.report import check_folder, check_output
 
-    for path in filter(None, (options.json, options.csv)):
+    for path in filter(None, (options.json, options.csv, options.ledger)):
         check_output(path)
+    if options.keep is not None:
+        check_folder(options.keep)
 
 
 def _weights(options: argparse.Namespace) -> "dict[str, Weights]":

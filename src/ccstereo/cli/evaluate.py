@@ -201,7 +201,7 @@ def _system(
             weights = Weights(options.weights, options.hop, options.tdss, options.precision, device, options.batch_size)
             weights.check_rate(SAMPLE_RATE)
             model = weights.binauralizer().model
-            config, target, system = model.config, getattr(model.config, "target", "mid-side"), weights
+            config, target, system = model.config, model.config.target, weights
         bound = options.mask_bound or getattr(config, "mask_bound", 1.0)  # 1 where a network's last layer sets it
         return system, Oracle(bound, options.hop or config.hop, target, config)
     except ValueError as error:

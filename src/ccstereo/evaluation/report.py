@@ -242,6 +242,19 @@ def check_output(path: Path) -> None:
         raise CCStereoError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 
 
+def check_folder(path: Path) -> None:
+    """Make a folder that results go to, before any work is done.
+
+    Raises:
+        CCStereoError: it cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise CCStereoError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
+
+
 def write_table(path: Path, run: Run) -> None:
     """Write the table of clips, a line a clip and row (mono, prediction, oracle).
 

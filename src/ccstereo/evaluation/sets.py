@@ -18,7 +18,6 @@ from ccstereo.errors import DatasetError
 from ccstereo.evaluation.benchmark.rendering import SceneFacts
 from ccstereo.scenes.acoustics.decoders import load_decoder
 
-
 CLIP_SCORES = ("stft", "env", "wav", "mag", "phs", "snr", "mrstft", "spl", "ild", "itd", "louder_ear")
 """Scores that the true sound of both ears defines."""
 

@@ -145,12 +145,12 @@ class Weights:
             WeightsError: the weights are damaged.
             ValueError: an argument is out of range.
         """
-        return _load(self.weights, self.hop, self.tdss, self.precision, self.device, self.batch_size)
+        return _load(self)
 
     def oracle(self, hop: float = 0.1) -> Oracle:
         """Return the ceiling of masks with its bound and target, however it is run."""
         config = self.binauralizer().model.config
-        return Oracle(getattr(config, "mask_bound", 1.0), hop, getattr(config, "target", "mid-side"))
+        return Oracle(getattr(config, "mask_bound", 1.0), hop, config.target)
 
     def identity(self) -> dict[str, Any]:
         """See `System`; of which device and batch size are not, as they change no more than rounding."""
@@ -183,10 +183,9 @@ class Weights:
         """
         self.check_rate(item.sample_rate)
         binauralizer, rate = self.binauralizer(), item.sample_rate
-        mono = item.mono(getattr(binauralizer.model, "target", MID_SIDE)).numpy()
+        mono = item.mono(binauralizer.model.target).numpy()
         frames = change_frames(item.read_frames(), self.frames)
-        spatialize = getattr(binauralizer, "spatialize", binauralizer.binauralize)
-        return torch.from_numpy(spatialize(mono, rate, frames, item.frame_rate))
+        return torch.from_numpy(binauralizer.spatialize(mono, rate, frames, item.frame_rate))
 
 
 def weights_name(weights: str | Path) -> str:
@@ -208,8 +207,17 @@ def weights_name(weights: str | Path) -> str:
     return path.stem if path.suffix == ".safetensors" else path.name
 
 
+def _load(weights: Weights) -> Binauralizer:
+    run = (weights.hop, weights.tdss, weights.precision, weights.device, weights.batch_size)
+    return _load_once(weights.weights, weights.sha256, *run)
+
+
 @lru_cache(maxsize=32)
-def _load(weights: str, hop: float | None, tdss: bool, precision: str, device: str, batch_size: int) -> Binauralizer:
+def _load_once(
+    weights: str, sha256: str, hop: float | None, tdss: bool, precision: str, device: str, batch_size: int
+) -> Binauralizer:
+    """Load a network once a process, and again where its file holds other weights than before."""
+    del sha256
     model = load_model(weights, device=device)
     return Binauralizer(model, hop=hop, tdss=tdss, batch_size=batch_size, precision=precision)
 
