@@ -196,6 +196,18 @@ class TestSplits:
         assert list(read_run(tmp_path / "r").items) == ["c"]
 
 
+def test_one_process_on_a_gpu(monkeypatch):
+    """They would share it; on a CPU every core scores."""
+    import argparse
+
+    from ccstereo.cli.evaluate import jobs
+
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    found = {device: jobs(argparse.Namespace(jobs=None, device=device)) for device in ("cpu", "cuda", "cuda:1", "mps")}
+    assert found == {"cpu": 7, "cuda": 1, "cuda:1": 1, "mps": 1}
+    assert jobs(argparse.Namespace(jobs=3, device="cuda")) == 3
+
+
 class TestNaN:
     """A prediction that is not finite is an error that names system and clip, never a score."""
 
@@ -259,6 +271,7 @@ class TestTablesAndFigure:
         for name in ("scores.png", "scores.svg"):
             run(prepared, tmp_path / "r", "--predictions", model_run / "predictions", "--figure", tmp_path / name)
             assert (tmp_path / name).stat().st_size > 10_000
+        assert "predictions: 4 clips of noises, one/test" in (tmp_path / "scores.svg").read_text()
         assert sorted(p.name for p in tmp_path.iterdir()) == ["r", "scores.png", "scores.svg"]
 
     def test_without_their_libraries(self, prepared, tmp_path, monkeypatch, capsys):

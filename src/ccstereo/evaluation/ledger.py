@@ -44,6 +44,7 @@ def ledger_lines(
             "weights": each.name,
             "sha256": each.sha256,
             "benchmark": benchmark.sha256,
+            "split": benchmark.split,
             "rows": {
                 row.row: {
                     "scenes": row.items,
