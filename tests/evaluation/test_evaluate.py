@@ -92,10 +92,10 @@ class TestAModel:
 
     def test_predictions_are_the_models(self, prepared, model_run, lite):
         from ccstereo import Binauralizer
-        from ccstereo.datasets.prepared.windows import PreparedClips
+        from ccstereo.datasets.prepared.reader import decode_jpeg
 
-        clip = PreparedClips(prepared, ["c"])[0]
-        expected = Binauralizer(lite).binauralize(clip["binaural"].mean(0).numpy(), 16_000, clip["frames"].numpy())
+        frames = np.stack([decode_jpeg(jpeg) for jpeg in prepared.jpegs("c")])
+        expected = Binauralizer(lite).binauralize(prepared.sound("c").mean(0), 16_000, frames)
         saved, rate = soundfile.read(model_run / "predictions" / "c.wav", dtype="float32")
         assert rate == 16_000
         np.testing.assert_allclose(saved.T, expected, atol=1e-5)

@@ -194,7 +194,8 @@ def _score(
 
 def _report(options: argparse.Namespace, benchmark: "Benchmark", systems: "Mapping[str, System]", found: "Run") -> int:
     """Print the table, write the files, and note the scores of test files."""
-    from ccstereo.evaluation import headline, record, rows_table, scenes_csv, summarise
+    from ccstereo.evaluation import headline, record, rows_table, summarise
+    from ccstereo.evaluation.report import csv_text, scene_columns
     from ccstereo.files import write_atomic
 
     rows = summarise(found)
@@ -202,7 +203,7 @@ def _report(options: argparse.Namespace, benchmark: "Benchmark", systems: "Mappi
     if options.json:
         write_atomic(options.json, json.dumps(record(benchmark, systems, rows), indent=1) + "\n")
     if options.csv:
-        write_atomic(options.csv, scenes_csv(found))
+        write_atomic(options.csv, csv_text(scene_columns(found)))
     if benchmark.split == "test":
         _note(options, benchmark, systems, rows)
     return 0
@@ -211,7 +212,8 @@ def _report(options: argparse.Namespace, benchmark: "Benchmark", systems: "Mappi
 def _note(
     options: argparse.Namespace, benchmark: "Benchmark", systems: "Mapping[str, System]", rows: "list[RowScore]"
 ) -> None:
-    from ccstereo.evaluation import Weights, append_to_ledger, find_ledger, ledger_lines
+    from ccstereo.evaluation import Weights
+    from ccstereo.evaluation.ledger import append_to_ledger, find_ledger, ledger_lines
 
     ledger = options.ledger or find_ledger(Path.cwd())
     if ledger is None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ccstereo.errors import DatasetError
 from ccstereo.evaluation.compare import comparison, comparison_table
-from ccstereo.evaluation.report import RowScore, clips_csv, deviation, scores_table, summarise, versions
+from ccstereo.evaluation.report import RowScore, clip_columns, csv_text, deviation, scores_table, summarise, versions
 from ccstereo.evaluation.runs import JOURNAL, Progress, Run, read_scores, score
 from ccstereo.evaluation.scores import PLAIN, Scoring
 from ccstereo.evaluation.sets import Ears, PreparedItems
@@ -181,7 +181,7 @@ def finish(
         scores = {name: asdict(found) for name, found in compared.items() if found.clips}
         content["comparison"] = {"with": other.settings["prediction"], "scores": scores}
     try:
-        write_atomic(output / "clips.csv", clips_csv(run))
+        write_atomic(output / "clips.csv", csv_text(clip_columns(run)))
         write_atomic(output / "summary.md", text + "\n")
         write_atomic(output / "record.json", json.dumps(content, indent=1) + "\n")
     except OSError as error:

@@ -167,50 +167,39 @@ def versions() -> dict[str, str]:
     }
 
 
-Line = tuple[dict[str, str], list[float]]
+Columns = dict[str, list[Any]]
 
 
-def lines_of(run: Run, heads: Sequence[str], *, by_system: bool = False) -> list[Line]:
-    """Every score as lines of a table: what a line is of, and its values.
-
-    Args:
-        run: the scores.
-        heads: names of the columns for item, row and system; "" leaves one out.
-        by_system: whether all items of a system follow each other, or all systems of an item.
-    """
-    keys = [(item, system) for item in range(len(run.items)) for system in run.scores]
-    if by_system:
-        keys = [(item, system) for system in run.scores for item in range(len(run.items))]
-    ids, rows = list(run.items), list(run.items.values())
-    return [
-        (
-            {head: text for head, text in zip(heads, (ids[item], rows[item], system), strict=True) if head},
-            [float(values[item]) for values in run.scores[system].values()],
-        )
-        for item, system in keys
-    ]
+def scene_columns(run: Run) -> Columns:
+    """Every scene's scores, system by system."""
+    names = list(next(iter(run.scores.values())))
+    return {
+        "system": [system for system in run.scores for _ in run.items],
+        "row": list(run.items.values()) * len(run.scores),
+        "scene": list(run.items) * len(run.scores),
+        **{name: np.concatenate([run.scores[system][name] for system in run.scores]).tolist() for name in names},
+    }
 
 
-def csv_text(lines: Sequence[Line], columns: Sequence[str], order: Sequence[str]) -> str:
-    """Lines as CSV, empty where a score is undefined; `order` is that of the heads."""
+def clip_columns(run: Run) -> Columns:
+    """Every clip's scores, clip by clip; rows are the systems' roles (mono, prediction, oracle)."""
+    names = list(next(iter(run.scores.values())))
+    return {
+        "clip": [item for item in run.items for _ in run.scores],
+        "row": list(run.scores) * len(run.items),
+        **{name: np.stack([run.scores[system][name] for system in run.scores], 1).ravel().tolist() for name in names},
+    }
+
+
+def csv_text(columns: Columns) -> str:
+    """Columns as CSV, empty where a score is undefined."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*order, *columns])
-    for heads, values in lines:
-        writer.writerow([*(heads[head] for head in order), *("" if v != v else repr(v) for v in values)])
+    writer.writerow(columns)
+    writer.writerows(
+        [["" if value != value else value for value in line] for line in zip(*columns.values(), strict=True)]
+    )
     return text.getvalue()
-
-
-def scenes_csv(run: Run) -> str:
-    """Every scene's scores as CSV, system by system."""
-    columns = list(next(iter(run.scores.values())))
-    return csv_text(lines_of(run, ("scene", "row", "system"), by_system=True), columns, ("system", "row", "scene"))
-
-
-def clips_csv(run: Run) -> str:
-    """Every clip's scores as CSV, clip by clip; rows are the systems' roles (mono, prediction, oracle)."""
-    columns = list(next(iter(run.scores.values())))
-    return csv_text(lines_of(run, ("clip", "", "row")), columns, ("clip", "row"))
 
 
 def check_table(path: Path) -> None:
@@ -268,18 +257,14 @@ def write_table(path: Path, run: Run) -> None:
     check_table(path)
     try:
         if path.suffix.lower() == ".csv":
-            write_atomic(path, clips_csv(run))
+            write_atomic(path, csv_text(clip_columns(run)))
             return
         import pyarrow
         from pyarrow import parquet
 
-        lines = lines_of(run, ("clip", "", "row"))
-        content = {head: pyarrow.array([heads[head] for heads, _ in lines]) for head in ("clip", "row")}
-        for i, name in enumerate(next(iter(run.scores.values()))):
-            values = np.array([values[i] for _, values in lines])
-            content[name] = pyarrow.array(values, from_pandas=True)
+        columns = {name: pyarrow.array(values, from_pandas=True) for name, values in clip_columns(run).items()}
         with atomic_path(path) as temporary:
-            parquet.write_table(pyarrow.table(content), temporary)
+            parquet.write_table(pyarrow.table(columns), temporary)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 

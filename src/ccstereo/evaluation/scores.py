@@ -136,9 +136,21 @@ def score_item(pred: Tensor, item: Item, names: Iterable[str], scoring: Scoring 
     return found | bands
 
 
-@register_score("stft", "STFT")
-def _stft(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:
-    return metrics.stft_distance(pred, item.ears, normalize=scoring.peak)
+@dataclass(frozen=True)
+class _Paper:
+    """A score of papers' tables, as the metric itself defines it."""
+
+    function: Callable[..., Tensor]
+
+    def __call__(self, pred: Tensor, item: Item, scoring: Scoring) -> Tensor:
+        return self.function(pred, item.ears, normalize=scoring.peak)
+
+
+register_score("stft", "STFT")(_Paper(metrics.stft_distance))
+register_score("env", "ENV")(_Paper(metrics.envelope_distance))
+register_score("mag", "Mag")(_Paper(metrics.magnitude_distance))
+register_score("phs", "Phs", "rad")(_Paper(metrics.phase_distance))
+register_score("snr", "SNR", "dB", higher_is_better=True)(_Paper(metrics.signal_to_noise_ratio))
 
 
 @register_score("stft_mono", "STFT of mono")
@@ -147,29 +159,9 @@ def _stft_mono(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:
     return metrics.stft_distance(mono, item.ears, normalize=scoring.peak).expand(len(pred))
 
 
-@register_score("env", "ENV")
-def _env(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:
-    return metrics.envelope_distance(pred, item.ears, normalize=scoring.peak)
-
-
 @register_score("wav", "WAV")
 def _wav(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:
     return metrics.waveform_distance(pred, item.ears, normalize=scoring.peak, reduction=scoring.wav)
-
-
-@register_score("mag", "Mag")
-def _mag(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:
-    return metrics.magnitude_distance(pred, item.ears, normalize=scoring.peak)
-
-
-@register_score("phs", "Phs", "rad")
-def _phs(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:
-    return metrics.phase_distance(pred, item.ears, normalize=scoring.peak)
-
-
-@register_score("snr", "SNR", "dB", higher_is_better=True)
-def _snr(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:
-    return metrics.signal_to_noise_ratio(pred, item.ears, normalize=scoring.peak)
 
 
 @register_score("mrstft", "MRSTFT")

@@ -148,7 +148,7 @@ class PreparedItems:
     @property
     def channels(self) -> int:
         """Of the sound: 2 ears, or 4 of first-order ambisonics."""
-        return 4 if getattr(self.prepared.info, "sound", "binaural") == "foa" else 2
+        return len(self.prepared.clips[self.clips[0]].rms)
 
     def identity(self) -> dict[str, Any]:
         """See `EvaluationSet`."""

@@ -1,7 +1,7 @@
 """Torchmetrics classes: the functions of `functional`, averaged over clips, batches and processes."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -157,48 +157,40 @@ class SPLDistance(_PaperScore):
         return functional.spl_distance(pred, target, self.sample_rate, normalize=self.normalize, config=self.config)
 
 
-class ILDError(ClipMean):
+class _CueError(ClipMean):
+    """A mean a band; see the function for the arguments."""
+
+    function: ClassVar[Callable[..., Tensor]]
+    default_edges: ClassVar[tuple[float, ...]]
+
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        edges: Sequence[float] | None = None,
+        segment: float = 0.2,
+        gate: float = 40.0,
+        **kwargs: Any,
+    ) -> None:
+        self.edges: tuple[float, ...] = tuple(self.default_edges if edges is None else edges)
+        super().__init__(values=len(self.edges) - 1, **kwargs)
+        self.sample_rate, self.segment, self.gate = sample_rate, segment, gate
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:
+        sizes = {"edges": self.edges, "segment": self.segment, "gate": self.gate}
+        return type(self).function(pred, target, self.sample_rate, **sizes)
+
+
+class ILDError(_CueError):
     """Mean of `ild_error`: (bands,) dB."""
 
-    def __init__(
-        self,
-        sample_rate: int,
-        *,
-        edges: Sequence[float] = ILD_EDGES,
-        segment: float = 0.2,
-        gate: float = 40.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(values=len(edges) - 1, **kwargs)
-        self.sample_rate = sample_rate
-        self.edges, self.segment, self.gate = tuple(edges), segment, gate
-
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.ild_error(
-            pred, target, self.sample_rate, edges=self.edges, segment=self.segment, gate=self.gate
-        )
+    function, default_edges = staticmethod(functional.ild_error), ILD_EDGES
 
 
-class ITDError(ClipMean):
+class ITDError(_CueError):
     """Mean of `itd_error`: (bands,) microseconds."""
 
-    def __init__(
-        self,
-        sample_rate: int,
-        *,
-        edges: Sequence[float] = ITD_EDGES,
-        segment: float = 0.2,
-        gate: float = 40.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(values=len(edges) - 1, **kwargs)
-        self.sample_rate = sample_rate
-        self.edges, self.segment, self.gate = tuple(edges), segment, gate
-
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.itd_error(
-            pred, target, self.sample_rate, edges=self.edges, segment=self.segment, gate=self.gate
-        )
+    function, default_edges = staticmethod(functional.itd_error), ITD_EDGES
 
 
 class LouderEarAccuracy(ClipMean):

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from ccstereo.cli.main import main
-from ccstereo.evaluation import find_ledger, make_benchmark
+from ccstereo.evaluation import make_benchmark
+from ccstereo.evaluation.ledger import find_ledger
 from ccstereo.models import save_model
 
 

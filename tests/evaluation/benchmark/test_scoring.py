@@ -18,13 +18,13 @@ from ccstereo.evaluation import (
     record,
     render_scene,
     rows_table,
-    scenes_csv,
     score,
     score_item,
     summarise,
     weights_name,
 )
 from ccstereo.evaluation.benchmark.rendering import ears_of
+from ccstereo.evaluation.report import csv_text, scene_columns
 from ccstereo.models import create_model, save_model
 from ccstereo.scenes import render_sources, sample_scene, spherical_head
 from small import SMALL
@@ -175,7 +175,7 @@ class TestRuns:
         assert found["systems"][1] == {"name": "oracle (mask to 1)", "system": "oracle", "bound": 1.0, "hop": 0.1}
         assert found["rows"][2]["row"] == "two"
         assert found["rows"][2]["azimuth_error"] is None
-        text = scenes_csv(run).splitlines()
+        text = csv_text(scene_columns(run)).splitlines()
         assert len(text) == 1 + 2 * 4
         assert text[0] == "system,row,scene,stft,stft_mono,snr,louder_ear,own_side,azimuth_error"
         assert text[1].startswith("Mono-Mono,one,one-0000,")
