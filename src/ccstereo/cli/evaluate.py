@@ -107,7 +107,7 @@ def figure(text: str) -> Path:
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Score all clips, print and write the tables."""
     from ccstereo.evaluation import Ears, Scoring, evaluate, finish, read_run, summarise, write_table
-    from ccstereo.evaluation.evaluate import run_headline, titles
+    from ccstereo.evaluation.evaluate import clips_of, titles
     from ccstereo.evaluation.report import check_output, check_table, draw
     from ccstereo.evaluation.scores import SCORES
 
@@ -146,7 +146,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.table:
         write_table(options.table, found)
     if options.figure:
-        title = f"{system.name}: {run_headline(found)}"
+        title = f"{system.name}: {clips_of(found)}"
         draw(found, summarise(found, options.seed), titles(found), options.figure, title)
     if not options.quiet:
         print(text)

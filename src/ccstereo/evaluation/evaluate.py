@@ -191,9 +191,15 @@ def finish(
 
 def run_headline(run: Run) -> str:
     """What a run is of, in one line."""
-    split, dataset, scores = run.settings["split"], run.settings["dataset"], run.settings["scores"]
+    scores = run.settings["scores"]
     peaks = "each side divided by its peak" if scores["normalize"] == "peak" else "no sound divided by its peak"
-    return f"{split['clips']} clips of {dataset['name']}, {split['name']}; {peaks}, WAV the {scores['wav']} over ears"
+    return f"{clips_of(run)}; {peaks}, WAV the {scores['wav']} over ears"
+
+
+def clips_of(run: Run) -> str:
+    """How many clips of what a run is of."""
+    split, dataset = run.settings["split"], run.settings["dataset"]
+    return f"{split['clips']} clips of {dataset['name']}, {split['name']}"
 
 
 def titles(run: Run) -> dict[str, str]:

@@ -26,7 +26,7 @@ from ccstereo.metrics.statistics import RESAMPLES, Estimate, estimate, ratio_of_
 
 RATIOS = {"stft_to_mono": ("stft", "stft_mono")}
 """Scores of a row that are one mean over another."""
-DRAWN = ("stft", "env", "phs", "snr", "mrstft", "spl", "ild", "itd")  # WAV and Mag look as STFT does
+NOT_DRAWN = ("wav", "mag", "louder_ear", "own_side")  # look as STFT does, or are 0 or 1
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ def draw(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str], path: Pa
     from ccstereo.viz import plot_scores, save_figure
 
     of = {row.system: row.scores for row in rows}
-    names = [name for name in run.settings["scores"]["names"] if name in DRAWN and of[next(iter(of))][name]]
+    names = [name for name in run.settings["scores"]["names"] if name not in NOT_DRAWN and of[next(iter(of))][name]]
     panels = {
         SCORES[name].heading: {titles[system]: run.column(system, name) for system in run.scores} for name in names
     }

@@ -37,10 +37,11 @@ def plot_scores(
 
     if not panels:
         raise ValueError("there are no scores to draw")
+    columns = min(columns, len(panels))
     systems = list(order or next(iter(panels.values())))
     rows = -(-len(panels) // columns)
     height = 0.8 + 0.35 * len(systems)
-    figure = Figure(figsize=(2.9 * min(columns, len(panels)) + 1, height * rows + 0.3), layout="constrained")
+    figure = Figure(figsize=(2.9 * columns + 1, height * rows + 0.3), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     scatter = np.random.default_rng(0)  # of the points across their line, the same in every figure
     for axes in grid.flat[len(panels) :]:
