@@ -11,6 +11,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
+from ccstereo.plugins import load_plugins
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -74,7 +76,10 @@ def _pooled(
 
 
 def _watch(held: Connection) -> None:
-    """Have this process end when the one that started it ends, however it does; that one handles interruptions."""
+    """Have this process end when the one that started it ends, however it does; that one handles interruptions.
+
+    It imports the same modules of one's own.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def end() -> None:
@@ -83,3 +88,4 @@ def _watch(held: Connection) -> None:
         os._exit(1)
 
     threading.Thread(target=end, daemon=True).start()
+    load_plugins()

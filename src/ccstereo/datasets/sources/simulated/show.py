@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ccstereo.datasets.prepared.format import FRAME_RATE, FRAME_SIZE, SAMPLE_RATE, ClipRow
 from ccstereo.datasets.prepared.reader import PreparedSet, decode_jpeg
+from ccstereo.files import atomic_path
 from ccstereo.media import write_video
-from ccstereo.media.temporary import Temporary
 from ccstereo.scenes.geometry import FIELD_OF_VIEW, position_of
 
 SHEET_CLIPS = 24
@@ -51,12 +51,8 @@ def write_contact_sheet(prepared: PreparedSet, path: Path, clips: int = SHEET_CL
         figure = plot_contact_sheet(cells, _title(prepared), field_of_view=FIELD_OF_VIEW)
     except ImportError:
         return False
-    temporary = Temporary(path)
-    try:
-        save_figure(figure, temporary.path)
-        temporary.commit()
-    finally:
-        temporary.discard()
+    with atomic_path(path) as temporary:
+        save_figure(figure, temporary)
     return True
 
 

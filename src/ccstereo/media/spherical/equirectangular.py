@@ -1,4 +1,4 @@
-"""Pictures of any 360 degree layout as equirectangular ones, remapped by FFmpeg."""
+"""Frames of any 360 degree layout as equirectangular ones, remapped by FFmpeg."""
 
 from fractions import Fraction
 from typing import cast
@@ -9,7 +9,7 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ccstereo.media.spherical import Kind, Projection, left_eye
+from ccstereo.media.spherical.projection import Kind, Projection, left_eye
 
 _V360: dict[Kind, str] = {
     "eac": "eac",
@@ -20,20 +20,20 @@ _V360: dict[Kind, str] = {
 
 
 class ToEquirectangular:
-    """Remaps pictures of a projection to equirectangular ones, with FFmpeg's v360 filter.
+    """Remaps frames of a projection to equirectangular ones, with FFmpeg's v360 filter.
 
-    The picture's centre is the front; azimuth a (degrees, positive to the left) and elevation e are at
+    The frame's centre is the front; azimuth a (degrees, positive to the left) and elevation e are at
     x = (0.5 - a / 360) * width, y = (0.5 - e / 180) * height.
 
     Attributes:
-        source_size: (height, width) at which the file's pictures are to be handed in.
+        source_size: (height, width) at which the file's frames are to be handed in.
     """
 
     def __init__(self, projection: Projection, size: tuple[int, int] = (240, 480)) -> None:
         """Prepare the maps.
 
         Args:
-            projection: of the pictures to come.
+            projection: of the frames to come.
             size: (height, width) of the result.
         """
         self._projection = projection
@@ -54,22 +54,22 @@ class ToEquirectangular:
             eye = left_eye(np.empty((*self.source_size, 3), np.uint8), projection)
             self._graph = self._filter(eye.shape[1], eye.shape[0])
 
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Remap a picture of `source_size`.
+    def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Remap a frame of `source_size`.
 
         Args:
-            picture: (H, W, 3) RGB.
+            frame: (H, W, 3) RGB.
 
         Returns:
             (*size, 3) RGB, of the left eye.
         """
-        if picture.shape[:2] != self.source_size:
-            raise ValueError(f"expected a picture of {self.source_size}, got {picture.shape[:2]}")
-        eye = np.ascontiguousarray(left_eye(picture, self._projection), dtype=np.uint8)
+        if frame.shape[:2] != self.source_size:
+            raise ValueError(f"expected a frame of {self.source_size}, got {frame.shape[:2]}")
+        eye = np.ascontiguousarray(left_eye(frame, self._projection), dtype=np.uint8)
         if self._graph is None:
             return eye
-        frame = VideoFrame.from_ndarray(eye, "rgb24").reformat(format="gbrp")
-        self._graph.push(frame)
+        faces = VideoFrame.from_ndarray(eye, "rgb24").reformat(format="gbrp")
+        self._graph.push(faces)
         result = cast(VideoFrame, self._graph.pull())
         return np.asarray(result.to_ndarray(format="rgb24"), np.uint8)
 

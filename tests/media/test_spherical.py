@@ -7,9 +7,9 @@ import pytest
 from av.filter import Graph
 
 from ccstereo.errors import MediaError
-from ccstereo.media.equirectangular import ToEquirectangular
-from ccstereo.media.projection import detect_projection, judge
-from ccstereo.media.spherical import Projection, left_eye
+from ccstereo.media.spherical.detect import detect_projection, judge
+from ccstereo.media.spherical.equirectangular import ToEquirectangular
+from ccstereo.media.spherical.projection import Projection, left_eye
 
 DOTS = {"red": (60, 0), "green": (-90, 30), "blue": (0, -60), "yellow": (150, -20)}  # azimuth left, elevation up
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
@@ -17,42 +17,42 @@ ER, EAC = Projection(), Projection("eac")
 
 
 def world(seed=0, size=(240, 480), shift=0.0):
-    """An equirectangular picture (H, W, 3) of a sphere painted with smooth noise, lighter above."""
+    """An equirectangular frame (H, W, 3) of a sphere painted with smooth noise, lighter above."""
     rng = np.random.default_rng(seed)
     azimuth = np.pi * (1 - 2 * (np.arange(size[1]) + 0.5) / size[1]) + shift
     elevation = np.pi * (0.5 - (np.arange(size[0]) + 0.5) / size[0])[:, None]
     x, y, z = np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation) + 0 * azimuth
-    picture = np.zeros((*size, 3))
+    frame = np.zeros((*size, 3))
     for _ in range(12):
         wave = rng.normal(0, 3, 3)
-        picture += np.cos(wave[0] * x + wave[1] * y + wave[2] * z + rng.uniform(0, 6))[..., None] * rng.normal(0, 1, 3)
-    return np.clip(110 + 18 * picture + 30 * z[..., None], 0, 255).astype(np.uint8)
+        frame += np.cos(wave[0] * x + wave[1] * y + wave[2] * z + rng.uniform(0, 6))[..., None] * rng.normal(0, 1, 3)
+    return np.clip(110 + 18 * frame + 30 * z[..., None], 0, 255).astype(np.uint8)
 
 
 def dotted():
-    picture = np.full((240, 480, 3), 20, np.uint8)
+    frame = np.full((240, 480, 3), 20, np.uint8)
     for name, (azimuth, elevation) in DOTS.items():
         x, y = round((0.5 - azimuth / 360) * 480), round((0.5 - elevation / 180) * 240)
-        picture[y - 5 : y + 6, x - 5 : x + 6] = COLOURS[name]
-    return picture
+        frame[y - 5 : y + 6, x - 5 : x + 6] = COLOURS[name]
+    return frame
 
 
-def v360(picture, options):
+def v360(frame, options):
     graph = Graph()
-    height, width = picture.shape[:2]
+    height, width = frame.shape[:2]
     source = graph.add_buffer(width=width, height=height, format=av.VideoFormat("gbrp"), time_base=1)
     remap, sink = graph.add("v360", options), graph.add("buffersink")
     source.link_to(remap)
     remap.link_to(sink)
     graph.configure()
-    graph.push(av.VideoFrame.from_ndarray(picture).reformat(format="gbrp"))
+    graph.push(av.VideoFrame.from_ndarray(frame).reformat(format="gbrp"))
     return graph.pull().to_ndarray(format="rgb24")
 
 
-def laid_out(picture, projection, other=None):
-    """The equirectangular picture in another layout; `other` is what the right eye sees."""
+def laid_out(frame, projection, other=None):
+    """The equirectangular frame in another layout; `other` is the view of the right eye."""
     eyes = []
-    for eye in (picture, picture if other is None else other):
+    for eye in (frame, frame if other is None else other):
         if projection.kind != "equirectangular":
             output, size = {
                 "eac": ("eac", "w=480:h=320"),
@@ -105,12 +105,12 @@ def insert(data, path, extra):
 
 @pytest.fixture
 def film(tmp_path, tools):
-    """Write an mp4 of pictures and tag it: `film([picture, ...], boxes)`."""
+    """Write an mp4 of frames and tag it: `film([frame, ...], boxes)`."""
 
-    def write(pictures, boxes=b"", name="film.mp4"):
+    def write(frames, boxes=b"", name="film.mp4"):
         path = tmp_path / name
         with av.open(str(path), "w") as output:
-            _, packets = tools.add_video(output, pictures, range(len(pictures)), rate=2, options={"qp": "12"})
+            _, packets = tools.add_video(output, frames, range(len(frames)), rate=2, options={"qp": "12"})
             for packet in packets:
                 output.mux(packet)
         path.write_bytes(
@@ -147,31 +147,31 @@ LAYOUTS = [
 ]
 
 
-class TestPictures:
+class TestFrames:
     @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
-    def test_the_layout_is_seen(self, layout):
-        pictures = [laid_out(world(seed), layout, world(seed, shift=0.02)).astype(np.float32) for seed in range(4)]
-        seen, decided = judge(pictures)
+    def test_the_layout_is_recognised(self, layout):
+        frames = [laid_out(world(seed), layout, world(seed, shift=0.02)).astype(np.float32) for seed in range(4)]
+        projection, decided = judge(frames)
         assert decided
-        assert seen == layout
+        assert projection == layout
 
     @pytest.mark.parametrize("stereo", ["mono", "top-bottom"])
-    def test_an_equal_area_picture_is_told_by_its_shape(self, stereo):
+    def test_an_equal_area_frame_is_recognised_by_its_shape(self, stereo):
         layout = Projection("equal-area", stereo)
-        pictures = [laid_out(world(seed), layout, world(seed, shift=0.02)) for seed in range(3)]
-        height, width, _ = pictures[0].shape
-        pictures = [np.asarray(v360(p, "e:e:w=384:h=288"), np.float32) for p in pictures]  # only resized
-        assert judge(pictures, shape=width / height) == (layout, True)
-        assert judge(pictures, ER, shape=width / height) == (layout, True)
-        assert judge(pictures, shape=2.0 if stereo == "mono" else 1.0) == (Projection(stereo=stereo), True)
+        frames = [laid_out(world(seed), layout, world(seed, shift=0.02)) for seed in range(3)]
+        height, width, _ = frames[0].shape
+        frames = [np.asarray(v360(p, "e:e:w=384:h=288"), np.float32) for p in frames]  # only resized
+        assert judge(frames, shape=width / height) == (layout, True)
+        assert judge(frames, ER, shape=width / height) == (layout, True)
+        assert judge(frames, shape=2.0 if stereo == "mono" else 1.0) == (Projection(stereo=stereo), True)
 
-    def test_flat_pictures_tell_nothing(self):
+    def test_flat_frames_say_nothing(self):
         flat = [np.full((288, 384, 3), level, np.float32) for level in (0, 128)]
         assert judge(flat) == (ER, False)
         assert judge(flat, EAC) == (EAC, False)
         assert judge([], EAC) == (EAC, False)
 
-    def test_an_ordinary_picture_is_left_to_the_tags(self):
+    def test_an_ordinary_frame_is_left_to_the_tags(self):
         rng = np.random.default_rng(0)
         noise = [rng.uniform(0, 255, (288, 384, 3)).astype(np.float32) for _ in range(3)]
         assert judge(noise) == (ER, False)
@@ -182,25 +182,25 @@ class TestFiles:
     def test_no_tags(self, film):
         detection = found(film([laid_out(world(s), EAC) for s in range(2)]))
         assert detection.projection == EAC
-        assert (detection.tagged, detection.source) == (None, "picture")
+        assert (detection.tagged, detection.source) == (None, "frames")
 
     def test_cubemap_tagged_equirectangular(self, film):
         detection = found(film([laid_out(world(s), EAC) for s in range(2)], sv3d("equirectangular")))
-        assert (detection.kind, detection.source) == ("eac", "picture")
+        assert (detection.kind, detection.source) == ("eac", "frames")
         assert detection.tagged == ER
 
     def test_equirectangular_tagged_cubemap(self, film):
         detection = found(film([world(s) for s in range(2)], sv3d("mesh")))
-        assert (detection.kind, detection.source) == ("equirectangular", "picture")
+        assert (detection.kind, detection.source) == ("equirectangular", "frames")
         assert detection.tagged == EAC
 
     def test_stereo_with_tags(self, film):
         layout = Projection(stereo="top-bottom")
-        pictures = [laid_out(world(s), layout, world(s, shift=0.02)) for s in range(2)]
-        detection = found(film(pictures, st3d(1) + sv3d("equirectangular")))
+        frames = [laid_out(world(s), layout, world(s, shift=0.02)) for s in range(2)]
+        detection = found(film(frames, st3d(1) + sv3d("equirectangular")))
         assert detection.projection == detection.tagged == layout
 
-    def test_tags_decide_where_the_picture_is_black(self, film):
+    def test_tags_decide_where_the_frame_is_black(self, film):
         black = [np.zeros((96, 192, 3), np.uint8)] * 2
         detection = found(film(black, st3d(2) + sv3d("mesh")))
         assert detection.projection == Projection("eac", "left-right", turned=True)
@@ -225,7 +225,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("bounds", [0, 1 << 30])
     def test_bounds_of_half_a_sphere(self, film, bounds):
-        """VR180: an equirectangular picture of which a quarter is missing on each side."""
+        """VR180: an equirectangular frame of which a quarter is missing on each side."""
         equi = full(b"equi", struct.pack(">4I", 0, 0, bounds, bounds))
         boxes = box(b"sv3d", full(b"svhd", b"test\0"), box(b"proj", full(b"prhd", bytes(12)), equi))
         detection = found(film([np.zeros((96, 192, 3), np.uint8)] * 2, boxes))
@@ -267,10 +267,10 @@ class TestRemap:
     def test_dots_are_at_their_azimuth_and_elevation(self, layout):
         remap = ToEquirectangular(layout)
         height, width = remap.source_size
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(laid_out(dotted(), layout)))
-        picture = picture.reformat(width, height, "rgb24").to_ndarray()
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(laid_out(dotted(), layout)))
+        frame = frame.reformat(width, height, "rgb24").to_ndarray()
         for _ in range(2):  # the filter is used again
-            result = remap(picture).astype(int)
+            result = remap(frame).astype(int)
         assert result.shape == (240, 480, 3)
         for name, (azimuth, elevation) in DOTS.items():
             if abs(azimuth) > 85 and layout.kind == "half-equirectangular":
@@ -280,8 +280,8 @@ class TestRemap:
             assert abs((0.5 - y / 240) * 180 - elevation) < 2, name
 
     def test_equirectangular_passes_through(self):
-        picture = dotted()
-        assert np.array_equal(ToEquirectangular(ER)(picture), picture)
+        frame = dotted()
+        assert np.array_equal(ToEquirectangular(ER)(frame), frame)
 
     def test_the_left_eye_is_taken(self):
         eyes = np.stack([np.full((4, 12, 3), 1), np.full((4, 12, 3), 2)])
@@ -289,5 +289,5 @@ class TestRemap:
         assert (left_eye(np.concatenate(eyes, 1), Projection(stereo="left-right")) == 1).all()
 
     def test_wrong_size(self):
-        with pytest.raises(ValueError, match="expected a picture"):
+        with pytest.raises(ValueError, match="expected a frame"):
             ToEquirectangular(EAC)(np.zeros((240, 480, 3), np.uint8))

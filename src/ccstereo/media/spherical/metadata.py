@@ -1,60 +1,32 @@
-"""How 360 degree pictures are laid out, and what files say about it: MP4 boxes, their older XML, Matroska elements.
+"""How 360 degree frames are laid out, and what files say about it: MP4 boxes, their older XML, Matroska elements.
 
-FFmpeg tells most of it; meshes, by which YouTube describes its cubemaps, it passes over, so they are looked for here
+FFmpeg gives most of it; meshes, by which YouTube describes its cubemaps, it passes over, so they are looked for here
 (Spherical Video V1 and V2, github.com/google/spatial-media; Matroska's Projection, RFC 9559, section 5.1.4.1.28).
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
-Kind = Literal["equirectangular", "eac", "cubemap", "half-equirectangular", "equal-area"]
-Stereo = Literal["mono", "top-bottom", "left-right"]
+from ccstereo.media.boxes import walk
+from ccstereo.media.spherical.projection import Kind, Projection, Stereo
+
 _KINDS: dict[int, Kind] = {0: "equirectangular", 1: "cubemap", 2: "equirectangular", 3: "half-equirectangular"}
-_TILE = 2  # an equirectangular picture of less than the sphere, as VR180 has; what is missing on its sides in 1 / 2^32
+_TILE = 2  # an equirectangular frame of less than the sphere, as VR180 has; what is missing on its sides in 1 / 2^32
 _HALF = 0.45 * 2**32
 _SIDES: dict[int, Stereo] = {1: "left-right", 2: "top-bottom"}
 _MESH = 3  # Matroska's ProjectionType
 
 
-@dataclass(frozen=True)
-class Projection:
-    """How a picture shows the sphere.
-
-    Attributes:
-        kind: "equirectangular"; "eac", YouTube's equi-angular cubemap; "cubemap", right, left, up over down, front,
-            back; "half-equirectangular", the front 180 degrees; or "equal-area", Lambert's cylinder, whose rows are
-            even in the sine of the elevation.
-        stereo: where the two eyes are; the left one is at the top or on the left.
-        turned: the eye's picture lies on its side, a quarter counterclockwise, as in YouTube's stereo cubemaps.
-    """
-
-    kind: Kind = "equirectangular"
-    stereo: Stereo = "mono"
-    turned: bool = False
-
-
-def left_eye(picture: NDArray[Any], projection: Projection) -> NDArray[Any]:
-    """The left eye's part (h, w, 3) of a picture (H, W, 3), upright."""
-    height, width = picture.shape[:2]
-    if projection.stereo == "top-bottom":
-        picture = picture[: height // 2]
-    elif projection.stereo == "left-right":
-        picture = picture[:, : width // 2]
-    return np.rot90(picture, -1) if projection.turned else picture
-
-
 def tagged_projection(path: Path, frame: VideoFrame) -> Projection | None:
-    """What a file says about the layout of its pictures.
+    """What a file says about the layout of its frames.
 
     Args:
         path: of the file.
-        frame: a picture of it, with which FFmpeg gives the tags (libavutil/spherical.h, stereo3d.h).
+        frame: a frame of it, with which FFmpeg gives the tags (libavutil/spherical.h, stereo3d.h).
 
     Returns:
         None where it says nothing.
@@ -81,31 +53,9 @@ def _has_mesh(path: Path) -> bool:
     with path.open("rb") as file:
         begin = file.read(4)
         size = path.stat().st_size
-        return _mesh_in_matroska(file, 0, size) if begin == b"\x1aE\xdf\xa3" else _mesh_in_mp4(file, size)
-
-
-def _mesh_in_mp4(file: BinaryIO, size: int) -> bool:
-    """Whether an MP4's sv3d box holds a mesh: walks the boxes to it, without reading what lies between."""
-    into = {b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0, b"stsd": 8, b"sv3d": 0, b"proj": 0}
-    entries = (b"avc1", b"avc3", b"hev1", b"hvc1", b"vp09", b"av01", b"encv")  # VisualSampleEntry: 78 bytes of fields
-    into |= dict.fromkeys(entries, 78)
-    spans = [(0, size)]
-    while spans:
-        position, end = spans.pop()
-        while position + 8 <= end:
-            file.seek(position)
-            header = file.read(16)
-            length, name = int.from_bytes(header[:4], "big"), header[4:8]
-            if length == 1:
-                length = int.from_bytes(header[8:16], "big")
-            if name in (b"mshp", b"ytmp"):
-                return True
-            if length < 8:
-                break
-            if name in into:
-                spans.append((position + 8 + into[name], min(end, position + length)))
-            position += length
-    return False
+        if begin == b"\x1aE\xdf\xa3":
+            return _mesh_in_matroska(file, 0, size)
+        return any(box.name in (b"mshp", b"ytmp") for box in walk(file, 0, size))
 
 
 def _mesh_in_matroska(file: BinaryIO, position: int, end: int) -> bool:
