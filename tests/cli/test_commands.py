@@ -130,8 +130,9 @@ def test_demo(tmp_path: Path, capsys) -> None:
     assert (rate, truth.shape) == (16_000, (160_000, 2))
 
 
-def test_bench(tmp_path: Path, capsys) -> None:
+def test_bench(tmp_path: Path, monkeypatch, capsys) -> None:
     """In one command, and in two steps."""
+    monkeypatch.chdir(tmp_path)  # out of the checkout, whose ledger would note it
     scenes = ["--rows", "one; two", "--scenes", "3", "--seconds", "1"]
     assert main(["bench", *scenes, "--jobs", "1", "--hop", "0.3", "--json", str(tmp_path / "s.json")]) == 0
     at_once = capsys.readouterr().out.splitlines()
@@ -154,7 +155,8 @@ def test_bench(tmp_path: Path, capsys) -> None:
     assert "no row 'three'; rows are one; two" in capsys.readouterr().err
 
 
-def test_bench_without_pyroomacoustics_is_dry(capsys, monkeypatch) -> None:
+def test_bench_without_pyroomacoustics_is_dry(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ccstereo.cli.bench.find_spec", lambda _: None)
     assert main(["bench", "--scenes", "1", "--seconds", "0.7", "--jobs", "1", "--hop", "0.5"]) == 0
     captured = capsys.readouterr()

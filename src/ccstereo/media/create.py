@@ -18,6 +18,7 @@ def write_video(
     *,
     frame_rate: float = 10.0,
     sample_rate: int = 16_000,
+    crf: int = 18,
 ) -> None:
     """Write H.264 video and AAC sound.
 
@@ -27,6 +28,7 @@ def write_video(
         sound: (channels, T) float, one or two channels, full scale +-1.
         frame_rate: frames a second.
         sample_rate: Hz.
+        crf: quality of x264, 0 to 51; a larger one is worse.
 
     Raises:
         MediaError: the file cannot be written.
@@ -40,7 +42,7 @@ def write_video(
             video = container.add_stream("libx264", rate=Fraction(frame_rate).limit_denominator(1000))
             video.height, video.width = frames.shape[1:3]
             video.pix_fmt = "yuv420p"
-            video.options = {"crf": "18"}
+            video.options = {"crf": str(crf)}
             layout = "mono" if len(sound) == 1 else "stereo"
             track = container.add_stream("aac", rate=sample_rate, layout=layout, bit_rate=96_000 * len(sound))
             for frame in frames:

@@ -3,15 +3,12 @@
 import numpy as np
 import pytest
 
-from ccstereo.benchmark import (
-    ROWS,
-    render_scene,
-)
+from ccstereo.evaluation import ROWS, render_scene
 from ccstereo.scenes import render_sources, sample_scene, spherical_head
 
 DRY = [row for row, kind in ROWS.items() if not kind.room]
 HEAD = spherical_head(16_000)
-DRAWN_FIRST = [
+SAMPLED_FIRST = [
     ("one", ["car"], [-24.9745]),
     ("two", ["bell", "bird"], [25.8489, -40.2014]),
     ("two, one silent", ["bell", "bird"], [25.8489, -40.2014]),
@@ -47,8 +44,8 @@ class TestScenes:
             assert not np.signbit(sound[sound == 0]).any()
             assert np.abs(sound).max() < 1
 
-    @pytest.mark.parametrize(("row", "labels", "azimuths"), DRAWN_FIRST)
-    def test_are_drawn_as_ever(self, material, row, labels, azimuths):
+    @pytest.mark.parametrize(("row", "labels", "azimuths"), SAMPLED_FIRST)
+    def test_are_sampled_as_ever(self, material, row, labels, azimuths):
         """A change in the order of the draws makes another benchmark of the same seeds: published figures end there."""
         facts, _, _ = render_scene(material, HEAD, row, 0, 1.0)
         assert [source.label for source in facts.sources] == labels
@@ -56,9 +53,9 @@ class TestScenes:
 
     def test_in_rooms_are_the_dry_ones_with_echoes(self, material):
         pytest.importorskip("pyroomacoustics")
-        dry, sound, picture = render_scene(material, HEAD, "two", 1, 0.7)
+        dry, sound, frame = render_scene(material, HEAD, "two", 1, 0.7)
         wet, echoing, same = render_scene(material, HEAD, "two, room", 1, 0.7)
-        np.testing.assert_array_equal(picture, same)
+        np.testing.assert_array_equal(frame, same)
         assert [s.azimuths for s in wet.sources] == [s.azimuths for s in dry.sources]
         assert dry.room is None
         assert wet.room is not None

@@ -1,9 +1,9 @@
-"""A benchmark on disk: scenes as sound and pictures that any program reads, what is known of them, a checksum.
+"""A benchmark on disk: scenes as sound and frames that any program reads, what is known of them, a checksum.
 
 DIR/manifest.json             settings, what is known of every scene, checksum; written last
-DIR/ears.npz                  responses (A, 2, K) and azimuths (A,) that a heard azimuth is chosen from
+DIR/ears.npz                  responses (A, 2, K) and azimuths (A,) among which an azimuth is sought
 DIR/scenes/ID/sound.flac      24 bits, channels 2 s and 2 s + 1: source s alone at the left and the right ear
-DIR/scenes/ID/000.png ...     the pictures: one where nothing moves, else 10 a second
+DIR/scenes/ID/000.png ...     the frames: one where nothing moves, else 10 a second
 DIR/scenes/ID/facts.json      what is known of the scene, the same as in the manifest
 
 Checksums are of samples and pixels, not of files, whose encoding depends on the versions of libraries.
@@ -13,17 +13,20 @@ import hashlib
 import json
 import shutil
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
+import torch
 from PIL import Image
 
-from ccstereo.benchmark.rendering import SceneFacts
 from ccstereo.errors import DatasetError
-from ccstereo.evaluation.run import write_whole
+from ccstereo.evaluation.benchmark.rendering import FRAME_RATE, SceneFacts
+from ccstereo.evaluation.sets import Ears, Item
+from ccstereo.files import write_atomic
 from ccstereo.scenes import HRIRSet
 
 FORMAT = 1
@@ -31,13 +34,13 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark that has been made.
+    """A benchmark that has been made; an `EvaluationSet`.
 
     Attributes:
         folder: where it is.
         settings: what it was made with, JSON values.
         scenes: what is known of each.
-        sha256: checksum over settings, ears and all scenes' sounds and pictures.
+        sha256: checksum over settings, ears and all scenes' sounds and frames.
     """
 
     folder: Path
@@ -54,6 +57,49 @@ class Benchmark:
     def rows(self) -> dict[str, int]:
         """Number of scenes by row, in the order of the table."""
         return dict(Counter(scene.row for scene in self.scenes))
+
+    @property
+    def split(self) -> str:
+        """Split of the material that the scenes are made of: train, val or test."""
+        return str(self.settings["material"]["split"])
+
+    @property
+    def items(self) -> dict[str, str]:
+        """See `EvaluationSet`."""
+        return {scene.id: scene.row for scene in self.scenes}
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """See `EvaluationSet`."""
+        return ("stft", "stft_mono", "snr", "louder_ear", "own_side", "azimuth_error")
+
+    def only(self, rows: Container[str]) -> "Benchmark":
+        """Return some of its rows, with the checksum of the whole."""
+        return replace(self, scenes=tuple(scene for scene in self.scenes if scene.row in rows))
+
+    def identity(self) -> dict[str, Any]:
+        """See `EvaluationSet`."""
+        return {"benchmark": self.sha256}
+
+    def read(self, item: str, ears: Ears) -> Item:
+        """See `EvaluationSet`; the scene's checksum is checked."""
+        (facts,) = (scene for scene in self.scenes if scene.id == item)
+        sound, frames = read_scene(self.folder, facts)
+        sources = torch.from_numpy(sound)
+        responses, azimuths = (torch.from_numpy(array).float() for array in read_ears(self.folder))
+        truth = sources.sum(0)
+        return Item(
+            id=item,
+            sound=truth,
+            ears=ears.render(truth, self.sample_rate),
+            sample_rate=self.sample_rate,
+            frame_rate=FRAME_RATE,
+            read_frames=lambda: frames,
+            sources=sources,
+            facts=facts,
+            responses=responses,
+            azimuths=azimuths,
+        )
 
 
 def write_scene(folder: Path, facts: SceneFacts, sound: np.ndarray, frames: np.ndarray, sample_rate: int) -> SceneFacts:
@@ -83,7 +129,7 @@ def write_scene(folder: Path, facts: SceneFacts, sound: np.ndarray, frames: np.n
 
 
 def read_scene(folder: Path, facts: SceneFacts) -> tuple[np.ndarray, np.ndarray]:
-    """Read a scene: its sound (S, 2, T) float32 and its pictures (N, H, W, 3) uint8.
+    """Read a scene: its sound (S, 2, T) float32 and its frames (N, H, W, 3) uint8.
 
     Raises:
         DatasetError: a file is missing or damaged, or the content is not what the checksum was taken of.
@@ -126,7 +172,7 @@ def write_manifest(folder: Path, settings: dict[str, Any], scenes: list[SceneFac
         "scenes": [scene.to_dict() for scene in scenes],
     }
     checksum = _checksum(content)
-    write_whole(folder / "manifest.json", json.dumps({"sha256": checksum, **content}, indent=1) + "\n")
+    write_atomic(folder / "manifest.json", json.dumps({"sha256": checksum, **content}, indent=1) + "\n")
     return Benchmark(folder, settings, tuple(scenes), checksum)
 
 
@@ -157,7 +203,7 @@ def read_benchmark(folder: str | Path) -> Benchmark:
 
 
 def read_ears(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(A, 2, K) responses and (A,) azimuths in degrees that a heard azimuth is chosen from.
+    """(A, 2, K) responses and (A,) azimuths in degrees, among which an azimuth is sought.
 
     Raises:
         DatasetError: the file is missing or damaged.

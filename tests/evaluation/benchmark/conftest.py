@@ -1,15 +1,11 @@
-"""A tiny drawn benchmark, made once."""
+"""A tiny synthetic benchmark, made once."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from ccstereo.benchmark import (
-    ROWS,
-    Benchmark,
-    make_benchmark,
-)
+from ccstereo.evaluation import ROWS, Benchmark, make_benchmark
 from ccstereo.scenes import synthetic_material
 
 DRY = [row for row, kind in ROWS.items() if not kind.room]

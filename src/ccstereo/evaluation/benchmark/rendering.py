@@ -1,4 +1,4 @@
-"""The kinds of scenes the benchmark is made of, each a row, and one such scene in sound and pictures."""
+"""The kinds of scenes the benchmark is made of, each a row, and one such scene in sound and frames."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -19,7 +19,7 @@ from ccstereo.scenes import (
 )
 from ccstereo.scenes.acoustics.rooms import DISTANCES
 
-FRAME_RATE = 10.0  # pictures a second of scenes that move
+FRAME_RATE = 10.0  # frames a second of scenes that move
 FIRST_ROOM = 20_000  # seed of the benchmark's first room: training's and validation's are below
 _DEEP = 2**23  # steps of 24-bit samples
 _LOUDEST = 0.99
@@ -72,8 +72,8 @@ class SceneFacts:
         row: one of `ROWS`.
         seed: of `sample_scene`.
         sources: from left to right at the start.
-        room: the room it is heard in; None is dry.
-        sha256: of its sound and pictures, see `ccstereo.benchmark.storage`.
+        room: the room it stands in; None is dry.
+        sha256: of its sound and frames, see `ccstereo.evaluation.benchmark.storage`.
     """
 
     id: str
@@ -121,7 +121,7 @@ def render_scene(
     Scenes of one index have one seed: those of "one" and "one, room" differ by the room alone.
 
     Args:
-        material: held-out pictures, sounds and backgrounds.
+        material: held-out photos, sounds and backgrounds.
         head: ears of the truth, at the material's rate.
         row: one of `ROWS`.
         index: of the scene in its row.
@@ -130,7 +130,7 @@ def render_scene(
 
     Returns:
         What is known of it; its sound (S, 2, T) float32, each source alone at both ears, in steps of 24 bits; its
-        pictures (N, H, W, 3) uint8, `FRAME_RATE` a second, one where nothing moves.
+        frames (N, H, W, 3) uint8, `FRAME_RATE` a second, one where nothing moves.
 
     Raises:
         DatasetError: pyroomacoustics is missing for a row in rooms, or the material has too few classes.
@@ -167,7 +167,7 @@ def render_scene(
 
 
 def ears_of(head: HRIRSet) -> HRIRSet:
-    """Return the directions of a head that a heard azimuth is chosen from: those nearest to each degree in front."""
+    """Return the directions of a head among which an azimuth is sought: those nearest to each degree in front."""
     indices = list(dict.fromkeys(head.nearest_index(float(azimuth)) for azimuth in range(-90, 91)))
     return replace(head, directions=head.directions[indices], responses=head.responses[indices])
 
@@ -180,7 +180,7 @@ def _distances(room: Room, scene: Scene) -> list[float]:
 
 
 def _in_room(room: Room, head: HRIRSet, facts: SceneFacts) -> HRIRSet:
-    """The head in the room, heard from the sources' directions and distances alone."""
+    """The head in the room, at the sources' directions and distances alone."""
     azimuths = np.array([source.azimuths[0] for source in facts.sources])
     distances = np.array([source.distance for source in facts.sources])
     directions = np.stack([azimuths, np.zeros_like(azimuths)], axis=-1)

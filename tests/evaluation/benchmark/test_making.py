@@ -1,4 +1,4 @@
-"""A tiny drawn benchmark, made: the same whatever the number of processes, and safe against change."""
+"""A tiny synthetic benchmark, made: the same whatever the number of processes, and safe against change."""
 
 import json
 from pathlib import Path
@@ -8,17 +8,10 @@ import pytest
 import soundfile
 from PIL import Image
 
-from ccstereo.benchmark import (
-    ROWS,
-    Mono,
-    make_benchmark,
-    read_benchmark,
-    render_scene,
-    score_benchmark,
-)
-from ccstereo.benchmark.rendering import ears_of
-from ccstereo.benchmark.storage import read_ears, read_scene
 from ccstereo.errors import DatasetError
+from ccstereo.evaluation import ROWS, Mono, make_benchmark, read_benchmark, read_scene, render_scene, score
+from ccstereo.evaluation.benchmark.rendering import ears_of
+from ccstereo.evaluation.benchmark.storage import read_ears
 from ccstereo.scenes import spherical_head
 
 DRY = [row for row, kind in ROWS.items() if not kind.room]
@@ -42,9 +35,9 @@ class TestMaking:
         assert found.rows == dict.fromkeys(DRY, 2)
         for facts in found.scenes:
             sound, frames = read_scene(found.folder, facts)
-            _, expected, pictures = render_scene(material, HEAD, facts.row, int(facts.id[-4:]), 0.7)
+            _, expected, painted = render_scene(material, HEAD, facts.row, int(facts.id[-4:]), 0.7)
             np.testing.assert_array_equal(sound, expected)
-            np.testing.assert_array_equal(frames, pictures)
+            np.testing.assert_array_equal(frames, painted)
         responses, azimuths = read_ears(found.folder)
         np.testing.assert_array_equal(responses, ears_of(HEAD).responses)
         assert azimuths.tolist() == list(range(-90, 91))
@@ -54,7 +47,7 @@ class TestMaking:
         assert (rate, sound.shape) == (16_000, (11_200, 4))
         assert Image.open(made.folder / "scenes" / "two-moving-0001" / "006.png").size == (480, 240)
 
-    def test_one_that_was_stopped_goes_on(self, made, tmp_path):
+    def test_one_that_was_stopped_resumes(self, made, tmp_path):
         """Stopped after three scenes, one of which was being written."""
         calls = []
 
@@ -90,13 +83,13 @@ class TestMaking:
 
 class TestTampering:
     def score(self, folder: Path) -> None:
-        score_benchmark(read_benchmark(folder), [Mono()])
+        score({"mono": Mono()}, read_benchmark(folder))
 
-    def test_a_changed_picture(self, copy):
+    def test_a_changed_frame(self, copy):
         path = copy / "scenes" / "one-0001" / "000.png"
-        picture = np.asarray(Image.open(path)).copy()
-        picture[0, 0, 0] ^= 1
-        Image.fromarray(picture).save(path)
+        frame = np.asarray(Image.open(path)).copy()
+        frame[0, 0, 0] ^= 1
+        Image.fromarray(frame).save(path)
         with pytest.raises(DatasetError, match="one-0001: is not what was made"):
             self.score(copy)
 
@@ -108,7 +101,7 @@ class TestTampering:
         with pytest.raises(DatasetError, match="two-0000: is not what was made"):
             self.score(copy)
 
-    def test_a_missing_picture(self, copy):
+    def test_a_missing_frame(self, copy):
         (copy / "scenes" / "two-moving-0000" / "003.png").unlink()
         with pytest.raises(DatasetError, match="two-moving-0000: is not what was made"):
             self.score(copy)

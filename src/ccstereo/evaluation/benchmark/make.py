@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ccstereo.benchmark.rendering import ROWS, SceneFacts, ears_of, render_scene, scene_id
-from ccstereo.benchmark.storage import (
+from ccstereo.errors import DatasetError
+from ccstereo.evaluation.benchmark.rendering import ROWS, SceneFacts, ears_of, render_scene, scene_id
+from ccstereo.evaluation.benchmark.storage import (
     Benchmark,
     content_sha256,
     read_benchmark,
@@ -16,9 +17,9 @@ from ccstereo.benchmark.storage import (
     write_manifest,
     write_scene,
 )
-from ccstereo.errors import DatasetError
-from ccstereo.evaluation.run import first_difference, write_whole
+from ccstereo.files import write_atomic
 from ccstereo.jobs.processes import map_items
+from ccstereo.journal import check_settings
 from ccstereo.scenes import HRIRSet, Material, Split, load_material, load_sofa, spherical_head, synthetic_material
 
 SAMPLE_RATE = 16_000
@@ -29,9 +30,9 @@ class Origin:
     """What scenes are made of, named so that any process finds it.
 
     Attributes:
-        folder: of photos, sounds and backgrounds; None takes drawn material.
+        folder: of photos, sounds and backgrounds; None takes synthetic material.
         sofa: measured head; None takes the spherical one.
-        split: part of the material.
+        split: of the material.
     """
 
     folder: Path | None = None
@@ -138,14 +139,12 @@ def _begin(output: Path, settings: dict[str, Any]) -> Benchmark | None:
     made = read_benchmark(output) if manifest.is_file() and begun is None else None
     before = made.settings if made else begun
     if before is not None:
-        difference = first_difference(before, settings)
-        if difference:
-            raise DatasetError(f"{output}: was made with other settings: {difference}; choose another folder")
+        check_settings(output, before, settings)
     elif output.is_file() or (output.is_dir() and any(output.iterdir())):
         raise DatasetError(f"{output}: exists and holds no benchmark; choose another folder")
     if made is None:
         (output / "scenes").mkdir(parents=True, exist_ok=True)
-        write_whole(making, json.dumps(settings, indent=1) + "\n")
+        write_atomic(making, json.dumps(settings, indent=1) + "\n")
     return made
 
 
