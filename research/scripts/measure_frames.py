@@ -1,7 +1,7 @@
 """What it costs that a video's pictures are compressed, blurred, dark or noisy: a benchmark, seen through each.
 
 ccstereo bench make -o stage-bench --folder STAGE --sofa KEMAR.sofa
-python tools/measure_pictures.py stage-bench --weights NAME_OR_DIR
+python research/scripts/measure_frames.py stage-bench --weights NAME_OR_DIR
 
 The sound is the benchmark's; only what is seen of it changes. H.264 is x264's with the quality (CRF) named.
 """

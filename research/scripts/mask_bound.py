@@ -1,6 +1,6 @@
 """What a bound on the mask costs: the true mask, held within it, on validation scenes of the stage.
 
-python tools/mask_bound.py --folder STAGE --sofa KEMAR.sofa     photos and recordings; without, drawn scenes
+python research/scripts/mask_bound.py --folder STAGE --sofa KEMAR.sofa     photos and recordings; without, drawn scenes
 """
 
 import argparse

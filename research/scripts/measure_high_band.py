@@ -1,6 +1,6 @@
 """Where sound above what the network hears is put: errors of the level difference of both ears in two octaves.
 
-python tools/measure_treble.py --folder STAGE --sofa KEMAR.sofa     photos and recordings; without, drawn scenes
+python research/scripts/measure_high_band.py --folder STAGE --sofa KEMAR.sofa     photos and recordings; without, drawn scenes
 
 Sounds of the stage hold nothing above 8 kHz: their highest octave is copied there, moved up by 4 and by 8 kHz, as
 spectral band replication does. Scenes are of the test files and rendered at 44.1 kHz; the network hears 16 kHz.

@@ -1,6 +1,6 @@
 """What of unseen scenes a network does not know: their photos, their recordings or their backgrounds.
 
-python tools/unseen_parts.py STAGE --sofa KEMAR.sofa --weights ccstereo-lite.stage
+python research/scripts/unseen_parts.py STAGE --sofa KEMAR.sofa --weights ccstereo-lite.stage
 
 Scores windows of two sources whose photos, recordings and backgrounds are all held out, then with one of the three from
 training, then with all. What is gained where recordings are training's is what unseen recordings cost.

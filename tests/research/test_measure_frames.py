@@ -1,4 +1,4 @@
-"""tools/measure_pictures.py: a benchmark's pictures as a video has them."""
+"""research/scripts/measure_frames.py: a benchmark's pictures as a video has them."""
 
 import runpy
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 
 from ccstereo.scenes import render_frames, sample_scene, synthetic_material
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "measure_pictures.py"
-TOOL = runpy.run_path(str(SCRIPT))
+SCRIPT = Path(__file__).parents[2] / "research" / "scripts" / "measure_frames.py"
+SCRIPT_NAMES = runpy.run_path(str(SCRIPT))
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def away(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one.astype(float) - other).mean())
 
 
-@pytest.mark.parametrize("pictures", TOOL["PICTURES"])
+@pytest.mark.parametrize("pictures", SCRIPT_NAMES["FRAMES"])
 def test_every_picture_stays_in_its_place_and_is_hardly_another(moving, pictures) -> None:
-    change = TOOL["PICTURES"][pictures]
+    change = SCRIPT_NAMES["FRAMES"][pictures]
     seen = change(moving)
     assert seen.dtype == np.uint8
     assert len(seen) == len(moving)
@@ -42,7 +42,7 @@ def test_every_picture_stays_in_its_place_and_is_hardly_another(moving, pictures
 
 
 def test_a_codec_told_to_save_more_loses_more(moving) -> None:
-    h264 = TOOL["h264"]
+    h264 = SCRIPT_NAMES["h264"]
     assert 0 < away(h264(moving, 15), moving) < away(h264(moving, 30), moving) < away(h264(moving, 45), moving) < 40
 
 
@@ -57,5 +57,5 @@ def test_the_table_has_a_line_of_each_kind_of_pictures(made) -> None:
     command = [sys.executable, SCRIPT, made.folder, "--rows", "one", "--scenes", "1"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in said.splitlines() if line.startswith("| one")]
-    assert [line[:2] for line in lines] == [["one (1)", pictures] for pictures in TOOL["PICTURES"]]
+    assert [line[:2] for line in lines] == [["one (1)", pictures] for pictures in SCRIPT_NAMES["FRAMES"]]
     assert len({line[2] for line in lines}) > 1

@@ -1,7 +1,7 @@
 """Train every row of the ablation, one after the other, score them on the stage benchmark and write the table.
 
-    python tools/ablation.py --folder STAGE --sofa KEMAR.sofa --steps 1000 --seeds 1 --bench stage-bench
-    python tools/ablation.py --rows avad contrastive --seeds 1 2 3 --config ccstereo-stage --steps 100000
+    python research/scripts/ablation.py --folder STAGE --sofa KEMAR.sofa --steps 1000 --seeds 1 --bench stage-bench
+    python research/scripts/ablation.py --rows avad contrastive --seeds 1 2 3 --config ccstereo-stage --steps 100000
 
 Rows that are done are skipped, a stopped one goes on, and so do benchmark and scores. Options that this script does not
 know go to `ccstereo train`, those of all rows alike: `--data.room_fraction 0.3`. Weights are written to

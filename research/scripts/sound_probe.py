@@ -1,6 +1,6 @@
 """How long must one listen to know what sounds? A small classifier of log-mel spectrograms, for windows of any length.
 
-python tools/hearing_probe.py STAGE --seconds 0.63 1.27 2.55
+python research/scripts/sound_probe.py STAGE --seconds 0.63 1.27 2.55
 
 Two recordings of different classes sound together, one of them at a loud moment in the middle of the window. Trained on
 training's recordings, played differently every time, it names the two classes of recordings that are held out.

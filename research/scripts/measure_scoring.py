@@ -1,7 +1,7 @@
 """How long `ccstereo evaluate` takes, as whole processes of the real command line, on a made-up prepared set.
 
-python tools/measure_scoring.py                     186 clips of 10 s, the size of a test part of FAIR-Play
-python tools/measure_scoring.py --clips 4           fewer, and what 186 would take
+python research/scripts/measure_scoring.py                     186 clips of 10 s, the size of a test part of FAIR-Play
+python research/scripts/measure_scoring.py --clips 4           fewer, and what 186 would take
 """
 
 import argparse

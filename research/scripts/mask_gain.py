@@ -1,7 +1,7 @@
 """By how much a network's differences are too small: the factor on them that leaves the least error.
 
 ccstereo bench make -o bench-val --split val --folder STAGE --sofa KEMAR.sofa
-python tools/mask_gain.py bench-val --weights ccstereo-lite.stage
+python research/scripts/mask_gain.py bench-val --weights ccstereo-lite.stage
 
 A network that cannot tell whether it hears a room predicts the mean of what could be, which is less than what is.
 Prints, for every row of a benchmark and for bands of frequency, the factor of least squares, and what any factor would

@@ -1,6 +1,6 @@
 """What a small head can tell from frozen features: the class of each of 7x14 cells, on pictures never trained on.
 
-python tools/trunk_probe.py --folder STAGE      EfficientNet-Lite0 to several stages, at several sizes
+python research/scripts/trunk_probe.py --folder STAGE      EfficientNet-Lite0 to several stages, at several sizes
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """How often a scene without its room names the louder ear in it: the dry truth scored as a prediction for the room.
 
-python tools/dry_louder_ear.py stage-bench
+python research/scripts/dry_louder_ear.py stage-bench
 
 Scenes of one seed in "one" and "one, room" (and in "two" and "two, room") differ by the room alone. It is about what a
 network can know that hears one microphone and sees no walls; on few scenes one may have better luck.

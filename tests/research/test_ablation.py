@@ -1,4 +1,4 @@
-"""tools/ablation.py: which trainings it starts, skips, resumes and refuses; the tables of their scores."""
+"""research/scripts/ablation.py: which trainings it starts, skips, resumes and refuses; the tables of their scores."""
 
 import json
 import runpy
@@ -12,7 +12,7 @@ import torch
 from ccstereo.benchmark import make_benchmark
 from ccstereo.models import create_model, save_model
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "ablation.py"
+SCRIPT = Path(__file__).parents[2] / "research" / "scripts" / "ablation.py"
 
 
 @pytest.fixture
