@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ccstereo.models import BinauralOutput
+from ccstereo.models import Prediction
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class AuxiliaryHeads(nn.Module):
 
     def forward(
         self,
-        output: BinauralOutput,
+        output: Prediction,
         features: Tensor,
         columns: Tensor,
         classes: Tensor,

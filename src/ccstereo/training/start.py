@@ -3,10 +3,10 @@
 from dataclasses import asdict
 
 from ccstereo.errors import WeightsError
-from ccstereo.models import BinauralModel, load_model, with_config
+from ccstereo.models import SpatialModel, load_model, with_config
 
 
-def start_from(model: BinauralModel, weights: str) -> None:
+def start_from(model: SpatialModel, weights: str) -> None:
     """Copy weights into a model of the same configuration, or of one that `with_config` can give them to.
 
     Raises:
