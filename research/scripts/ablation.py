@@ -3,7 +3,7 @@
     python research/scripts/ablation.py --folder STAGE --sofa KEMAR.sofa --steps 1000 --seeds 1 --bench stage-bench
     python research/scripts/ablation.py --rows avad contrastive --seeds 1 2 3 --config ccstereo-stage --steps 100000
 
-Rows that are done are skipped, a stopped one goes on, and so do benchmark and scores. Options that this script does not
+Rows that are done are skipped, a stopped one resumes, and so do benchmark and scores. Options that this script does not
 know go to `ccstereo train`, those of all rows alike: `--data.room_fraction 0.3`. Weights are written to
 OUTPUT/ROW-SEED/weights; with --bench, which is made where it is not there, OUTPUT/table.md and OUTPUT/scores.json.
 """
@@ -38,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="of photos and sounds (default: drawn scenes)")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="of photos and sounds (default: synthetic scenes)")
     parser.add_argument("--sofa", type=Path, metavar="FILE", help="head (default: a spherical one)")
     parser.add_argument("--config", default="stage-ablation", help="what all rows share (default: stage-ablation)")
     parser.add_argument("--steps", type=int, default=1000, metavar="N", help="of each training (default: 1000)")

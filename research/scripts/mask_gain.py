@@ -3,7 +3,7 @@
 ccstereo bench make -o bench-val --split val --folder STAGE --sofa KEMAR.sofa
 python research/scripts/mask_gain.py bench-val --weights ccstereo-lite.stage
 
-A network that cannot tell whether it hears a room predicts the mean of what could be, which is less than what is.
+A network that cannot know whether a scene is in a room predicts the mean of what could be: less than what is.
 Prints, for every row of a benchmark and for bands of frequency, the factor of least squares, and what any factor would
 leave of mono's STFT distance. Choose factors on validation scenes only.
 """
@@ -54,7 +54,7 @@ def main() -> None:
             best = [both.sum() / found.sum(), *(both / found)]
             print(f"| {row} | " + " | ".join(f"{factor:.2f}" for factor in best) + " |", flush=True)
             left = [(true - 2 * factor * both + factor**2 * found).sum() / true.sum() for factor in FACTORS]
-            lines.append(f"| {row} | " + " | ".join(f"{share:.3f}" for share in left) + " |")
+            lines.append(f"| {row} | " + " | ".join(f"{error:.3f}" for error in left) + " |")
     print("\n| STFT / mono's, factor | " + " | ".join(f"{factor:g}" for factor in FACTORS) + " |")
     print("|---" * (len(FACTORS) + 1) + "|\n" + "\n".join(lines))
 

@@ -1,9 +1,9 @@
-"""What it costs that a video's pictures are compressed, blurred, dark or noisy: a benchmark, seen through each.
+"""What it costs that a video's frames are compressed, blurred, dark or noisy: a benchmark with each.
 
 ccstereo bench make -o stage-bench --folder STAGE --sofa KEMAR.sofa
 python research/scripts/measure_frames.py stage-bench --weights NAME_OR_DIR
 
-The sound is the benchmark's; only what is seen of it changes. H.264 is x264's with the quality (CRF) named.
+The sound is the benchmark's; only its frames change. H.264 is x264's with the quality (CRF) named.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, DatasetError
 from ccstereo.vision.augmentation import ImageEffect, apply_image_effect
 
-SECOND = round(FRAME_RATE)  # pictures that a still scene is encoded as: later ones look as films do
+SECOND = round(FRAME_RATE)  # frames that a still scene is encoded as: the last ones have what a codec leaves behind
 
 
 def h264(frames: np.ndarray, quality: int, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Encode and decode (N, H, W, 3) uint8 pictures, or one that stands still, at (width, height) `size`."""
+    """Encode and decode (N, H, W, 3) uint8 frames, or one that stands still, at (width, height) `size`."""
     file = io.BytesIO()
     shown = np.repeat(frames, SECOND, axis=0) if len(frames) == 1 else frames
     with av.open(file, "w", format="mp4") as container:
@@ -38,8 +38,8 @@ def h264(frames: np.ndarray, quality: int, size: tuple[int, int] | None = None) 
         stream.width, stream.height = size or frames.shape[2:0:-1]
         stream.pix_fmt = "yuv420p"
         for frame in shown:
-            picture = Image.fromarray(frame).resize((stream.width, stream.height), Image.Resampling.BICUBIC)
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+            image = Image.fromarray(frame).resize((stream.width, stream.height), Image.Resampling.BICUBIC)
+            container.mux(stream.encode(av.VideoFrame.from_image(image)))
         container.mux(stream.encode(None))
     file.seek(0)
     with av.open(file) as container:
@@ -48,17 +48,17 @@ def h264(frames: np.ndarray, quality: int, size: tuple[int, int] | None = None) 
 
 
 def each(change: Callable[[Image.Image], Image.Image], frames: np.ndarray) -> np.ndarray:
-    """Change every picture of (N, H, W, 3) uint8."""
+    """Change every frame of (N, H, W, 3) uint8."""
     return np.stack([np.asarray(change(Image.fromarray(frame))) for frame in frames])
 
 
 def noisy(frames: np.ndarray) -> np.ndarray:
-    """Add white noise of a deviation of 15 steps, other in each picture."""
+    """Add white noise of a deviation of 15 steps, another in each frame."""
     noise = np.random.default_rng(0).normal(0, 15, frames.shape)
     return np.clip(frames + noise, 0, 255).astype(np.uint8)
 
 
-PICTURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+FRAMES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "as they are": lambda frames: frames,
     "H.264, 23": lambda frames: h264(frames, 23),
     "H.264, 33": lambda frames: h264(frames, 33),
@@ -69,32 +69,32 @@ PICTURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "blurred by 1.5 pixels": lambda frames: np.stack(
         [apply_image_effect(frame, ImageEffect(blur=1.5)) for frame in frames]
     ),
-    "half as bright": lambda frames: each(lambda picture: ImageEnhance.Brightness(picture).enhance(0.5), frames),
-    "half the contrast": lambda frames: each(lambda picture: ImageEnhance.Contrast(picture).enhance(0.5), frames),
-    "grey": lambda frames: each(lambda picture: picture.convert("L").convert("RGB"), frames),
+    "half as bright": lambda frames: each(lambda image: ImageEnhance.Brightness(image).enhance(0.5), frames),
+    "half the contrast": lambda frames: each(lambda image: ImageEnhance.Contrast(image).enhance(0.5), frames),
+    "grey": lambda frames: each(lambda image: image.convert("L").convert("RGB"), frames),
     "noisy": noisy,
 }
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Weights that see a benchmark's pictures changed; a `System`."""
+class WithFrames:
+    """Weights on a benchmark whose frames are changed; a `System`."""
 
     weights: Weights
-    pictures: str
+    frames: str
 
     @property
     def name(self) -> str:
         """As tables print it."""
-        return self.pictures
+        return self.frames
 
     def identity(self) -> dict[str, Any]:
         """See `System`."""
-        return {**self.weights.identity(), "pictures": self.pictures}
+        return {**self.weights.identity(), "frames": self.frames}
 
     def predict(self, truth: Tensor, frames: np.ndarray, sample_rate: int) -> Tensor:
         """See `System`."""
-        return self.weights.predict(truth, PICTURES[self.pictures](frames), sample_rate)
+        return self.weights.predict(truth, FRAMES[self.frames](frames), sample_rate)
 
 
 def shortened(benchmark: Benchmark, rows: list[str], scenes: int) -> Benchmark:
@@ -121,7 +121,7 @@ def main() -> int:
     try:
         benchmark = shortened(read_benchmark(options.benchmark), options.rows.split(";"), options.scenes)
         weights = Weights(options.weights)
-        systems = [Seen(weights, pictures) for pictures in PICTURES]
+        systems = [WithFrames(weights, frames) for frames in FRAMES]
         with progress_bar("score") as progress:
             scores = score_benchmark(benchmark, systems, jobs=options.jobs, progress=progress)
         found = summarise(benchmark, {system.name: score for system, score in zip(systems, scores, strict=True)})

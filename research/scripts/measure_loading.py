@@ -1,8 +1,8 @@
 """How many windows a second the data of a training come at, with nothing that waits for them.
 
-python research/scripts/measure_loading.py --config stage-ablation                   drawn scenes, as `ccstereo train` has them
+python research/scripts/measure_loading.py --config stage-ablation                   synthetic scenes
 python research/scripts/measure_loading.py --config stage-ablation --data.path SET   a prepared set, or shards
-python research/scripts/measure_loading.py --workers 1 2 4 --seconds 20 -- --config lite-stage --data.sounds 4
+python research/scripts/measure_loading.py --workers 1 2 4 -- --config lite-stage --data.windows_per_frame 4
 
 A training waits for its data when its steps take more windows a second than this.
 """

@@ -16,44 +16,43 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ccstereo.audio import istft, stft, to_binaural
+from ccstereo.audio import istft, stft
 from ccstereo.benchmark.report import Estimate, estimate
 from ccstereo.datasets.stage import SceneMix, Stage, StageWindows, collate_windows
 from ccstereo.errors import CCStereoError
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import load_model
-from ccstereo.models.base import BinauralModel
+from ccstereo.models.base import SpatialModel
 from ccstereo.scenes import Material, load_material, load_sofa, spherical_head
 from ccstereo.vision.transforms import normalize
 
 TWO = SceneMix(sources=(0, 1, 0), silent=0, moving=0)
-SOUNDS = 4  # windows of a picture
-SPREAD = 2.4  # seconds
-CONTEXT = 2.55  # seconds around a window, which a model may hear; the same windows for those that do not
+WINDOWS = 4  # of sound for a frame
+RANDOM_OFFSET = 2.4  # seconds
 
 
 def mixtures(training: Material, unseen: Material) -> Iterator[tuple[str, Material]]:
     """Materials of which one part after the other is training's, each with its name."""
     parts = ("pictures", "sounds", "backgrounds")
-    for name, seen in (("nothing", ()), *((part, (part,)) for part in parts), ("everything", parts)):
-        yield name, replace(unseen, name=name, **{part: getattr(training, part) for part in seen})
+    for name, known in (("nothing", ()), *((part, (part,)) for part in parts), ("everything", parts)):
+        yield name, replace(unseen, name=name, **{part: getattr(training, part) for part in known})
 
 
 @torch.inference_mode()
-def scores(model: BinauralModel, windows: StageWindows) -> Tensor:
-    """STFT distances of the prediction and of mono, and whether the louder ear is right: (N, R, 3), a row a picture."""
+def scores(model: SpatialModel, windows: StageWindows) -> Tensor:
+    """STFT distances of the prediction and of mono, and whether the louder ear is right: (N, R, 3), a row a frame."""
     found = []
     for batch in tqdm(DataLoader(windows, 5, collate_fn=collate_windows), leave=False, disable=None):
-        truth = batch["binaural"]
-        mix = truth.sum(1)
-        seen = model.encode_frames(normalize(batch["frame"])).repeat_interleave(SOUNDS, 0)
-        told = model.listen(stft(batch["context"], model.config.stft)) if model.context else None
-        output = model(stft(mix, model.config.stft), seen, told)
-        difference = istft(output.diff_spec, mix.shape[-1], model.config.stft)
-        predicted, mono = to_binaural(mix, difference), truth.mean(1, keepdim=True).expand_as(truth)
+        truth = batch["sound"]
+        mix = model.target.mixture(truth)
+        features = model.encode_frames(normalize(batch["frame"])).repeat_interleave(WINDOWS, 0)
+        context = model.encode_context(stft(batch["context"], model.config.stft)) if model.config.context else None
+        prediction = model(stft(mix, model.config.stft), features, context)
+        channels = istft(prediction.spec, mix.shape[-1], model.config.stft)
+        predicted, mono = model.target.decode(mix, channels), truth.mean(1, keepdim=True).expand_as(truth)
         pairs = [metrics.stft_distance(sound, truth) for sound in (predicted, mono)]
         found.append(torch.stack([*pairs, metrics.louder_ear_correct(predicted, truth)], -1))
-    return torch.cat(found).unflatten(0, (-1, SOUNDS))
+    return torch.cat(found).unflatten(0, (-1, WINDOWS))
 
 
 def said(found: Estimate | None, digits: int) -> str:
@@ -67,7 +66,7 @@ def main() -> int:
     parser.add_argument("--sofa")
     parser.add_argument("--weights", default="ccstereo-lite.stage")
     parser.add_argument("--split", choices=("val", "test"), default="test")
-    parser.add_argument("--pictures", type=int, default=100)
+    parser.add_argument("--frames", type=int, default=100)
     options = parser.parse_args()
     try:
         model = load_model(options.weights).eval()
@@ -79,11 +78,8 @@ def main() -> int:
         return 1
     print(f"| known, the rest {options.split}'s | STFT / mono's | louder ear right, % |\n|---|---|---|")
     for name, material in mixtures(training, unseen):
-        stage = Stage(material, [head], spread=SPREAD)
-        context = round(CONTEXT * model.config.sample_rate)
-        windows = StageWindows(
-            [stage], model.config, options.pictures, 0, TWO, vary=False, sounds=SOUNDS, context=context
-        )
+        stage = Stage(material, [head], random_offset=RANDOM_OFFSET)
+        windows = StageWindows([stage], model.config, options.frames, 0, TWO, vary=False, windows_per_frame=WINDOWS)
         left = scores(model, windows)
         ours, mono, right = left.unbind(-1)
         of_mono = estimate(lambda a, b: a.sum(-1) / b.sum(-1), ours.sum(1).numpy(), mono.sum(1).numpy())
