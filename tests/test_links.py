@@ -40,3 +40,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_links_are_found() -> None:
     assert "docs/results.md" in links(ROOT / "README.md")
     assert "honest-splits" in anchors(ROOT / "research" / "README.md")
+
+
+def test_the_architecture_names_what_there_is() -> None:
+    """Files and folders in backticks, below the package or at the top."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`([a-z_0-9./]+(?:/|\.py))`", text))
+    assert {"cli/", "models/base.py", "inference/windows.py"} <= named
+    assert [
+        name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "src" / "ccstereo"))
+    ] == []
