@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from ccstereo.models.parts.context import TOLD
 
 from ccstereo.cli.main import main
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import WeightsError
 from ccstereo.losses.auxiliary import AuxiliaryHeads
 from ccstereo.models import create_model, load_model, save_model
-from ccstereo.models.parts.context import TOLD
 from ccstereo.scenes import spherical_head
 from ccstereo.training import data as data_module
 from ccstereo.training.export import export_checkpoint
