@@ -12,9 +12,8 @@ from pathlib import Path
 
 import torch
 
-from ccstereo.benchmark import Benchmark, read_benchmark
-from ccstereo.benchmark.storage import read_scene
 from ccstereo.errors import CCStereoError
+from ccstereo.evaluation import Benchmark, read_benchmark, read_scene
 from ccstereo.metrics import functional as metrics
 
 DEAD_ZONES = (2.0, 3.0, 4.0, 6.0)  # dB

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ccstereo.evaluation.oracle import oracle
+from ccstereo.evaluation import oracle
 from ccstereo.metrics import functional as metrics
 from ccstereo.scenes import load_material, load_sofa, render_sources, sample_scene, spherical_head, synthetic_material
 

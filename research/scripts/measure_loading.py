@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ccstereo.training.main import command_line
+from ccstereo.training.main import parts_of
 
 WARM_UP = 0.5  # of the seconds, before them: workers start, and hand over what they have made ahead
 
 
 def batches_of(arguments: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Batches of a training's data, one epoch after the other."""
-    data = command_line(arguments, run=False).datamodule
+    data = parts_of(arguments).datamodule
     data.prepare_data()
     data.setup("fit")
     loader: Iterable[dict[str, Tensor]] = data.train_dataloader()
@@ -33,7 +33,7 @@ def take(batches: Iterator[dict[str, Tensor]], seconds: float) -> float:
     """Windows a second, for about so many seconds."""
     windows, begin = 0, time.perf_counter()
     while time.perf_counter() < begin + seconds:
-        windows += len(next(batches)["binaural"])
+        windows += len(next(batches)["sound"])
     return windows / (time.perf_counter() - begin)
 
 

@@ -20,13 +20,14 @@ from ccstereo.audio import stft
 from ccstereo.audio.mel import mel_bands
 from ccstereo.errors import CCStereoError
 from ccstereo.scenes import Material, load_material
-from ccstereo.scenes.augmentation import NO_EFFECT, AudioAugmentation, loud_offset, played, rms, sample_audio_effect
+from ccstereo.scenes.augmentation import NO_EFFECT, AudioAugmentation, apply_audio_effect, sample_audio_effect
+from ccstereo.scenes.placement.stage import loud_offset
 
 RATE = 16_000
 MIDDLE = 0.63  # seconds
 APART = 2.4  # seconds that the second source may be away from its loud moment
 BATCH = 32
-AUGMENTATION = AudioAugmentation(speeds=(0.8, 1.25), tone=9.0, hiss=0.3)
+AUGMENTATION = AudioAugmentation(speed=(0.8, 1.25), filter=9.0)
 
 
 class Classifier(nn.Sequential):
@@ -58,10 +59,11 @@ def mixtures(material: Material, seconds: float, rng: np.random.Generator, *, va
         for apart, index in enumerate(rng.choice(len(material.labels), 2, replace=False)):
             recordings = material.sounds[material.labels[index]]
             recording = recordings[int(rng.integers(len(recordings)))]
-            playing = sample_audio_effect(AUGMENTATION, rng) if vary else NO_EFFECT
+            effect = sample_audio_effect(AUGMENTATION, rng) if vary else NO_EFFECT
             loud = (loud_offset(recording, RATE, rng) - apart * rng.uniform(0, APART)) * RATE
-            track = played(recording, samples, loud - before * playing.speed, playing, RATE)
-            sound += 0.1 * track / max(rms(track), 1e-4) * 10 ** (rng.uniform(-3, 3) / 20)
+            track = apply_audio_effect(recording, samples, loud - before * effect.speed, effect, RATE)
+            rms = float(np.sqrt(np.mean(np.square(track))))
+            sound += 0.1 * track / max(rms, 1e-4) * 10 ** (rng.uniform(-3, 3) / 20)
             there[index] = 1
     return torch.from_numpy(sounds), torch.from_numpy(present)
 

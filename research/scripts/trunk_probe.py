@@ -94,8 +94,8 @@ def main() -> None:
     load_imagenet_trunk(model)
     trunk, _ = split_encoder(model.visual)
     assert isinstance(trunk, EfficientNetLiteTrunk)
-    training = make_frames(load_material(options.folder, "train"), options.frames, 0, vary=AudioAugmentation())
-    held_out = make_frames(load_material(options.folder, "val"), 400, 10**6, vary=None)
+    training = make_frames(load_material(options.folder, "train"), options.frames, 0, AudioAugmentation())
+    held_out = make_frames(load_material(options.folder, "val"), 400, 10**6, None)
     print("| stages | frame | cells with a source named right | class right where a source is |\n|---|---|---|---|")
     for stages, size in (*VARIANTS, BOTH):
         found = probe(partial(features, trunk, stages=stages, size=size), training, held_out)

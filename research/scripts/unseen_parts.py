@@ -11,19 +11,21 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ccstereo.audio import istft, stft
-from ccstereo.benchmark.report import Estimate, estimate
-from ccstereo.datasets.stage import SceneMix, Stage, StageWindows, collate_windows
+from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import CCStereoError
+from ccstereo.evaluation.report import cell
 from ccstereo.metrics import functional as metrics
+from ccstereo.metrics.statistics import estimate, ratio_of_means
 from ccstereo.models import load_model
 from ccstereo.models.base import SpatialModel
-from ccstereo.scenes import Material, load_material, load_sofa, spherical_head
+from ccstereo.scenes import Material, SceneMix, load_material, load_sofa, spherical_head
 from ccstereo.vision.transforms import normalize
 
 TWO = SceneMix(sources=(0, 1, 0), silent=0, moving=0)
@@ -33,7 +35,7 @@ RANDOM_OFFSET = 2.4  # seconds
 
 def mixtures(training: Material, unseen: Material) -> Iterator[tuple[str, Material]]:
     """Materials of which one part after the other is training's, each with its name."""
-    parts = ("pictures", "sounds", "backgrounds")
+    parts = ("photos", "sounds", "backgrounds")
     for name, known in (("nothing", ()), *((part, (part,)) for part in parts), ("everything", parts)):
         yield name, replace(unseen, name=name, **{part: getattr(training, part) for part in known})
 
@@ -53,11 +55,6 @@ def scores(model: SpatialModel, windows: StageWindows) -> Tensor:
         pairs = [metrics.stft_distance(sound, truth) for sound in (predicted, mono)]
         found.append(torch.stack([*pairs, metrics.louder_ear_correct(predicted, truth)], -1))
     return torch.cat(found).unflatten(0, (-1, WINDOWS))
-
-
-def said(found: Estimate | None, digits: int) -> str:
-    """A value and its interval, as tables print it."""
-    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]" if found else "-"
 
 
 def main() -> int:
@@ -82,9 +79,9 @@ def main() -> int:
         windows = StageWindows([stage], model.config, options.frames, 0, TWO, vary=False, windows_per_frame=WINDOWS)
         left = scores(model, windows)
         ours, mono, right = left.unbind(-1)
-        of_mono = estimate(lambda a, b: a.sum(-1) / b.sum(-1), ours.sum(1).numpy(), mono.sum(1).numpy())
-        ear = estimate(lambda x: 100 * x.mean(-1), right.nanmean(1).numpy())
-        print(f"| {name} | {said(of_mono, 3)} | {said(ear, 1)} |", flush=True)
+        of_mono = estimate(ratio_of_means, ours.sum(1).numpy(), mono.sum(1).numpy())
+        ear = estimate(np.mean, right.nanmean(1).numpy())
+        print(f"| {name} | {cell(of_mono, 3)} | {cell(ear, 1, 100)} |", flush=True)
     return 0
 
 
