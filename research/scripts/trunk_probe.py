@@ -27,7 +27,9 @@ BOTH = ((5, 7), (224, 448))
 
 def make_frames(material: Material, count: int, seed: int, vary: AudioAugmentation | None) -> tuple[Tensor, Tensor]:
     """Scenes of one to three sources: (N, 3, H, W) uint8 and the class in each cell, (N, 7, 14)."""
-    scenes = [sample_scene(material, seed + i, duration=0.63, sources=1 + i % 3, vary=vary) for i in range(count)]
+    scenes = [
+        sample_scene(material, seed + i, duration=0.63, sources=1 + i % 3, augmentation=vary) for i in range(count)
+    ]
     frames = np.stack([render_frame(scene, material) for scene in scenes])
     return torch.from_numpy(frames).permute(0, 3, 1, 2), torch.stack([cells(s, material.labels) for s in scenes])
 
