@@ -17,7 +17,7 @@ def test_extras_that_are_named_exist() -> None:
     named = {
         extra
         for path in texts
-        for found in re.findall(r"ccstereo\[([a-z,]+)\]", path.read_text())
+        for found in re.findall(r"ccstereo\[([a-z,-]+)\]", path.read_text())
         for extra in found.split(",")
     }
     assert {"train", "viz"} <= named
