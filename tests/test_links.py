@@ -50,3 +50,16 @@ def test_the_architecture_names_what_there_is() -> None:
     assert [
         name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "src" / "ccstereo"))
     ] == []
+
+
+def test_scripts_that_are_named_exist() -> None:
+    """In documents and in code; the notebook's entries and the changelog are history."""
+    pages = [page for page in PAGES if page.name != "CHANGELOG.md" and page.parent.name != "notebook"]
+    texts = {*pages, *(path for end in ("py", "yaml") for path in (ROOT / "src").rglob(f"*.{end}"))}
+    named = {
+        (str(path.relative_to(ROOT)), name)
+        for path in texts
+        for name in re.findall(r"\b(?:tools|research/scripts)/\w+\.py", path.read_text())
+    }
+    assert ("README.md", "tools/check.py") in named
+    assert sorted(found for found in named if not (ROOT / found[1]).is_file()) == []
