@@ -18,7 +18,7 @@ from ccstereo.training.waiting import WaitingClock
 from small import SMALL, TRAIN_SMALL
 
 STEPS = 5
-LOADING = Path(__file__).parents[2] / "research" / "scripts" / "measure_loading.py"
+LOADING = Path(__file__).parents[2] / "tools" / "measure_loading.py"
 
 
 class Slow(Dataset):
