@@ -11,11 +11,11 @@ WEIGHTS = Path(ccstereo.__file__).parent / "weights" / "ccstereo-lite.stage"
 def test_they_are_small_and_described() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 20e6
     card = (WEIGHTS / "README.md").read_text()
-    for part in ("## Data", "## Training", "## Scores", "## Limits", "CC BY", "KEMAR", "Optimistic"):
+    for part in ("## Data", "## Training", "## Scores", "## Limits", "CC BY", "KEMAR"):
         assert part in card
 
 
-def rows_of(folder: Path, origin: Origin, rows: list[str], scenes: int) -> list[RowScore]:
+def scores(folder: Path, origin: Origin, rows: list[str], scenes: int) -> list[RowScore]:
     benchmark = make_benchmark(folder, origin, rows=rows, scenes=scenes, seconds=1.0)
     return summarise(score({"embedded": Weights("ccstereo-lite.stage")}, benchmark))
 
@@ -24,7 +24,7 @@ def test_held_out_photos_and_sounds(shared: Path, tmp_path: Path) -> None:
     """One dry source beyond 15 degrees, KEMAR's ears."""
     stage = shared / "stage"
     origin = Origin(stage, stage / "hrtf" / "MIT_KEMAR_normal_pinna.sofa")
-    (row,) = rows_of(tmp_path / "bench", origin, ["one"], 40)
+    (row,) = scores(tmp_path / "bench", origin, ["one"], 40)
     assert row.scores["louder_ear"].value >= 0.97
     assert row.scores["stft_to_mono"].value <= 0.35
     assert row.scores["azimuth_error"].value < 6
@@ -32,6 +32,6 @@ def test_held_out_photos_and_sounds(shared: Path, tmp_path: Path) -> None:
 
 def test_synthetic_scenes_of_every_dry_kind(tmp_path: Path) -> None:
     dry = [row for row, kind in ROWS.items() if not kind.room]
-    for row in rows_of(tmp_path / "bench", Origin(), dry, 8):
+    for row in scores(tmp_path / "bench", Origin(), dry, 8):
         assert row.scores["stft_to_mono"].value < 0.6, row.row
         assert row.scores["own_side"].value > 0.6, row.row
