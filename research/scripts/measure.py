@@ -1,7 +1,7 @@
 """Speed and peak memory of the main job, as whole processes of the real command line.
 
-python tools/measure.py VIDEO                       speed: seconds of video converted in a second
-python tools/measure.py VIDEO --minutes 1 60        peak memory on the video repeated to a minute and to an hour
+python research/scripts/measure.py VIDEO                    speed: seconds of video converted in a second
+python research/scripts/measure.py VIDEO --minutes 1 60     peak memory, the video repeated to a minute and to an hour
 """
 
 import argparse

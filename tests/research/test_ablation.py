@@ -1,4 +1,4 @@
-"""tools/ablation.py: which trainings it starts, skips, resumes and refuses; the tables of their scores."""
+"""research/scripts/ablation.py: which trainings it starts, skips, resumes and refuses; the tables of their scores."""
 
 import json
 import runpy
@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ccstereo.benchmark import make_benchmark
+from ccstereo.evaluation import make_benchmark
 from ccstereo.models import create_model, save_model
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "ablation.py"
+SCRIPT = Path(__file__).parents[2] / "research" / "scripts" / "ablation.py"
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_scores_become_tables(ablation, tmp_path, monkeypatch) -> None:
     """Real scores of tiny weights on a tiny benchmark; only the trainings are recorded instead of run."""
     run, state = ablation
     made = make_benchmark(tmp_path / "bench", rows=["one", "two"], scenes=2, seconds=0.7)
-    monkeypatch.setattr("ccstereo.benchmark.make_benchmark", lambda *_, **__: made)
+    monkeypatch.setattr("ccstereo.evaluation.make_benchmark", lambda *_, **__: made)
     for row in ("baseline-1", "baseline-2", "avad-1", "avad-2"):
         torch.manual_seed(len(row))
         save_model(create_model("ccstereo-lite"), Path("runs/ablation") / row / "weights")

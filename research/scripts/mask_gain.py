@@ -1,9 +1,9 @@
 """By how much a network's differences are too small: the factor on them that leaves the least error.
 
 ccstereo bench make -o bench-val --split val --folder STAGE --sofa KEMAR.sofa
-python tools/mask_gain.py bench-val --weights ccstereo-lite.stage
+python research/scripts/mask_gain.py bench-val --weights ccstereo-lite.stage
 
-A network that cannot tell whether it hears a room predicts the mean of what could be, which is less than what is.
+A network that cannot know whether a scene is in a room predicts the mean of what could be: less than what is.
 Prints, for every row of a benchmark and for bands of frequency, the factor of least squares, and what any factor would
 leave of mono's STFT distance. Choose factors on validation scenes only.
 """
@@ -18,8 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ccstereo.audio import stft
-from ccstereo.benchmark import Benchmark, Weights, read_benchmark
-from ccstereo.benchmark.storage import read_scene
+from ccstereo.evaluation import Benchmark, Ears, Weights, read_benchmark
 
 EDGES = (0, 250, 500, 1000, 2000, 4000, 8000)  # Hz
 FACTORS = (0.6, 0.8, 0.9, 1.0, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4)
@@ -28,11 +27,9 @@ FACTORS = (0.6, 0.8, 0.9, 1.0, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4)
 def products(benchmark: Benchmark, weights: Weights, row: str) -> Iterator[Tensor]:
     """Of every scene, (3, bands): energy of the true difference, its product with the predicted one, and that one's."""
     rate = benchmark.sample_rate
-    for facts in tqdm([scene for scene in benchmark.scenes if scene.row == row], desc=row, leave=False, disable=None):
-        sound, frames = read_scene(benchmark.folder, facts)
-        truth = torch.from_numpy(sound).sum(0)
-        predicted = weights.predict(truth, frames, rate)
-        true, found = (stft(pair[0] - pair[1]) for pair in (truth, predicted))  # (2, F, T)
+    for name in tqdm([name for name, of in benchmark.items.items() if of == row], desc=row, leave=False, disable=None):
+        item = benchmark.read(name, Ears())
+        true, found = (stft(pair[0] - pair[1]) for pair in (item.ears, weights.predict(item)))  # (2, F, T)
         bins = [slice(round(low / rate * 512), round(high / rate * 512)) for low, high in pairwise(EDGES)]
         pairs = ((true, true), (true, found), (found, found))
         yield torch.tensor([[(one[:, band] * other[:, band]).sum() for band in bins] for one, other in pairs])
@@ -54,7 +51,7 @@ def main() -> None:
             best = [both.sum() / found.sum(), *(both / found)]
             print(f"| {row} | " + " | ".join(f"{factor:.2f}" for factor in best) + " |", flush=True)
             left = [(true - 2 * factor * both + factor**2 * found).sum() / true.sum() for factor in FACTORS]
-            lines.append(f"| {row} | " + " | ".join(f"{share:.3f}" for share in left) + " |")
+            lines.append(f"| {row} | " + " | ".join(f"{error:.3f}" for error in left) + " |")
     print("\n| STFT / mono's, factor | " + " | ".join(f"{factor:g}" for factor in FACTORS) + " |")
     print("|---" * (len(FACTORS) + 1) + "|\n" + "\n".join(lines))
 

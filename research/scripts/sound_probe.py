@@ -1,9 +1,9 @@
-"""How long must one listen to know what sounds? A small classifier of log-mel spectrograms, for windows of any length.
+"""How many seconds name a sound? A small classifier of log-mel spectrograms, for windows of any length.
 
-python tools/hearing_probe.py STAGE --seconds 0.63 1.27 2.55
+python research/scripts/sound_probe.py STAGE --seconds 0.63 1.27 2.55
 
 Two recordings of different classes sound together, one of them at a loud moment in the middle of the window. Trained on
-training's recordings, played differently every time, it names the two classes of recordings that are held out.
+training's recordings, augmented anew every time, it names the two classes of recordings that are held out.
 """
 
 import argparse
@@ -17,15 +17,17 @@ from torch.nn import functional as F
 from tqdm import trange
 
 from ccstereo.audio import stft
+from ccstereo.audio.mel import mel_bands
 from ccstereo.errors import CCStereoError
 from ccstereo.scenes import Material, load_material
-from ccstereo.scenes.augmentation import NO_EFFECT, AudioAugmentation, loud_offset, played, rms, sample_audio_effect
+from ccstereo.scenes.augmentation import NO_EFFECT, AudioAugmentation, apply_audio_effect, sample_audio_effect
+from ccstereo.scenes.placement.stage import loud_offset
 
 RATE = 16_000
 MIDDLE = 0.63  # seconds
 APART = 2.4  # seconds that the second source may be away from its loud moment
 BATCH = 32
-VARIETY = AudioAugmentation(speeds=(0.8, 1.25), tone=9.0, hiss=0.3)
+AUGMENTATION = AudioAugmentation(speed=(0.8, 1.25), filter=9.0)
 
 
 class Classifier(nn.Sequential):
@@ -57,10 +59,11 @@ def mixtures(material: Material, seconds: float, rng: np.random.Generator, *, va
         for apart, index in enumerate(rng.choice(len(material.labels), 2, replace=False)):
             recordings = material.sounds[material.labels[index]]
             recording = recordings[int(rng.integers(len(recordings)))]
-            playing = sample_audio_effect(VARIETY, rng) if vary else NO_EFFECT
+            effect = sample_audio_effect(AUGMENTATION, rng) if vary else NO_EFFECT
             loud = (loud_offset(recording, RATE, rng) - apart * rng.uniform(0, APART)) * RATE
-            track = played(recording, samples, loud - before * playing.speed, playing, RATE)
-            sound += 0.1 * track / max(rms(track), 1e-4) * 10 ** (rng.uniform(-3, 3) / 20)
+            track = apply_audio_effect(recording, samples, loud - before * effect.speed, effect, RATE)
+            rms = float(np.sqrt(np.mean(np.square(track))))
+            sound += 0.1 * track / max(rms, 1e-4) * 10 ** (rng.uniform(-3, 3) / 20)
             there[index] = 1
     return torch.from_numpy(sounds), torch.from_numpy(present)
 
@@ -70,20 +73,10 @@ def log_mel(sounds: Tensor, bands: Tensor) -> Tensor:
     return (bands @ stft(sounds).square().sum(1) + 1e-4).log()[:, None]
 
 
-def mel_bands(count: int = 64) -> Tensor:
-    """(count, 257) triangles, evenly spaced over log frequency from 60 to 7,800 Hz, each adding up to one."""
-    edges = np.geomspace(60, 7_800, count + 2)[:, None]
-    frequencies = np.linspace(0, RATE / 2, 257)
-    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
-    bands = np.clip(np.minimum(rising, falling), 0, None)
-    return torch.tensor(bands / np.maximum(bands.sum(1, keepdims=True), 1e-9), dtype=torch.float32)
-
-
 def probe(training: Material, unseen: Material, seconds: float, steps: int, seed: int) -> tuple[float, float]:
-    """Train, then give the cross-entropy and the share of the two most likely classes that sound, on unseen ones."""
+    """Train, then give the cross-entropy and the fraction of the two most likely classes that sound, on unseen ones."""
     torch.manual_seed(seed)
-    rng, bands = np.random.default_rng(seed), mel_bands()
+    rng, bands = np.random.default_rng(seed), mel_bands(RATE, 257)
     network = Classifier(len(training.labels))
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
@@ -119,7 +112,7 @@ def main() -> int:
     except CCStereoError as error:
         print(error, file=sys.stderr)
         return 1
-    print("| seconds heard | cross-entropy | of the two classes named, right |\n|---|---|---|")
+    print("| seconds given | cross-entropy | of the two classes named, right |\n|---|---|---|")
     for seconds in options.seconds:
         loss, right = probe(training, unseen, seconds, options.steps, options.seed)
         print(f"| {seconds:g} | {loss:.3f} | {100 * right:.1f} % |", flush=True)

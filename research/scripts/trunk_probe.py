@@ -1,6 +1,6 @@
-"""What a small head can tell from frozen features: the class of each of 7x14 cells, on pictures never trained on.
+"""What a small head can read from frozen features: the class of each of 7x14 cells, on frames never trained on.
 
-python tools/trunk_probe.py --folder STAGE      EfficientNet-Lite0 to several stages, at several sizes
+python research/scripts/trunk_probe.py --folder STAGE      EfficientNet-Lite0 to several stages, at several sizes
 """
 
 import argparse
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ccstereo.models import create_model, load_imagenet_trunk
-from ccstereo.models.efficientnet import EfficientNetLiteTrunk
+from ccstereo.models.parts.efficientnet import EfficientNetLiteTrunk
+from ccstereo.models.parts.trunks import split_encoder
 from ccstereo.scenes import AudioAugmentation, Material, Scene, load_material, render_frame, sample_scene
 from ccstereo.vision.transforms import normalize, resize
 
@@ -24,9 +25,11 @@ VARIANTS = (((5,), (112, 224)), ((5,), (224, 448)), ((7,), (160, 320)), ((6,), (
 BOTH = ((5, 7), (224, 448))
 
 
-def pictures(material: Material, count: int, seed: int, vary: AudioAugmentation | None) -> tuple[Tensor, Tensor]:
+def make_frames(material: Material, count: int, seed: int, vary: AudioAugmentation | None) -> tuple[Tensor, Tensor]:
     """Scenes of one to three sources: (N, 3, H, W) uint8 and the class in each cell, (N, 7, 14)."""
-    scenes = [sample_scene(material, seed + i, duration=0.63, sources=1 + i % 3, vary=vary) for i in range(count)]
+    scenes = [
+        sample_scene(material, seed + i, duration=0.63, sources=1 + i % 3, augmentation=vary) for i in range(count)
+    ]
     frames = np.stack([render_frame(scene, material) for scene in scenes])
     return torch.from_numpy(frames).permute(0, 3, 1, 2), torch.stack([cells(s, material.labels) for s in scenes])
 
@@ -57,7 +60,7 @@ def features(trunk: EfficientNetLiteTrunk, frames: Tensor, *, stages: tuple[int,
 
 
 def probe(encode: Callable[[Tensor], Tensor], training: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor]) -> str:
-    """Train the head and score it: share of source cells named right, and of their classes where a source is given."""
+    """Train the head and score it: fraction of source cells named right, and of their classes given a source."""
     known, asked = encode(training[0]), encode(held_out[0])
     mean, deviation = known.mean((0, 2, 3), keepdim=True), known.std((0, 2, 3), keepdim=True) + 1e-5
     known, asked = (known - mean) / deviation, (asked - mean) / deviation
@@ -87,15 +90,15 @@ def probe(encode: Callable[[Tensor], Tensor], training: tuple[Tensor, Tensor], h
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--pictures", type=int, default=2400)
+    parser.add_argument("--frames", type=int, default=2400)
     options = parser.parse_args()
     model = create_model("ccstereo-lite").eval()
     load_imagenet_trunk(model)
-    trunk = model.visual.trunk
+    trunk, _ = split_encoder(model.visual)
     assert isinstance(trunk, EfficientNetLiteTrunk)
-    training = pictures(load_material(options.folder, "train"), options.pictures, 0, vary=AudioAugmentation())
-    held_out = pictures(load_material(options.folder, "val"), 400, 10**6, vary=None)
-    print("| stages | picture | cells with a source named right | class right where a source is |\n|---|---|---|---|")
+    training = make_frames(load_material(options.folder, "train"), options.frames, 0, AudioAugmentation())
+    held_out = make_frames(load_material(options.folder, "val"), 400, 10**6, None)
+    print("| stages | frame | cells with a source named right | class right where a source is |\n|---|---|---|---|")
     for stages, size in (*VARIANTS, BOTH):
         found = probe(partial(features, trunk, stages=stages, size=size), training, held_out)
         print(f"| {' and '.join(map(str, stages))} | {size[1]}x{size[0]} | {found} |", flush=True)

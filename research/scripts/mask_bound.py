@@ -1,6 +1,6 @@
 """What a bound on the mask costs: the true mask, held within it, on validation scenes of the stage.
 
-python tools/mask_bound.py --folder STAGE --sofa KEMAR.sofa     photos and recordings; without, drawn scenes
+python research/scripts/mask_bound.py --folder STAGE --sofa KEMAR.sofa     without them: synthetic scenes
 """
 
 import argparse
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ccstereo.evaluation.oracle import oracle
+from ccstereo.evaluation import oracle
 from ccstereo.metrics import functional as metrics
 from ccstereo.scenes import load_material, load_sofa, render_sources, sample_scene, spherical_head, synthetic_material
 
@@ -36,7 +36,7 @@ def main() -> None:
             mono = truth.mean(0).expand(2, -1)
             whole += metrics.stft_distance(mono, truth)
             left += torch.stack([metrics.stft_distance(oracle(truth, bound=bound), truth) for bound in BOUNDS])
-        print(f"| {name} | " + " | ".join(f"{share:.3f}" for share in (left / whole).tolist()) + " |")
+        print(f"| {name} | " + " | ".join(f"{fraction:.3f}" for fraction in (left / whole).tolist()) + " |")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """How many windows a second the data of a training come at, with nothing that waits for them.
 
-python tools/measure_loading.py --config stage-ablation                   drawn scenes, as `ccstereo train` has them
-python tools/measure_loading.py --config stage-ablation --data.path SET   a prepared set, or shards
-python tools/measure_loading.py --workers 1 2 4 --seconds 20 -- --config lite-stage --data.sounds 4
+python research/scripts/measure_loading.py --config stage-ablation                   synthetic scenes
+python research/scripts/measure_loading.py --config stage-ablation --data.path SET   a prepared set, or shards
+python research/scripts/measure_loading.py --workers 1 2 4 -- --config lite-stage --data.windows_per_frame 4
 
 A training waits for its data when its steps take more windows a second than this.
 """
@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ccstereo.training.main import command_line
+from ccstereo.training.main import parts_of
 
 WARM_UP = 0.5  # of the seconds, before them: workers start, and hand over what they have made ahead
 
 
 def batches_of(arguments: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Batches of a training's data, one epoch after the other."""
-    data = command_line(arguments, run=False).datamodule
+    data = parts_of(arguments).datamodule
     data.prepare_data()
     data.setup("fit")
     loader: Iterable[dict[str, Tensor]] = data.train_dataloader()

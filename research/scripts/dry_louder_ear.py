@@ -1,9 +1,9 @@
 """How often a scene without its room names the louder ear in it: the dry truth scored as a prediction for the room.
 
-python tools/dry_louder_ear.py stage-bench
+python research/scripts/dry_louder_ear.py stage-bench
 
 Scenes of one seed in "one" and "one, room" (and in "two" and "two, room") differ by the room alone. It is about what a
-network can know that hears one microphone and sees no walls; on few scenes one may have better luck.
+network can know from one microphone and no walls; on few scenes one may have better luck.
 """
 
 import argparse
@@ -12,9 +12,8 @@ from pathlib import Path
 
 import torch
 
-from ccstereo.benchmark import Benchmark, read_benchmark
-from ccstereo.benchmark.storage import read_scene
 from ccstereo.errors import CCStereoError
+from ccstereo.evaluation import Benchmark, read_benchmark, read_scene
 from ccstereo.metrics import functional as metrics
 
 DEAD_ZONES = (2.0, 3.0, 4.0, 6.0)  # dB
@@ -50,8 +49,8 @@ def main() -> int:
     print("| scenes | " + " | ".join(f"ears that differ by {zone:g} dB" for zone in DEAD_ZONES) + " |")
     print("|---" * (len(DEAD_ZONES) + 1) + "|")
     for row, zones in found.items():
-        shares = [f"{100 * right.mean():.1f} % of {len(right)}" if len(right) else "-" for right in zones]
-        print(f"| {row}, room | {' | '.join(shares)} |")
+        fractions = [f"{100 * right.mean():.1f} % of {len(right)}" if len(right) else "-" for right in zones]
+        print(f"| {row}, room | {' | '.join(fractions)} |")
     return 0
 
 

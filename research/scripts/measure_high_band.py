@@ -1,9 +1,9 @@
-"""Where sound above what the network hears is put: errors of the level difference of both ears in two octaves.
+"""Where sound above the model's Nyquist frequency is put: errors of the level difference in two octaves.
 
-python tools/measure_treble.py --folder STAGE --sofa KEMAR.sofa     photos and recordings; without, drawn scenes
+python research/scripts/measure_high_band.py --folder STAGE --sofa KEMAR.sofa     without them: synthetic scenes
 
 Sounds of the stage hold nothing above 8 kHz: their highest octave is copied there, moved up by 4 and by 8 kHz, as
-spectral band replication does. Scenes are of the test files and rendered at 44.1 kHz; the network hears 16 kHz.
+spectral band replication does. Scenes are of the test files, at 44.1 kHz; the model runs at 16 kHz.
 """
 
 import argparse
@@ -36,7 +36,7 @@ EDGES = (*ILD_EDGES, 16_000.0)  # a band 40 dB below another counts as silent
 KINDS: dict[str, dict[str, Any]] = {"one": {"sources": 1, "min_azimuth": 15.0}, "two": {"sources": 2}}
 
 
-def with_treble(sound: np.ndarray, sample_rate: int) -> np.ndarray:
+def with_high_band(sound: np.ndarray, sample_rate: int) -> np.ndarray:
     """Bring (T,) to `RATE`; copy 4 to 8 kHz to 8 to 12, 0.7 times as loud, and to 12 to 16 kHz, 0.35 times."""
     full = soxr.resample(sound, sample_rate, RATE, quality="VHQ")
     spectrum, step = np.fft.rfft(full), RATE / len(full)
@@ -51,13 +51,13 @@ def measure(options: argparse.Namespace) -> None:
     """Print the table."""
     material = load_material(options.folder, "test") if options.folder else synthetic_material("test")
     sounds = {
-        label: tuple(with_treble(sound, material.sample_rate) for sound in some)
+        label: tuple(with_high_band(sound, material.sample_rate) for sound in some)
         for label, some in material.sounds.items()
     }
     material = replace(material, sounds=sounds, sample_rate=RATE)
     head = load_sofa(options.sofa).resampled(RATE) if options.sofa else spherical_head(RATE)
     binauralizer = Binauralizer.from_pretrained(options.weights)
-    print("| scenes | 4 to 8 kHz: centred | predicted | 8 to 16 kHz: centred | carried |\n|---|---|---|---|---|")
+    print("| scenes | 4 to 8 kHz: centred | predicted | 8 to 16 kHz: centred | panned |\n|---|---|---|---|---|")
     for name, kind in KINDS.items():
         errors = []
         for seed in range(options.scenes):
@@ -65,8 +65,8 @@ def measure(options: argparse.Namespace) -> None:
             truth = render_sources(scene, material, head).sum(0)
             mono = truth.mean(0)
             frames = np.stack(list(render_frames(scene, material)))
-            heard = binauralizer.binauralize(mono, RATE, frames)
-            both = torch.from_numpy(np.stack([np.stack([mono, mono]), heard]))
+            predicted = binauralizer.binauralize(mono, RATE, frames)
+            both = torch.from_numpy(np.stack([np.stack([mono, mono]), predicted]))
             errors.append(ild_error(both, torch.from_numpy(truth), RATE, edges=EDGES))
         centred, found = torch.stack(errors).nanmean(0)[:, -2:]
         figures = [centred[0], found[0], centred[1], found[1]]

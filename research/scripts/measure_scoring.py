@@ -1,7 +1,7 @@
 """How long `ccstereo evaluate` takes, as whole processes of the real command line, on a made-up prepared set.
 
-python tools/measure_scoring.py                     186 clips of 10 s, the size of a test part of FAIR-Play
-python tools/measure_scoring.py --clips 4           fewer, and what 186 would take
+python research/scripts/measure_scoring.py                     186 clips of 10 s, as many as a test split of FAIR-Play
+python research/scripts/measure_scoring.py --clips 4           fewer, and what 186 would take
 """
 
 import argparse
@@ -23,21 +23,21 @@ from ccstereo.datasets.prepared.format import Clip, SetInfo, encode_jpeg
 PUBLISHED = 186  # clips
 
 
-def drawn_clip(source: Source, seconds: float) -> Iterator[Clip]:
-    """A drawn scene of two moving sources as a clip, its number at the end of the source's key."""
+def synthetic_clip(source: Source, seconds: float) -> Iterator[Clip]:
+    """A synthetic scene of two moving sources as a clip, its number at the end of the source's key."""
     from ccstereo.scenes import render_frames, render_sources, sample_scene, spherical_head, synthetic_material
 
     material = synthetic_material("test")
     scene = sample_scene(material, int(source.key[-4:]), duration=seconds, sources=2, moving=True)
     sound = render_sources(scene, material, spherical_head(16_000)).sum(0).astype(np.float32)
-    yield Clip(source.key, sound, [encode_jpeg(picture) for picture in render_frames(scene, material)])
+    yield Clip(source.key, sound, [encode_jpeg(frame) for frame in render_frames(scene, material)])
 
 
 def make_set(folder: Path, clips: int, seconds: float) -> None:
     sources = [Source(f"clip{number:04d}", ()) for number in range(clips)]
-    parts = {"default": {"test": [source.key for source in sources]}}
-    worker = partial(drawn_clip, seconds=seconds)
-    prepare(sources, worker, folder, SetInfo("drawn"), jobs=os.cpu_count() or 1, folds=lambda _: parts)
+    folds = {"default": {"test": [source.key for source in sources]}}
+    worker = partial(synthetic_clip, seconds=seconds)
+    prepare(sources, worker, folder, SetInfo("synthetic"), jobs=os.cpu_count() or 1, folds=lambda _: folds)
 
 
 def timed(name: str, clips: int, run: Path, *arguments: str | Path) -> None:

@@ -1,6 +1,6 @@
 """Average weights of one architecture, as of a network before and after it was trained further (Wortsman et al. 2022).
 
-python tools/average_weights.py before/weights after/weights -o averaged
+python research/scripts/average_weights.py before/weights after/weights -o averaged
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Train every row of the ablation, one after the other, score them on the stage benchmark and write the table.
 
-    python tools/ablation.py --folder STAGE --sofa KEMAR.sofa --steps 1000 --seeds 1 --bench stage-bench
-    python tools/ablation.py --rows avad contrastive --seeds 1 2 3 --config ccstereo-stage --steps 100000
+    python research/scripts/ablation.py --folder STAGE --sofa KEMAR.sofa --steps 1000 --seeds 1 --bench stage-bench
+    python research/scripts/ablation.py --rows avad contrastive --seeds 1 2 3 --config ccstereo-stage --steps 100000
 
-Rows that are done are skipped, a stopped one goes on, and so do benchmark and scores. Options that this script does not
+Rows that are done are skipped, a stopped one resumes, and so do benchmark and scores. Options that this script does not
 know go to `ccstereo train`, those of all rows alike: `--data.room_fraction 0.3`. Weights are written to
 OUTPUT/ROW-SEED/weights; with --bench, which is made where it is not there, OUTPUT/table.md and OUTPUT/scores.json.
 """
@@ -14,6 +14,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="of photos and sounds (default: drawn scenes)")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="of photos and sounds (default: synthetic scenes)")
     parser.add_argument("--sofa", type=Path, metavar="FILE", help="head (default: a spherical one)")
     parser.add_argument("--config", default="stage-ablation", help="what all rows share (default: stage-ablation)")
     parser.add_argument("--steps", type=int, default=1000, metavar="N", help="of each training (default: 1000)")
@@ -87,61 +88,55 @@ def train(row: str, seed: int, config: str, steps: int, more: list[str], folder:
 
 def score(options: argparse.Namespace) -> None:
     """Score all rows, and the embedded weights beside them, and write the tables."""
-    from ccstereo.benchmark import (
-        Mono,
-        Origin,
-        Weights,
-        gains,
-        headline,
-        make_benchmark,
-        mean_over_seeds,
-        overview,
-        record,
-        score_benchmark,
-        summarise,
-    )
+    from ccstereo import evaluation
     from ccstereo.cli.progress import progress_bar
 
-    jobs, origin = os.cpu_count() or 1, Origin(options.folder, options.sofa)
+    jobs, origin = os.cpu_count() or 1, evaluation.Origin(options.folder, options.sofa)
     with progress_bar("scene") as progress:
-        benchmark = make_benchmark(options.bench, origin, jobs=jobs, progress=progress)
-    lines = [line for line in LINES if line[1] in options.rows]
+        benchmark = evaluation.make_benchmark(options.bench, origin, jobs=jobs, progress=progress)
     trained = {
         title: [
-            Weights(str(options.output / f"{row}-{seed}" / "weights"), tdss=tdss, name=f"{title}, seed {seed}")
+            evaluation.Weights(
+                str(options.output / f"{row}-{seed}" / "weights"), tdss=tdss, name=f"{title}, seed {seed}"
+            )
             for seed in options.seeds
         ]
-        for title, row, tdss in lines
+        for title, row, tdss in LINES
+        if row in options.rows
     }
-    shipped = Weights()
-    systems = [Mono(), *(weights for seeds in trained.values() for weights in seeds), shipped, shipped.oracle()]
+    embedded = evaluation.Weights()
+    systems = {
+        system.name: system
+        for system in (
+            evaluation.Mono(),
+            *(weights for seeds in trained.values() for weights in seeds),
+            embedded,
+            embedded.oracle(),
+        )
+    }
     with progress_bar("score") as progress:
-        scores = score_benchmark(benchmark, systems, jobs=jobs, keep=options.output / "scores", progress=progress)
-    by_name = {system.name: found for system, found in zip(systems, scores, strict=True)}
-    named = {
-        Mono().name: by_name[Mono().name],
-        **{title: mean_over_seeds([by_name[weights.name] for weights in seeds]) for title, seeds in trained.items()},
-        **{system.name: by_name[system.name] for system in systems[-2:]},
-    }
-    rows, each = summarise(benchmark, named), summarise(benchmark, by_name)
-    titles = list(trained)
+        run = evaluation.score(systems, benchmark, jobs=jobs, keep=options.output / "scores", progress=progress)
+    means = evaluation.mean_over_seeds(run, {title: [each.name for each in seeds] for title, seeds in trained.items()})
+    order = [evaluation.Mono().name, *trained, embedded.name, embedded.oracle().name]
+    means = replace(means, scores={name: means.scores[name] for name in order})
+    rows, each = evaluation.summarise(means), evaluation.summarise(run)
     parts = [
-        f"{headline(benchmark)}; {options.steps} steps, seeds {', '.join(map(str, options.seeds))}",
+        f"{evaluation.headline(benchmark)}; {options.steps} steps, seeds {', '.join(map(str, options.seeds))}",
         *(
-            f"## {title}\n\n{overview(rows, name, digits=digits, factor=factor)}"
+            f"## {title}\n\n{evaluation.overview(rows, name, digits=digits, factor=factor)}"
             for title, name, digits, factor in TABLES
         ),
     ]
-    if len(titles) > 1:
-        changes = gains(benchmark, named, list(pairwise(titles)))
+    if len(trained) > 1:
+        changes = evaluation.gains(means, list(pairwise(trained)))
         parts.append(f"## STFT distance over mono's: change on the same scenes\n\n{changes}")
     if len(options.seeds) > 1:
         title, name, digits, factor = TABLES[0]
-        by_seed = [row for row in each if row.system not in named]
-        parts.append(f"## {title}, seed by seed\n\n{overview(by_seed, name, digits=digits, factor=factor)}")
+        by_seed = [row for row in each if row.system not in means.scores]
+        parts.append(f"## {title}, seed by seed\n\n{evaluation.overview(by_seed, name, digits=digits, factor=factor)}")
     text = "\n\n".join(parts) + "\n"
     (options.output / "table.md").write_text(text)
-    content = record(benchmark, systems, each)
+    content = evaluation.record(benchmark, systems, each)
     (options.output / "scores.json").write_text(json.dumps(content, indent=1) + "\n")
     print(text)
 
