@@ -41,7 +41,7 @@ def make_set():
 
     def make(folder: Path, splits=SPLITS, even: tuple[str, ...] = ()) -> PreparedSet:
         worker = partial(clips, even=even)
-        prepare([Source(name, ()) for name in CLIPS], worker, folder, SetInfo("noises"), splits=lambda _: splits)
+        prepare([Source(name, ()) for name in CLIPS], worker, folder, SetInfo("noises"), folds=lambda _: splits)
         return PreparedSet(folder)
 
     return make

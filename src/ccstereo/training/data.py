@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -15,7 +14,7 @@ from ccstereo.scenes.acoustics.hrir import HRIRSet, load_sofa, spherical_head
 from ccstereo.scenes.acoustics.room_bank import room_bank
 from ccstereo.scenes.acoustics.rooms import SECONDS
 from ccstereo.scenes.augmentation import AudioAugmentation
-from ccstereo.scenes.material import Material, Split, load_material, merge
+from ccstereo.scenes.material import Material, Split, load_material
 from ccstereo.scenes.synthetic.material import synthetic_material
 from ccstereo.training.loading import FreshLoader, FreshSampler, ShareSampler, share_of, workers_of
 from ccstereo.vision.augmentation import ImageAugmentation
@@ -101,7 +100,6 @@ class StageData(LightningDataModule):
         described = create_model(model, **(model_config or {}))
         self.config = described.config
         self.grid = described.feature_shape[1:]
-        self.context = described.context
         self.validation_names = list(VALIDATION)
         self.labels: list[str] = []
 
@@ -151,27 +149,12 @@ class StageData(LightningDataModule):
         rate = self.config.sample_rate
         drawn: Material = synthetic_material(split, rate)
         if self.folder is None:
-            if self.train_on_validation or self.more_folders:
-                raise DatasetError(
-                    "train_on_validation and more_folders need a folder to add to: drawn scenes are none"
-                )
             return self._heard(drawn, heads, split, 1.0)
         material = load_material(self.folder, split, rate)
-        if split == "train":
-            material = merge(material.name, material, *self._added(self.folder))
         stages = self._heard(material, heads, split, 1 - self.synthetic_fraction)
         if self.synthetic_fraction > 0:
             stages += self._heard(drawn, [spherical_head(rate)], split, self.synthetic_fraction)
         return stages
-
-    def _added(self, folder: str) -> list[Material]:
-        """What training has beside the folder's training files."""
-        rate = self.config.sample_rate
-        added = [load_material(other, "train", rate) for other in self.more_folders]
-        if self.train_on_validation:
-            rank_zero_info("Training on the files of validation, too: its scores are not of unseen files.")
-            added += [load_material(path, "val", rate) for path in (folder, *self.more_folders)]
-        return added
 
     def _heard(self, material: Material, heads: list[HRIRSet], split: Split, weight: float) -> list[Stage]:
         """Stages of one material, dry and, where asked for, in rooms: validation's are other rooms than training's."""
@@ -197,7 +180,6 @@ class StageData(LightningDataModule):
             audio_augmentation=self.audio_augmentation,
             image_augmentation=self.image_augmentation,
             windows_per_frame=windows_per_frame,
-            context=self.context,
         )
 
     def train_dataloader(self) -> FreshLoader:

@@ -1,6 +1,6 @@
-"""Pictures and sounds made from nothing but a seed, so that scenes work on any machine.
+"""Photos and sounds made from nothing but a seed, so that scenes work on any machine.
 
-Four things that can be told apart by eye and by ear: a bell, a drum, a bird and a car.
+Four things that differ in frame and sound: a bell, a drum, a bird and a car.
 """
 
 import numpy as np
@@ -11,10 +11,11 @@ from ccstereo.scenes.synthetic.sounds import SYNTHS, synthetic_sound
 
 COUNTS = {"train": 40, "val": 8, "test": 12}
 FIRST_SEED = {"train": 0, "val": 10_000, "test": 20_000}
+PHOTO = "picture"  # a part of the seeds, as all words here: with another, every photo would be another one
 
 
 def synthetic_material(split: Split = "test", sample_rate: int = 16_000) -> Material:
-    """Return the drawn classes: no picture, sound or background of one split occurs in another.
+    """Return the synthetic classes: no photo, sound or background of one split occurs in another.
 
     Args:
         split: "train", "val" or "test".
@@ -25,13 +26,13 @@ def synthetic_material(split: Split = "test", sample_rate: int = 16_000) -> Mate
     """
     seeds = range(FIRST_SEED[split], FIRST_SEED[split] + COUNTS[split])
     return Material(
-        "drawn",
-        {label: tuple(synthetic_photo(label, _rng(label, "picture", seed)) for seed in seeds) for label in PAINTERS},
+        "synthetic",
+        {label: tuple(synthetic_photo(label, _rng(label, PHOTO, seed)) for seed in seeds) for label in PAINTERS},
         {
             label: tuple(synthetic_sound(label, sample_rate, _rng(label, "sound", seed)) for seed in seeds)
             for label in SYNTHS
         },
-        tuple(synthetic_background(_rng("landscape", "picture", seed)) for seed in seeds),
+        tuple(synthetic_background(_rng("landscape", PHOTO, seed)) for seed in seeds),
         sample_rate,
     )
 
