@@ -1,0 +1,46 @@
+"""Colour augmentation of training's frames, on the device that trains."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ccstereo.vision.transforms import jitter, tint
+
+
+@dataclass(frozen=True)
+class ColourAugmentation:
+    """Ranges of the factors on colours, one draw an item.
+
+    Attributes:
+        jitter: brightness and saturation are multiplied by factors uniform in 1 +- this (2.5D Visual Sound: 0.3).
+        cast: red, green and blue are each multiplied by factors uniform in 1 +- this; 0 in the papers.
+
+    Raises:
+        ValueError: a range is not in [0, 1].
+    """
+
+    jitter: float = 0.3
+    cast: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("jitter", "cast"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+
+
+def recolour(frames: Tensor, ranges: ColourAugmentation) -> Tensor:
+    """Change the colours of frames (B, 3, H, W) or clips (B, N, 3, H, W), uint8; all frames of a clip alike."""
+    flat = frames.reshape(len(frames), -1, *frames.shape[-2:])  # a clip as one tall picture of its frames' channels
+    clip = flat.shape[1] // 3
+    pictures = flat.reshape(-1, 3, *frames.shape[-2:])
+
+    def factors(count: int, spread: float) -> Tensor:
+        drawn = 1 + spread * (2 * torch.rand(count, len(frames), device=frames.device) - 1)
+        return drawn.repeat_interleave(clip, 1)
+
+    if ranges.cast:
+        pictures = tint(pictures, factors(3, ranges.cast).T)
+    if ranges.jitter:
+        pictures = jitter(pictures, *factors(2, ranges.jitter))
+    return pictures.reshape(frames.shape)
