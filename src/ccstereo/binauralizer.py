@@ -1,21 +1,27 @@
-"""The main job: mono sound and pictures in, binaural sound out; arrays to array, file to file."""
+"""The main job: mono sound and frames in, spatial sound out; arrays to array, file to file."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
-from ccstereo.inference import BinauralStream, fused_for_inference
-from ccstereo.models import BinauralModel, load_model
+from ccstereo.inference import BinauralStream, make_backend
+from ccstereo.inference.arrays import check_frame_rate, check_sample_rate
+from ccstereo.inference.ears import EarRenderer
+from ccstereo.models import SpatialModel, load_model
 
 if TYPE_CHECKING:
+    from ccstereo.audio.ambisonics import FOADecoder
     from ccstereo.media import MediaReader
 
 DEFAULT_WEIGHTS = "ccstereo-lite.stage"
+LARGEST_GAIN = 60.0  # dB, either way
 Progress = Callable[[float, float], None]
 
 
@@ -29,9 +35,9 @@ class ConversionReport:
         sample_rate: Hz of the sound that came in.
         elapsed: seconds it took.
         windows: how many windows were predicted.
-        frames: how many pictures were encoded.
+        frames: how many frames were encoded.
         peak: largest magnitude of the result; above 1 a player may clip.
-        width: RMS of the difference l - r over that of the mixture l + r; 0 is mono.
+        side_to_mid: RMS of the difference l - r over that of the mixture l + r; 0 is mono.
         notes: what could not be kept, one line each.
     """
 
@@ -43,7 +49,7 @@ class ConversionReport:
     windows: int
     frames: int
     peak: float
-    width: float
+    side_to_mid: float
     notes: tuple[str, ...] = ()
 
     @property
@@ -53,14 +59,17 @@ class ConversionReport:
 
 
 class Binauralizer:
-    """Gives mono sound its place in space, guided by pictures.
+    """Gives mono sound its place in space, guided by frames.
 
     Args:
-        model: any registered model; put into eval mode. Its weights are copied: later changes are not heard.
+        model: any registered model; it stays as it is, and later changes of its weights change nothing here.
         hop: seconds between two windows; None takes `model.config.hop`.
         tdss: test-time dynamic scene simulation.
         batch_size: windows computed together.
         precision: "float32", "bfloat16" or "float16".
+        backend: what runs the network, see `ccstereo.inference.make_backend`.
+        decoder: renders ambisonics to ears, for models that predict those; by default eight virtual loudspeakers
+            through a spherical head. It must be at the rate of the sound.
 
     Raises:
         ValueError: an argument is out of range.
@@ -68,57 +77,61 @@ class Binauralizer:
 
     def __init__(
         self,
-        model: BinauralModel,
+        model: SpatialModel,
         *,
         hop: float | None = None,
         tdss: bool = True,
         batch_size: int = 16,
         precision: str = "float32",
+        backend: str = "auto",
+        decoder: "FOADecoder | None" = None,
     ) -> None:
-        self.model = model.eval()
-        self._network = fused_for_inference(model)
+        self.model = model
         self.hop = model.config.hop if hop is None else hop
         self.tdss = tdss
         self.batch_size = batch_size
         self.precision = precision
+        self.decoder = decoder
+        self._backend = make_backend(model, backend, precision)
         self.stream(model.config.sample_rate)  # refuses arguments that are out of range now, not at the first file
 
     @classmethod
     def from_pretrained(
-        cls,
-        weights: str | Path = DEFAULT_WEIGHTS,
-        *,
-        device: str = "cpu",
-        hop: float | None = None,
-        tdss: bool = True,
-        batch_size: int = 16,
-        precision: str = "float32",
+        cls, weights: str | Path = DEFAULT_WEIGHTS, *, device: str = "cpu", **options: Any
     ) -> "Binauralizer":
-        """Load weights by embedded name, folder, file or "hf-hub:owner/name" (see `load_model`)."""
-        model = load_model(str(weights), device=device)
-        return cls(model, hop=hop, tdss=tdss, batch_size=batch_size, precision=precision)
+        """Load weights by embedded name, folder, file or "hf-hub:owner/name" (see `load_model`).
 
-    def stream(self, sample_rate: int) -> BinauralStream:
-        """Start a stream: push samples at this rate and frames at the model's, pull binaural sound."""
+        Args:
+            weights: which.
+            device: torch's name: "cpu", "cuda:1".
+            options: as `Binauralizer` takes them.
+        """
+        return cls(load_model(str(weights), device=device), **options)
+
+    def stream(self, sample_rate: int, *, live: bool = False) -> BinauralStream:
+        """Start a stream: push samples at this rate and frames at the model's, pull spatial sound.
+
+        Args:
+            sample_rate: Hz.
+            live: keep the delay small, see `BinauralStream`.
+        """
         return BinauralStream(
-            self._network,
+            self._backend,
             sample_rate=sample_rate,
             hop=self.hop,
             tdss=self.tdss,
             batch_size=self.batch_size,
-            precision=self.precision,
+            live=live,
         )
 
-    def binauralize(
-        self, mono: np.ndarray, sample_rate: int, frames: np.ndarray, frame_rate: float = 10.0
-    ) -> np.ndarray:
-        """Convert arrays.
+    def binauralize(self, mono: Any, sample_rate: int, frames: Any, frame_rate: float = 10.0) -> NDArray[np.float32]:
+        """Convert arrays to the sound of two ears.
 
         Args:
-            mono: (T,) sound, full scale +-1.
+            mono: (T,) sound, full scale +-1; int16, int32 and uint8 are scaled to it.
             sample_rate: Hz.
             frames: (N, H, W, 3) uint8, N >= 1, the first at the first sample; the last one stays to the end.
-            frame_rate: pictures a second.
+            frame_rate: frames a second.
 
         Returns:
             (2, T) float32 at the same rate, left ear first.
@@ -128,24 +141,29 @@ class Binauralizer:
 
         >>> from ccstereo.models import create_model
         >>> model = create_model("ccstereo-lite")
-        >>> sound, pictures = np.zeros(8000, dtype=np.float32), np.zeros((5, 48, 96, 3), dtype=np.uint8)
-        >>> Binauralizer(model).binauralize(sound, 16000, pictures, 10.0).shape
+        >>> sound, frames = np.zeros(8000, dtype=np.float32), np.zeros((5, 48, 96, 3), dtype=np.uint8)
+        >>> Binauralizer(model).binauralize(sound, 16000, frames, 10.0).shape
         (2, 8000)
         """
-        mono, frames = np.asarray(mono), np.asarray(frames)
-        if mono.ndim != 1:
-            raise ValueError(f"expected mono sound (T,), got an array of shape {mono.shape}")
-        if frames.ndim != 4 or len(frames) == 0:
-            raise ValueError(f"expected pictures (N, H, W, 3) with N >= 1, got an array of shape {frames.shape}")
-        if frame_rate <= 0:
-            raise ValueError(f"the frame rate must be positive, got {frame_rate}")
+        return self._ears(sample_rate).render(self.spatialize(mono, sample_rate, frames, frame_rate), last=True)
+
+    def spatialize(self, mono: Any, sample_rate: int, frames: Any, frame_rate: float = 10.0) -> NDArray[np.float32]:
+        """Do the same as `binauralize`, but give the sound as the model's target has it: (2, T), or (4, T) of FOA."""
+        sample_rate, frame_rate = check_sample_rate(sample_rate), check_frame_rate(frame_rate)
+        samples = mono.detach().cpu().numpy() if hasattr(mono, "detach") else np.asarray(mono)
+        pixels = frames.detach().cpu().numpy() if hasattr(frames, "detach") else np.asarray(frames)
+        if samples.ndim != 1:
+            raise ValueError(f"expected mono sound (T,), got an array of shape {samples.shape}")
+        if pixels.ndim != 4 or len(pixels) == 0:
+            raise ValueError(f"expected frames (N, H, W, 3) with N >= 1, got an array of shape {pixels.shape}")
         stream = self.stream(sample_rate)
-        step = sample_rate / self.model.config.frame_rate
-        pieces = [np.zeros((2, 0), dtype=np.float32)]
-        for k in range(max(1, int(np.ceil(len(mono) / step)))):
-            shown = int(k / self.model.config.frame_rate * frame_rate + 1e-6)
-            stream.push_frame(frames[min(shown, len(frames) - 1)])
-            stream.push_samples(mono[round(k * step) : round((k + 1) * step)])
+        own_rate = self.model.config.frame_rate
+        step = sample_rate / own_rate
+        pieces = [stream.pull()]
+        for k in range(max(1, math.ceil(len(samples) / step))):
+            shown = int(k / own_rate * frame_rate + 1e-6)
+            stream.push_frame(pixels[min(shown, len(pixels) - 1)])
+            stream.push_samples(samples[round(k * step) : round((k + 1) * step)])
             pieces.append(stream.pull())
         stream.finish()
         return np.concatenate([*pieces, stream.pull()], axis=1)
@@ -158,10 +176,10 @@ class Binauralizer:
         codec: str | None = None,
         bitrate: int | None = None,
         gain: float = 0.0,
-        width: float = 1.0,
+        side_gain: float = 1.0,
         progress: Progress | None = None,
     ) -> ConversionReport:
-        """Convert a video file: its pictures are copied, its sound is mixed to mono and made binaural.
+        """Convert a video file: its frames are copied, its sound is mixed to mono and made binaural.
 
         Args:
             input_path: any video with sound that FFmpeg reads.
@@ -169,32 +187,36 @@ class Binauralizer:
                 when it is whole; a file of that name stays as it was until then.
             codec: "aac", "opus", "flac" or "alac"; None takes the container's default.
             bitrate: bits a second for AAC and Opus.
-            gain: dB added to the sound.
-            width: factor of the difference between both ears, 0 to 2: 0 is mono, 1 as predicted.
+            gain: dB added to the sound, -60 to 60.
+            side_gain: factor of the difference between both ears, 0 to 2: 0 is mono, 1 as predicted.
             progress: called with seconds done and seconds in all.
 
         Raises:
             MediaError: the input cannot be read or the output cannot be written.
-            ValueError: the width is out of range.
+            ValueError: a gain is out of range.
         """
         from ccstereo.media import MediaReader, check_output, open_writer
 
         begin = time.monotonic()
-        if not 0 <= width <= 2:
-            raise ValueError(f"the width must be from 0 (mono) to 2, got {width:g}")
+        if not 0 <= side_gain <= 2:
+            raise ValueError(f"the side gain must be from 0 (mono) to 2, got {side_gain:g}")
+        if not abs(gain) <= LARGEST_GAIN:
+            raise ValueError(f"the gain must be from -{LARGEST_GAIN:g} to {LARGEST_GAIN:g} dB, got {gain:g}")
         check_output(input_path, output_path, codec=codec)
         config = self.model.config
-        factor = 10 ** (gain / 20)
+        factor = np.float32(10 ** (gain / 20))
         samples, power = 0, np.zeros(2)
         with MediaReader(input_path, frame_rate=config.frame_rate, frame_size=config.resize) as reader:
             rate = reader.sample_rate
             stream = self.stream(rate)
+            ears = self._ears(rate)
             total = reader.info.duration
             with open_writer(
                 input_path, output_path, sample_rate=rate, audio_start=reader.audio_start, codec=codec, bitrate=bitrate
             ) as writer:
-                for predicted in _through(stream, reader, factor):
-                    stereo = predicted if width == 1 else scale_difference(predicted, width)
+                for sound, last in _through(stream, reader, factor):
+                    predicted = ears.render(sound, last=last)
+                    stereo = predicted if side_gain == 1 else scale_difference(predicted, side_gain)
                     writer.write(stereo)
                     samples += stereo.shape[1]
                     left, right = stereo.astype(np.float64)
@@ -215,32 +237,53 @@ class Binauralizer:
             windows=stream.windows_done,
             frames=stream.frames_encoded,
             peak=writer.peak,
-            width=float(np.sqrt(power[1] / max(power[0], 1e-20))),
+            side_to_mid=float(np.sqrt(power[1] / max(power[0], 1e-20))),
             notes=tuple(notes),
         )
 
+    def _ears(self, sample_rate: int) -> EarRenderer:
+        if self.model.target.has_ears:
+            return EarRenderer()
+        if self.decoder is not None and self.decoder.sample_rate != sample_rate:
+            raise ValueError(f"the decoder is for {self.decoder.sample_rate} Hz, the sound is at {sample_rate} Hz")
+        return EarRenderer(self.decoder or spherical_decoder(sample_rate))
 
-def scale_difference(stereo: np.ndarray, width: float) -> np.ndarray:
+
+def spherical_decoder(sample_rate: int) -> "FOADecoder":
+    """Eight virtual loudspeakers on the horizontal circle, through a spherical head."""
+    import torch
+
+    from ccstereo.audio.ambisonics import make_decoder
+    from ccstereo.scenes.acoustics.hrir import spherical_head
+
+    head = spherical_head(sample_rate, np.arange(-180.0, 180.0, 5.0))
+    directions, responses = (torch.from_numpy(np.array(array)) for array in (head.directions, head.responses))
+    return make_decoder("projection", directions, responses, sample_rate)
+
+
+def scale_difference(stereo: NDArray[np.float32], side_gain: float) -> NDArray[np.float32]:
     """Scale the difference between both ears (2, T), and leave what they have in common.
 
     >>> scale_difference(np.array([[1.0], [0.5]]), 0.5).ravel().tolist()
     [0.875, 0.625]
     """
     middle = stereo.mean(0)
-    return np.asarray(middle + width * (stereo - middle), dtype=stereo.dtype)
+    return np.asarray(middle + side_gain * (stereo - middle), dtype=stereo.dtype)
 
 
-def _through(stream: BinauralStream, reader: "MediaReader", factor: float) -> Iterator[np.ndarray]:
-    """Push all that a reader gives and yield what comes out."""
+def _through(
+    stream: BinauralStream, reader: "MediaReader", factor: np.float32
+) -> Iterator[tuple[NDArray[np.float32], bool]]:
+    """Push all that a reader gives; yield what comes out, and whether it is the last."""
     from ccstereo.media import AudioChunk
 
     for chunk in reader:
         if isinstance(chunk, AudioChunk):
-            stream.push_samples(chunk.samples * np.float32(factor))
+            stream.push_samples(chunk.samples * factor)
         else:
             stream.push_frame(chunk.frame)
         ready = stream.pull()
         if ready.shape[1]:
-            yield ready
+            yield ready, False
     stream.finish()
-    yield stream.pull()
+    yield stream.pull(), True

@@ -12,12 +12,20 @@ from ccstereo.audio.ambisonics import (
 from ccstereo.audio.rms import rms, rms_gain
 from ccstereo.audio.stereo import apply_mask, mix_and_difference, to_binaural, to_binaural_spec
 from ccstereo.audio.stft import STFTConfig, istft, stft
-from ccstereo.audio.windows import context_start, frame_index, overlap_average, window_count
+from ccstereo.audio.targets import FOA, LEFT_RIGHT, MID_SIDE, SPECTROGRAM, TARGETS, Target
+from ccstereo.audio.windows import clip_indices, context_start, frame_index, overlap_average, window_count
 
 __all__ = [
+    "FOA",
+    "LEFT_RIGHT",
+    "MID_SIDE",
+    "SPECTROGRAM",
+    "TARGETS",
     "FOADecoder",
     "STFTConfig",
+    "Target",
     "apply_mask",
+    "clip_indices",
     "context_start",
     "encode",
     "foa_to_binaural",

@@ -1,4 +1,4 @@
-"""The level at which a network hears a window, and the way back."""
+"""RMS normalisation: every window of the mixture reaches the network equally loud."""
 
 from torch import Tensor
 
@@ -23,7 +23,7 @@ def rms(waveform: Tensor, floor: float = 0.0) -> Tensor:
 def rms_gain(mix: Tensor, target: float = 0.1, floor: float = 1e-4) -> Tensor:
     """Gain that brings each window of the mixture to RMS `target` (2.5D Visual Sound, section 4).
 
-    The level is that of the mono mixture, never of the true stereo pair, which a user does not have.
+    The RMS is that of the mixture, never of the true ears, which a user does not have.
 
     Args:
         mix: (..., T) mixture windows.

@@ -76,13 +76,13 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             codec=options.codec,
             bitrate=options.bitrate,
             gain=options.gain,
-            width=options.width,
+            side_gain=options.width,
             progress=progress,
         )
     if not options.quiet:
         print(
             f"{report.output}: {report.duration:.1f} s in {report.elapsed:.1f} s ({report.speed:.1f} times real time), "
-            f"difference at {100 * report.width:.0f} % of the mixture's level, peak {report.peak:.2f}"
+            f"difference at {100 * report.side_to_mid:.0f} % of the mixture's level, peak {report.peak:.2f}"
         )
         for note in report.notes:
             print(f"note: {note}")

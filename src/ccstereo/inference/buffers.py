@@ -39,10 +39,12 @@ class SampleQueue:
         channels: C of them.
 
     Attributes:
+        channels: C.
         pushed: samples appended in all, those taken since included.
     """
 
     def __init__(self, channels: int = 1) -> None:
+        self.channels = channels
         self.pushed = 0
         self._nothing = np.zeros((channels, 0), dtype=np.float32)
         self._chunks: list[np.ndarray] = []

@@ -1,147 +1,172 @@
-"""The contract of a model, and the initialisation that all of them share."""
+"""The contract of a model, what it predicts, and the initialisation that most networks share."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
+from ccstereo.audio.targets import TARGETS, Target
 from ccstereo.models.config import ModelConfig
-from ccstereo.models.efficientnet import EfficientNetLiteTrunk
-from ccstereo.models.output import BinauralOutput
-from ccstereo.models.parts.context import ContextAffine, SoundContext
-from ccstereo.models.parts.unet import ResidualBlock
 
 
-class BinauralModel(nn.Module, ABC):
-    """A network that predicts, from a mixture spectrogram and a picture, the difference of the two ears.
+@dataclass
+class Prediction:
+    """What a model predicts of a batch of windows.
 
-    The two halves are separate calls because one picture serves several windows: encode it once.
+    Attributes:
+        spec: (B, K, 2, F, T) spectrograms of the channels that the model's target predicts.
+        mask: (B, K, 2, F, T) complex ratio masks that led to them, real and imaginary part; None where there are none.
+        aux: inner maps by name, for losses and figures. Names that several models use: "audio_features" (B, C, H, W),
+            the audio bottleneck; "fused" (B, C, H, W), the same with the visual features; "relevance.N"
+            (B, h * w, H, W), AVAD's relevance map of its Nth level; "context" (B, C), the context embedding.
+    """
+
+    spec: Tensor
+    mask: Tensor | None = None
+    aux: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def diff_spec(self) -> Tensor:
+        """(B, 2, F, T) predicted spectrogram of the difference l - r.
+
+        Raises:
+            ValueError: what was predicted is not the sound of two ears.
+        """
+        channels = self.spec.unbind(1)
+        if len(channels) > 2:
+            raise ValueError("first-order ambisonics have no ears: decode them, then render them for a head")
+        return channels[0] if len(channels) == 1 else channels[0] - channels[1]
+
+    @property
+    def relevance(self) -> list[Tensor]:
+        """AVAD's relevance maps, the innermost level first; none where the model has none."""
+        return [value for name, value in self.aux.items() if name.startswith("relevance.")]
+
+
+class SpatialModel(nn.Module, ABC):
+    """A network that predicts, from the spectrogram of a mixture and from frames, the channels of its target.
+
+    Encoding frames and predicting windows are separate calls because one frame serves several windows: encode it once.
 
     Attributes:
         config: everything the weights depend on.
         name: name under which `ccstereo.models.create_model` makes it again.
         visual: the image encoder; trained with a smaller learning rate than the rest.
-        feature_shape: (C, h, w) of `encode_frames`.
-        sound_channels: channels of the audio encoder's bottleneck, `BinauralOutput.audio_features`.
-        context: samples that it hears around a window, the window's own included; 0 if it hears the window alone.
+        feature_shape: shape of the features of one frame, or one clip, without the batch.
+        least_frames: shortest spectrogram that the network takes, in frames.
+        renamed_weights: (old, new) beginnings of weights' names that earlier releases wrote.
     """
 
     config: ModelConfig
     name: str = ""
     visual: nn.Module
-    feature_shape: tuple[int, int, int]
-    sound_channels: int
-    context: int = 0
+    feature_shape: tuple[int, ...]
+    least_frames: int = 1
+    renamed_weights: tuple[tuple[str, str], ...] = ()
 
     @property
-    def trunk(self) -> nn.Module:
-        """The part of the image encoder that ImageNet weights are known for."""
-        trunk: nn.Module = getattr(self.visual, "trunk", self.visual)
-        return trunk
+    def target(self) -> Target:
+        """What the model predicts, and how sound comes back from it."""
+        return TARGETS[self.config.target]
 
-    def encode_maps(self, maps: Tensor) -> Tensor:
-        """Do what `encode_frames` does after the trunk: its feature maps (B, C', h, w) to features (B, C, h, w)."""
-        head: nn.Module | None = getattr(self.visual, "head", None)
-        return maps if head is None else head(maps)
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights, in which the network computes unless autocast says otherwise."""
+        return next(self.parameters()).dtype
 
     @abstractmethod
     def encode_frames(self, frames: Tensor) -> Tensor:
-        """Encode pictures.
+        """Encode frames.
 
         Args:
-            frames: (B, 3, H, W) of `config.frame_size`, ImageNet-normalised.
+            frames: (B, 3, H, W) of `config.frame_size`, ImageNet-normalised; (B, clip_frames, 3, H, W) for models that
+                take clips of several frames.
 
         Returns:
-            (B, C, h, w) features.
+            (B, *feature_shape) visual features.
         """
 
-    def listen(self, spec: Tensor) -> Tensor:
-        """Make of what sounds around windows what `forward` is told of it. Neighbouring windows can share it.
+    def encode_context(self, spec: Tensor) -> Tensor | None:
+        """Encode the mixture around windows, for models conditioned on it; neighbouring windows can share it.
 
         Args:
             spec: (B, 2, F, T') spectrogram of the mixture around them, brought to `config.rms` by itself.
 
         Returns:
-            (B, C).
-
-        Raises:
-            ValueError: the model hears windows alone, its `context` is 0.
+            (B, C) context embedding; None for a model that takes windows alone.
         """
-        raise ValueError(f"this {self.name} hears windows alone, not the {spec.shape[-1]} frames around them")
+        del spec
+        return None
 
     @abstractmethod
-    def forward(self, mix_spec: Tensor, features: Tensor, told: Tensor | None = None) -> BinauralOutput:
-        """Predict the difference spectrogram of a batch of windows.
+    def forward(self, mix_spec: Tensor, features: Tensor, context: Tensor | None = None) -> Prediction:
+        """Predict a batch of windows.
 
         Args:
-            mix_spec: (B, 2, F, T) spectrogram of the mixture l + r, brought to `config.rms`.
-            features: (B, C, h, w) of `encode_frames`.
-            told: (B, C) of `listen`, for a model that hears what is around the windows; None lets it listen to the
-                windows alone.
+            mix_spec: (B, 2, F, T) spectrogram of the mixture, brought to `config.rms`.
+            features: (B, *feature_shape) of `encode_frames`.
+            context: (B, C) of `encode_context`; None lets a conditioned model encode the windows themselves.
 
         Raises:
-            ValueError: a tensor's shape does not fit the configuration, or a model is told what it does not hear.
-        """
-
-    @abstractmethod
-    def fuse(self, audio_features: Tensor, features: Tensor) -> Tensor:
-        """Fuse an audio bottleneck (B, C', H', W') with visual features (B, C, h, w), as `forward` does.
-
-        The contrastive loss calls it again with another picture, or the same one shuffled, at no cost of the encoders.
+            ValueError: a tensor's shape does not fit the configuration.
         """
 
     def check_frames(self, frames: Tensor) -> None:
-        """Refuse frames that the visual positions do not fit.
+        """Refuse frames that the configuration does not fit. Not part of an exported graph.
 
         Raises:
-            ValueError: frames are not (B, 3, *config.frame_size).
+            ValueError: frames are not as `encode_frames` takes them.
         """
-        if frames.ndim != 4 or tuple(frames.shape[1:]) != (3, *self.config.frame_size):
-            height, width = self.config.frame_size
-            raise ValueError(f"expected frames (B, 3, {height}, {width}), got {tuple(frames.shape)}")
+        clip = (self.config.clip_frames,) if self.config.clip_frames > 1 else ()
+        wanted = (*clip, 3, *self.config.frame_size)
+        if not torch.compiler.is_compiling() and tuple(frames.shape[1:]) != wanted:
+            raise ValueError(f"expected frames (B, {', '.join(map(str, wanted))}), got {tuple(frames.shape)}")
 
-    def check_spectrogram(self, mix_spec: Tensor, levels: int) -> None:
-        """Refuse a spectrogram of other bins, or too short to be halved `levels` times.
+    def check_inputs(self, mix_spec: Tensor, features: Tensor, context: Tensor | None) -> None:
+        """Refuse what does not fit the configuration. Not part of an exported graph.
 
         Raises:
-            ValueError: mix_spec is not (B, 2, config bins, at least 2 ** levels).
+            ValueError: the spectrogram has other bins or is too short, features are of another model, or a context is
+                given to a model that takes none.
         """
-        bins, shortest = self.config.stft.bins, 2**levels
+        if torch.compiler.is_compiling():
+            return
+        bins, shortest = self.config.stft.bins, self.least_frames
         if mix_spec.ndim != 4 or tuple(mix_spec.shape[1:3]) != (2, bins) or mix_spec.shape[3] < shortest:
             raise ValueError(f"expected a spectrogram (B, 2, {bins}, {shortest} or more), got {tuple(mix_spec.shape)}")
-
-    def check_features(self, features: Tensor) -> None:
-        """Refuse features of other pictures or another model.
-
-        Raises:
-            ValueError: features are not (B, *feature_shape).
-        """
         if tuple(features.shape[1:]) != self.feature_shape:
-            want = ", ".join(map(str, self.feature_shape))
-            raise ValueError(f"expected features (B, {want}), got {tuple(features.shape)}")
+            wanted = ", ".join(map(str, self.feature_shape))
+            raise ValueError(f"expected features (B, {wanted}), got {tuple(features.shape)}")
+        if context is not None and not self.config.context:
+            raise ValueError(f"this {self.name} takes windows alone, no context")
 
-    def check_told(self, told: Tensor | None) -> None:
-        """Refuse to be told of a context that the model does not hear.
 
-        Raises:
-            ValueError: told is not None, and `context` is 0.
-        """
-        if told is not None and not self.context:
-            raise ValueError(f"this {self.name} hears windows alone, and cannot be told of what is around them")
+@runtime_checkable
+class FusesFeatures(Protocol):
+    """A model that can fuse again, so that the contrastive loss can compare other frames at no cost of the encoders."""
+
+    def fuse(self, audio_features: Tensor, features: Tensor) -> Tensor:
+        """Fuse an audio bottleneck (B, C', H', W') with visual features (B, *feature_shape), as `forward` does."""
 
 
 def initialise(module: nn.Module) -> None:
     """Draw the initial weights: N(0, 0.02) for convolutions and linear layers, N(1, 0.02) for batch-norm scales.
 
     Source: 2.5D Visual Sound's released code, which CCStereo's follows; it comes from DCGAN.
-    Biases, attention projections and learned positions keep what their own layers draw. EfficientNet's trunk, too deep
-    for so small a deviation, residual blocks, and what hears the context draw their own.
+    Biases, attention projections and learned positions keep what their own layers draw. Parts with an `initialise` of
+    their own draw by that: trunks too deep for so small a deviation, residual blocks, the context encoder.
     """
+    own = [part for part in module.modules() if part is not module and callable(getattr(part, "initialise", None))]
+    kept = {inner for part in own for inner in part.modules()}
     for part in module.modules():
+        if part in kept:
+            continue
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(part.weight, 0.0, 0.02)
         elif isinstance(part, nn.BatchNorm2d) and part.affine:
             nn.init.normal_(part.weight, 1.0, 0.02)
             nn.init.zeros_(part.bias)
-    for part in module.modules():
-        if isinstance(part, EfficientNetLiteTrunk | SoundContext | ContextAffine | ResidualBlock):
-            part.initialise()
+    for part in own:
+        part.initialise()  # type: ignore[operator]

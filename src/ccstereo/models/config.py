@@ -4,10 +4,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
-from ccstereo.audio import STFTConfig
+from ccstereo.audio.stft import STFTConfig
+from ccstereo.audio.targets import TARGETS
 
 Config = TypeVar("Config", bound="ModelConfig")
-PAPER_WINDOW, PAPER_HOP = 0.63, 0.1  # seconds heard at once, and between two windows: CCStereo
+HOP = 0.1  # seconds between two windows: CCStereo
+POSITIVE = (
+    "sample_rate",
+    "window",
+    "n_fft",
+    "win_length",
+    "hop_length",
+    "rms",
+    "frame_rate",
+    "clip_frames",
+    "clip_stride",
+)
+RENAMED = {"level": "rms"}  # keys of configurations that earlier releases wrote
 
 
 @dataclass(frozen=True)
@@ -16,14 +29,19 @@ class ModelConfig:
 
     Attributes:
         sample_rate: samples a second.
-        window: samples the network hears at once; 10,080 are 0.63 s at 16 kHz.
+        window: samples of the mixture that the network takes at once; 10,080 are 0.63 s at 16 kHz.
         n_fft: FFT size in samples.
         win_length: length of the Hann window in samples.
         hop_length: samples between spectrogram frames.
         rms: root mean square to which each window of the mixture is normalised.
-        frame_rate: pictures a second among which the one nearest a window's centre is taken.
-        resize: (height, width) to which a picture is resized before it is cropped.
-        frame_size: (height, width) of the crop the network sees.
+        frame_rate: frames a second, among which the one nearest a window's centre is taken.
+        resize: (height, width) to which a frame is resized before it is cropped.
+        frame_size: (height, width) of the crop that enters the network.
+        clip_frames: frames given to the model together, around the nearest one.
+        clip_stride: frames between two of a clip.
+        target: what the model predicts, a key of `ccstereo.audio.TARGETS`.
+        context: samples of the mixture around a window, the window's own included, by which the model is conditioned;
+            0 is the window alone.
     """
 
     sample_rate: int = 16_000
@@ -35,13 +53,27 @@ class ModelConfig:
     frame_rate: float = 10.0
     resize: tuple[int, int] = (240, 480)
     frame_size: tuple[int, int] = (224, 448)
+    clip_frames: int = 1
+    clip_stride: int = 1
+    target: str = "mid-side"
+    context: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):  # JSON and command lines know lists only; a frozen config is hashable with tuples
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-        for name in ("sample_rate", "window", "n_fft", "win_length", "hop_length", "rms", "frame_rate"):
+        for name in (
+            "sample_rate",
+            "window",
+            "n_fft",
+            "win_length",
+            "hop_length",
+            "rms",
+            "frame_rate",
+            "clip_frames",
+            "clip_stride",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.win_length > self.n_fft:
@@ -50,6 +82,10 @@ class ModelConfig:
             size = getattr(self, name)
             if len(size) != 2 or min(size) <= 0:
                 raise ValueError(f"{name} must be a positive (height, width), got {size}")
+        if self.target not in TARGETS:
+            raise ValueError(f"no target {self.target!r}; there are {', '.join(TARGETS)}")
+        if self.context and self.context < self.window:
+            raise ValueError(f"a context of {self.context} samples is less than a window of {self.window}; 0 is none")
         if self.frame_size[0] > self.resize[0] or self.frame_size[1] > self.resize[1]:
             raise ValueError(f"frame_size {self.frame_size} cannot be cropped out of resize {self.resize}")
 
@@ -60,12 +96,8 @@ class ModelConfig:
 
     @property
     def hop(self) -> float:
-        """Seconds between two windows unless told otherwise: 0.1 for the papers' 0.63 s, longer for longer ones.
-
-        >>> ModelConfig().hop, ModelConfig(window=40_800).hop
-        (0.1, 0.405)
-        """
-        return round(self.window / self.sample_rate / PAPER_WINDOW * PAPER_HOP, 3)
+        """Seconds between two windows by default: 0.1, or a window where that is shorter."""
+        return min(HOP, self.window / self.sample_rate)
 
     @property
     def spectrogram_size(self) -> tuple[int, int]:
@@ -79,6 +111,7 @@ class ModelConfig:
         Raises:
             ValueError: a key is unknown (the message lists the known ones) or a value is out of range.
         """
+        values = {RENAMED.get(key, key): value for key, value in values.items()}
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(values) - set(known))
         if unknown:

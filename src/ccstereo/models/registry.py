@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ccstereo.models.base import BinauralModel
+from ccstereo.models.base import SpatialModel
 
-Builder = TypeVar("Builder", bound=Callable[..., BinauralModel])
-_builders: dict[str, Callable[..., BinauralModel]] = {}
+Builder = TypeVar("Builder", bound=Callable[..., SpatialModel])
+_builders: dict[str, Callable[..., SpatialModel]] = {}
 
 
 def register_model(name: str) -> Callable[[Builder], Builder]:
@@ -30,7 +30,7 @@ def list_models() -> list[str]:
     return sorted(_builders)
 
 
-def create_model(name: str, **config: Any) -> BinauralModel:
+def create_model(name: str, **config: Any) -> SpatialModel:
     """Build a model with random weights.
 
     Args:

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ccstereo.errors import WeightsError
-from ccstereo.models.base import BinauralModel
+from ccstereo.files import atomic_path, write_atomic
+from ccstereo.models.base import SpatialModel
 from ccstereo.models.registry import create_model
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
@@ -30,7 +29,7 @@ def list_weights() -> list[str]:
     return sorted(folder.name for folder in EMBEDDED.iterdir() if (folder / MODEL_NAME).is_file())
 
 
-def load_model(weights: str | Path, device: str | torch.device = "cpu") -> BinauralModel:
+def load_model(weights: str | Path, device: str | torch.device = "cpu") -> SpatialModel:
     """Build a model and fill it with weights, ready to predict (evaluation mode, float32).
 
     Args:
@@ -47,7 +46,11 @@ def load_model(weights: str | Path, device: str | torch.device = "cpu") -> Binau
     state = _read_tensors(model_file)
     with torch.device("meta"):  # no memory, no time and no random numbers spent on weights about to be replaced
         model = _build(config, model_file)
+    state = {_renamed(key, model.renamed_weights): tensor for key, tensor in state.items()}
     check_fit(model, state, str(model_file))
+    if any(name not in state for name, _ in model.named_buffers()):  # buffers that are not saved need their values
+        with torch.random.fork_rng(devices=[]):
+            model = _build(config, model_file)
     model.load_state_dict(state, assign=True)
     return model.to(device).eval()
 
@@ -61,7 +64,7 @@ def weights_sha256(weights: str | Path) -> str:
     return hashlib.sha256(_locate(weights).read_bytes()).hexdigest()
 
 
-def save_model(model: BinauralModel, folder: str | Path, *, half: bool = False) -> Path:
+def save_model(model: SpatialModel, folder: str | Path, *, half: bool = False) -> Path:
     """Write a model as a folder that `load_model` reads.
 
     Each file is written under a temporary name and renamed when whole. The configuration also goes into the
@@ -90,14 +93,15 @@ def save_model(model: BinauralModel, folder: str | Path, *, half: bool = False) 
     metadata = {"format": "pt", "config": json.dumps(config)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / MODEL_NAME, lambda path: save_file(state, path, metadata))
-        _replace(folder / CONFIG_NAME, lambda path: path.write_text(json.dumps(config, indent=2) + "\n"))
+        with atomic_path(folder / MODEL_NAME) as temporary:
+            save_file(state, temporary, metadata)
+        write_atomic(folder / CONFIG_NAME, json.dumps(config, indent=2) + "\n")
     except OSError as error:
         raise WeightsError(f"cannot write {folder}: {error}") from error
     return folder
 
 
-def check_fit(model: BinauralModel, state: Mapping[str, Tensor], source: str) -> None:
+def check_fit(model: SpatialModel, state: Mapping[str, Tensor], source: str) -> None:
     """Refuse weights that are not exactly those of the model.
 
     Args:
@@ -137,20 +141,16 @@ def name_some(keys: list[str], count: int = 3) -> str:
     return ", ".join(keys[:count]) + rest
 
 
+def _renamed(key: str, renamed: Sequence[tuple[str, str]]) -> str:
+    """Today's name of a weight that an earlier release wrote."""
+    for old, new in renamed:
+        if key.startswith(old):
+            return new + key.removeprefix(old)
+    return key
+
+
 def _is_wide(tensor: Tensor) -> bool:
     return tensor.is_floating_point() and tensor.ndim >= 2
-
-
-def _replace(target: Path, write: Callable[[Path], object]) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)  # mkstemp makes a file for its owner only
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _locate(weights: str | Path) -> Path:
@@ -212,7 +212,7 @@ def _read_config(model_file: Path, prefer_inside: bool) -> dict[str, Any]:
     return config
 
 
-def _build(config: Mapping[str, Any], source: Path) -> BinauralModel:
+def _build(config: Mapping[str, Any], source: Path) -> SpatialModel:
     try:
         return create_model(config["model"], **config.get("config", {}))
     except (ValueError, TypeError) as error:

@@ -1,1 +1,1 @@
-"""Pictures on their way into a network."""
+"""Frames on their way into a network."""

@@ -1,6 +1,6 @@
-"""Test-time dynamic scene simulation: each frame is seen through one of five crops, in turn (CCStereo, section 3.4).
+"""Test-time dynamic scene simulation: each frame is cropped in one of five places, in turn (CCStereo, section 3.4).
 
-Overlapping windows see neighbouring frames, hence different crops; averaging them costs no extra forward pass.
+Overlapping windows go by neighbouring frames, hence by different crops; averaging them costs no extra forward pass.
 """
 
 from torch import Tensor
@@ -9,7 +9,7 @@ from ccstereo.vision.transforms import CROPS, crop, crop_corner, resize
 
 
 def crop_of(frame_number: int) -> str:
-    """Name of the crop through which a frame is seen.
+    """Name of the crop of a frame.
 
     Args:
         frame_number: counted from 1, as in the released code.
@@ -20,21 +20,19 @@ def crop_of(frame_number: int) -> str:
     return CROPS[frame_number % 5]
 
 
-def view_frame(
-    picture: Tensor, index: int, outer: tuple[int, int], inner: tuple[int, int], tdss: bool = True
-) -> Tensor:
-    """Resize a picture to what the network sees of it.
+def view_frame(frame: Tensor, index: int, outer: tuple[int, int], inner: tuple[int, int], tdss: bool = True) -> Tensor:
+    """Bring a frame to the size that enters the network.
 
     Args:
-        picture: (3, H, W) uint8 of any size.
-        index: of the frame, counted from 0.
+        frame: (3, H, W) uint8 of any size.
+        index: of the frame, counted from 0: decides the crop.
         outer: (height, width) before the crop.
-        inner: (height, width) the network sees.
-        tdss: crop in turn; otherwise the whole picture is resized to `inner` (2.5D Visual Sound's way).
+        inner: (height, width) that enters the network.
+        tdss: crop in turn; otherwise the whole frame is resized to `inner` (2.5D Visual Sound's way).
 
     Returns:
         (3, *inner) uint8.
     """
     if not tdss:
-        return resize(picture[None], inner)[0]
-    return crop(resize(picture[None], outer)[0], crop_corner(crop_of(index + 1), outer, inner), inner)
+        return resize(frame[None], inner)[0]
+    return crop(resize(frame[None], outer)[0], crop_corner(crop_of(index + 1), outer, inner), inner)

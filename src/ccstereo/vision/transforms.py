@@ -10,7 +10,7 @@ CROPS = ("top-left", "top-right", "bottom-left", "bottom-right", "centre")
 
 
 def resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize pictures, their aspect not kept, with an anti-aliasing filter.
+    """Resize frames, their aspect not kept, with an anti-aliasing filter.
 
     Args:
         frames: (N, 3, H, W) uint8.
@@ -54,13 +54,13 @@ def crop_corner(crop: str, outer: tuple[int, int], inner: tuple[int, int]) -> tu
 
 
 def crop(frames: Tensor, corner: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Cut a window of (height, width) `size` out of (..., H, W) pictures at (top, left) `corner`."""
+    """Cut a window of (height, width) `size` out of (..., H, W) frames at (top, left) `corner`."""
     (top, left), (height, width) = corner, size
     return frames[..., top : top + height, left : left + width]
 
 
 def normalize(frames: Tensor) -> Tensor:
-    """Turn uint8 pictures into the floats that networks trained on ImageNet expect.
+    """Turn uint8 frames into the floats that networks trained on ImageNet expect.
 
     Args:
         frames: (..., 3, H, W) uint8.
@@ -82,15 +82,15 @@ def jitter(frames: Tensor, brightness: Tensor, saturation: Tensor) -> Tensor:
     Args:
         frames: (N, 3, H, W) uint8.
         brightness: (N,) factors.
-        saturation: (N,) factors; 0 leaves the grey picture.
+        saturation: (N,) factors; 0 leaves the grey frame.
 
     Returns:
         (N, 3, H, W) uint8.
     """
-    pictures = frames.float() * brightness.view(-1, 1, 1, 1)
+    bright = frames.float() * brightness.view(-1, 1, 1, 1)
     weights = torch.tensor([0.299, 0.587, 0.114], device=frames.device).view(1, 3, 1, 1)
-    grey = (pictures * weights).sum(1, keepdim=True)
-    return torch.lerp(grey, pictures, saturation.view(-1, 1, 1, 1)).round_().clamp_(0, 255).to(torch.uint8)
+    grey = (bright * weights).sum(1, keepdim=True)
+    return torch.lerp(grey, bright, saturation.view(-1, 1, 1, 1)).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def tint(frames: Tensor, factors: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ def tint(frames: Tensor, factors: Tensor) -> Tensor:
 
 
 def mirror(frames: Tensor, binaural: Tensor) -> tuple[Tensor, Tensor]:
-    """Mirror a scene: pictures flipped left to right, ears swapped.
+    """Mirror a scene: frames flipped left to right, ears swapped.
 
     Args:
         frames: (..., H, W).

@@ -1,4 +1,6 @@
-"""Audio-visual adaptive de-normalisation: the picture sets the scale and shift of a decoder level, place by place."""
+"""Audio-visual adaptive de-normalisation: visual features set the scale and shift of a decoder level, bin by bin."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +29,13 @@ class AdaptiveDenorm(nn.Module):
         self, channels: int, visual_channels: int, audio_grid: tuple[int, int], visual_grid: tuple[int, int]
     ) -> None:
         super().__init__()
-        seen = visual_grid[0] * visual_grid[1]
+        cells = visual_grid[0] * visual_grid[1]
         self.audio_grid = audio_grid
         self.norm = nn.BatchNorm2d(channels, affine=False)
         self.visual_conv = nn.Conv2d(visual_channels, channels, 1)
         self.audio_positions = nn.Parameter(0.02 * torch.randn(audio_grid[0] * audio_grid[1], channels))
-        self.visual_positions = nn.Parameter(0.02 * torch.randn(seen, channels))
-        self.shared = nn.Conv2d(seen, channels, 5, padding=2)
+        self.visual_positions = nn.Parameter(0.02 * torch.randn(cells, channels))
+        self.shared = nn.Conv2d(cells, channels, 5, padding=2)
         self.scale = nn.Conv2d(channels, channels, 5, padding=2)
         self.shift = nn.Conv2d(channels, channels, 5, padding=2)
 
@@ -48,14 +50,37 @@ class AdaptiveDenorm(nn.Module):
             (B, h * w, H, W) in [-1, 1].
         """
         size = (x.shape[2], x.shape[3])
-        seen = to_sequence(self.visual_conv(visual)) + self.visual_positions  # (B, hw, C)
-        heard = to_sequence(x) + fit_positions(self.audio_positions, self.audio_grid, size)  # (B, HW, C)
-        cosine: Tensor = F.normalize(seen, dim=-1) @ F.normalize(heard, dim=-1).transpose(1, 2)
+        asked = to_sequence(self.visual_conv(visual)) + self.visual_positions  # (B, hw, C)
+        sounding = to_sequence(x) + fit_positions(self.audio_positions, self.audio_grid, size)  # (B, HW, C)
+        cosine: Tensor = F.normalize(asked, dim=-1) @ F.normalize(sounding, dim=-1).transpose(1, 2)
         return cosine.reshape(*cosine.shape[:2], *size)
 
     def forward(self, x: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalise x (B, C, H, W) as the picture asks; also give the relevance map (B, h * w, H, W)."""
+        """Normalise x (B, C, H, W) by the visual features; also give the relevance map (B, h * w, H, W)."""
         normed = self.norm(x)
         relevance = self.relevance(normed, visual)
         shared = F.relu(self.shared(relevance))
         return (1 + self.scale(shared)) * normed + self.shift(shared), relevance
+
+
+def decoder_norms(
+    widths: Sequence[int],
+    levels: Sequence[int],
+    visual_channels: int,
+    audio_grid: tuple[int, int],
+    visual_grid: tuple[int, int],
+) -> list[nn.Module]:
+    """Norms of a decoder's levels: AVAD in `levels`, batch norm in the others.
+
+    Args:
+        widths: of the levels, the innermost first.
+        levels: numbers of those with AVAD.
+        visual_channels: of the visual features.
+        audio_grid: (H', W') of the bottleneck; every level doubles it.
+        visual_grid: (h, w) of the visual features.
+    """
+    grids = [(audio_grid[0] << (level + 1), audio_grid[1] << (level + 1)) for level in range(len(widths))]
+    return [
+        AdaptiveDenorm(width, visual_channels, grid, visual_grid) if level in levels else nn.BatchNorm2d(width)
+        for level, (width, grid) in enumerate(zip(widths, grids, strict=True))
+    ]

@@ -1,4 +1,4 @@
-"""How the picture enters the sound: cross-attention, self-attention and a feed-forward layer."""
+"""Fusion of audio and visual features: cross-attention, self-attention and a feed-forward layer."""
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ def to_sequence(x: Tensor) -> Tensor:
 
 
 class AudioVisualFusion(nn.Module):
-    """Audio positions ask the visual positions, then one another; every step is residual with the norm after it.
+    """Audio positions attend to visual positions, then to one another; every step is residual with the norm after it.
 
     Source: CCStereo, the released code.
 
@@ -63,11 +63,11 @@ class AudioVisualFusion(nn.Module):
         size = (audio.shape[2], audio.shape[3])
         where = fit_positions(self.audio_positions, self.audio_grid, size)
         x = to_sequence(audio)  # (B, H'W', C)
-        seen = to_sequence(self.squeeze(visual))  # (B, hw, C)
-        heard = self.cross_attention(x + where, seen + self.visual_positions, seen, need_weights=False)[0]
-        x = self.cross_norm(x + heard)
-        asked = x + where
-        x = self.self_norm(x + self.self_attention(asked, asked, x, need_weights=False)[0])
+        visible = to_sequence(self.squeeze(visual))  # (B, hw, C)
+        found = self.cross_attention(x + where, visible + self.visual_positions, visible, need_weights=False)[0]
+        x = self.cross_norm(x + found)
+        query = x + where
+        x = self.self_norm(x + self.self_attention(query, query, x, need_weights=False)[0])
         x = self.feedforward_norm(x + self.contract(F.relu(self.expand(x))))
         fused: Tensor = x.transpose(1, 2).reshape(audio.shape)
         return fused

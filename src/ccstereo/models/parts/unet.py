@@ -1,4 +1,4 @@
-"""The audio half that Mono2Binaural brought and CCStereo keeps: a U-Net over the mixture's spectrogram."""
+"""The U-Net over the mixture's spectrogram that Mono2Binaural brought and CCStereo keeps."""
 
 from collections.abc import Sequence
 
@@ -62,14 +62,12 @@ class AudioEncoder(nn.Module):
     Args:
         channels: width of each level, from the outermost to the bottleneck.
         blocks: residual blocks after each level; none in the papers.
-        log_magnitude: also hear the logarithm of the magnitude. The papers' two channels are the real and the imaginary
-            part, of which one convolution must make out how loud it is, and in which what is quiet hardly shows.
+        in_channels: of the input, 2 in the papers: real and imaginary part.
     """
 
-    def __init__(self, channels: Sequence[int], blocks: Sequence[int] = (), log_magnitude: bool = False) -> None:
+    def __init__(self, channels: Sequence[int], blocks: Sequence[int] = (), in_channels: int = 2) -> None:
         super().__init__()
-        self.log_magnitude = log_magnitude
-        entries = (3 if log_magnitude else 2, *channels[:-1])
+        entries = (in_channels, *channels[:-1])
         counts = blocks or [0] * len(channels)
         self.levels = nn.ModuleList(
             nn.Sequential(
@@ -82,14 +80,12 @@ class AudioEncoder(nn.Module):
         )
 
     def forward(self, spec: Tensor, affines: Sequence[Tensor | None] = ()) -> list[Tensor]:
-        """Map a spectrogram (B, 2, F, T) to the feature map of every level, the bottleneck last.
+        """Map a spectrogram (B, in_channels, F, T) to the feature map of every level, the bottleneck last.
 
         Args:
             spec: the spectrogram.
-            affines: of each level, by what its map is modulated before the residual blocks.
+            affines: of each level, see `modulate`; applied before the residual blocks.
         """
-        if self.log_magnitude:
-            spec = torch.cat([spec, log_magnitude(spec)], dim=1)
         maps = []
         for level, affine in zip(self.levels, affines or [None] * len(self.levels), strict=True):
             conv, norm, rectify, *blocks = level.children()
@@ -101,7 +97,7 @@ class AudioEncoder(nn.Module):
 
 
 def modulate(x: Tensor, affine: Tensor | None) -> Tensor:
-    """Scale and shift channels by what another part of a network knows (Perez et al. 2018, FiLM).
+    """Scale and shift channels (Perez et al. 2018, FiLM).
 
     Args:
         x: (B, C, H, W).
@@ -113,30 +109,13 @@ def modulate(x: Tensor, affine: Tensor | None) -> Tensor:
     return (1 + scale) * x + shift
 
 
-def log_magnitude(spec: Tensor) -> Tensor:
-    """Logarithm of the magnitude, about in [-1.3, 2.4] for windows of a root mean square of 0.1.
-
-    Args:
-        spec: (B, 2, F, T) real and imaginary part.
-
-    Returns:
-        (B, 1, F, T) 1 + log(|spec|^2 + 1e-4) / 4: what is 40 dB below white noise of that level is silence.
-
-    >>> silence = torch.zeros(1, 2, 1, 1)
-    >>> round(log_magnitude(silence).item(), 2), round(log_magnitude(silence + 10).item(), 2)
-    (-1.3, 2.32)
-    """
-    power = spec.float().square().sum(1, keepdim=True)
-    return 1 + (power + 1e-4).log() / 4
-
-
 class UpBlock(nn.Module):
     """A 4x4 transposed convolution of stride 2, a norm and ReLU.
 
     Args:
         in_channels: channels that come in, the skip connection's included.
         channels: channels that go out.
-        norm: batch norm, or a norm that also looks at the picture (`takes_visual`).
+        norm: batch norm, or a norm that also takes visual features (`takes_visual`).
         blocks: residual blocks after it.
     """
 
@@ -168,6 +147,7 @@ class MaskDecoder(nn.Module):
         top_channels: width of the first level.
         norms: the norm of each level but the last, which has none.
         blocks: residual blocks after each level but the last; none in the papers.
+        masks: K, complex masks that come out.
     """
 
     def __init__(
@@ -177,6 +157,7 @@ class MaskDecoder(nn.Module):
         top_channels: int,
         norms: Sequence[nn.Module],
         blocks: Sequence[int] = (),
+        masks: int = 1,
     ) -> None:
         super().__init__()
         counts = blocks or [0] * len(norms)
@@ -187,7 +168,7 @@ class MaskDecoder(nn.Module):
             UpBlock(entry, width, norm, count)
             for entry, width, norm, count in zip(entries, widths, norms, counts, strict=False)
         )
-        self.last = nn.ConvTranspose2d(entries[-1], 2, 4, 2, 1)
+        self.last = nn.ConvTranspose2d(entries[-1], 2 * masks, 4, 2, 1)
 
     def forward(
         self,
@@ -201,11 +182,11 @@ class MaskDecoder(nn.Module):
         Args:
             fused: (B, in_channels, H', W').
             skips: the encoder's maps without the bottleneck, outermost first.
-            visual: (B, C, h, w), for the norms that look at the picture.
-            affines: of each level but the last, by what its map is modulated.
+            visual: (B, C, h, w), for the norms that take them.
+            affines: of each level but the last, see `modulate`.
 
         Returns:
-            (B, 2, 32 H', 32 W') mask in [-1, 1], and the relevance maps of the levels that have one.
+            (B, 2 K, 32 H', 32 W') masks in [-1, 1], and the relevance maps of the levels that have one.
         """
         x, maps = fused, []
         for level, skip, affine in zip(self.levels, reversed(skips), affines or [None] * len(skips), strict=True):

@@ -16,7 +16,7 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-FINE_STAGES = 5  # end at 1/16 of the picture
+FINE_STAGES = 5  # end at 1/16 of the frame
 EFFICIENTNET_LITE_CHANNELS = STAGES[FINE_STAGES - 1][-1] + STAGES[-1][-1]
 EPSILON = 1e-3  # of the batch norms
 FRAME_MEAN, FRAME_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # taken out of every model's frames
@@ -52,10 +52,10 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLiteTrunk(nn.Module):
-    """EfficientNet-Lite0 up to its last feature map, 1/32 of the picture, with the finer one of 1/16 pooled beside it.
+    """EfficientNet-Lite0 up to its last feature map, 1/32 of the frame, with the finer one of 1/16 pooled beside it.
 
-    The last map says what is there, the finer one where: with both, a small head told 79 % of the stage's pictured
-    cells from one another on unseen photos, with the last alone 69 %.
+    The last map says what is there, the finer one where: with both, a small head named
+    79 % of the stage's cells on unseen photos, with the last alone 69 %.
     """
 
     def __init__(self) -> None:

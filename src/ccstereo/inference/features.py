@@ -1,0 +1,92 @@
+"""Frames that wait for their windows, and the visual features of those that were encoded."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ccstereo.models.config import ModelConfig
+from ccstereo.vision.tdss import crop_of, view_frame
+from ccstereo.vision.transforms import resize
+
+Encode = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+@dataclass
+class _View:
+    """What entered the network of a frame, or a clip, and the features that came out."""
+
+    pixels: NDArray[np.uint8]
+    features: NDArray[np.float32] | None = None
+
+
+class FeatureCache:
+    """Keeps frames at the model's size and encodes each once, and not at all where nothing has changed.
+
+    Args:
+        config: of the model.
+        tdss: test-time dynamic scene simulation, one of five crops in turn; otherwise the whole frame.
+        encode: frames (N, 3, h, w), or clips (N, clip_frames, 3, h, w), uint8 to features (N, ...).
+
+    Attributes:
+        pushed: frames that have come.
+        encoded: frames, or clips, that went through the network.
+    """
+
+    def __init__(self, config: ModelConfig, tdss: bool, encode: Encode) -> None:
+        self.pushed = 0
+        self.encoded = 0
+        self._config = config
+        self._tdss = tdss
+        self._encode = encode
+        self._size = config.resize if tdss else config.frame_size
+        self._frames: dict[int, torch.Tensor] = {}
+        self._features: dict[tuple[int, ...], NDArray[np.float32]] = {}
+        self._views: dict[str, _View] = {}  # the last one through each crop
+
+    def push(self, frame: NDArray[np.uint8]) -> None:
+        """Keep the next frame, (H, W, 3) of any size, as a copy of the model's size."""
+        whole = torch.from_numpy(np.array(frame).transpose(2, 0, 1))
+        self._frames[self.pushed] = resize(whole[None], self._size)[0]
+        self.pushed += 1
+
+    def features(self, clips: Sequence[list[int]]) -> NDArray[np.float32]:
+        """Features (N, ...) of N clips, each the indices of its frames, one for most models."""
+        shown: dict[tuple[int, ...], _View] = {}
+        new: list[_View] = []
+        for clip in dict.fromkeys(map(tuple, clips)):
+            if clip in self._features:
+                continue
+            middle = clip[len(clip) // 2]
+            pixels = self._pixels(clip, middle)
+            crop = crop_of(middle + 1) if self._tdss else ""
+            if crop not in self._views or not np.array_equal(self._views[crop].pixels, pixels):
+                self._views[crop] = _View(pixels)
+                new.append(self._views[crop])
+            shown[clip] = self._views[crop]
+        if new:
+            for view, found in zip(new, self._encode(np.stack([view.pixels for view in new])), strict=True):
+                view.features = found
+            self.encoded += len(new)
+        self._features |= {clip: view.features for clip, view in shown.items() if view.features is not None}
+        return np.stack([self._features[tuple(clip)] for clip in clips])
+
+    def forget(self, oldest: int) -> None:
+        """Drop frames before `oldest`, but for the last that has come, and features that only they had."""
+        oldest = min(oldest, self.pushed - 1)
+        self._frames = {index: frame for index, frame in self._frames.items() if index >= oldest}
+        self._features = {clip: found for clip, found in self._features.items() if clip[-1] >= oldest}
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._frames.clear()
+        self._features.clear()
+        self._views.clear()
+
+    def _pixels(self, clip: tuple[int, ...], middle: int) -> NDArray[np.uint8]:
+        """The frames of a clip through one crop: (3, h, w), or (clip_frames, 3, h, w)."""
+        config = self._config
+        views = [view_frame(self._frames[i], middle, config.resize, config.frame_size, self._tdss) for i in clip]
+        return views[0].numpy() if config.clip_frames == 1 else torch.stack(views).numpy()
