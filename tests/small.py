@@ -12,6 +12,10 @@ SMALL = {
     "aspp_channels": 8,
     "audio_channels": (8, 16, 16, 16, 32),
     "feedforward_channels": 32,
+    "audio_blocks": (),
+    "decoder_blocks": (),
+    "log_magnitude": False,
+    "context": 0,
 }
 TRAIN_SMALL = [  # with --config lite-stage, whose trunk needs a file of weights
     *("--model.imagenet", "false", "--model.frozen_trunk", "false"),

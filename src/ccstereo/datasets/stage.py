@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from ccstereo.audio import rms_gain, stft
-from ccstereo.models.config import PAPER_WINDOW, ModelConfig
+from ccstereo.models.config import ModelConfig
 from ccstereo.scenes.acoustics.hrir import HRIRSet
 from ccstereo.scenes.augmentation import AudioAugmentation
 from ccstereo.scenes.frames import render_frame
@@ -74,7 +74,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
 
     Each item is a dictionary of a picture and of R windows of sound, each with other recordings of what it shows:
         frame, previous: (3, h, w) uint8, a crop of the picture in the middle of the window, and of the one before.
-        binaural: (R, 2, window) float32 at the rate of the model, scaled so that the mixture has the model's level.
+        sound: (R, 2, window) float32 at the rate of the model, scaled so that the mixture has the model's level.
         columns: (R, grid width, H, W) shares of the sources' level, all adding up to one, by the picture's columns
             and by the frequencies and times of a coarse spectrogram.
         classes: (R, labels) shares of the sources' energy by class.
@@ -95,7 +95,6 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         audio_augmentation: how differently recordings are played then.
         image_augmentation: how often pictures look as a video's do then.
         windows_per_frame: R, windows of sound for each picture. Where the image encoder is the costly part, several cost less.
-        context: samples that the model hears around a window, the window's own included; 0 for none.
     """
 
     def __init__(
@@ -111,7 +110,6 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         audio_augmentation: AudioAugmentation = AudioAugmentation(),  # noqa: B008 - frozen
         image_augmentation: ImageAugmentation = ImageAugmentation(),  # noqa: B008 - frozen
         windows_per_frame: int = 1,
-        context: int = 0,
     ) -> None:
         self.stages = list(stages)
         self.config = config
@@ -124,7 +122,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.audio_augmentation = audio_augmentation if vary else None
         self.image_augmentation = image_augmentation if vary else ImageAugmentation()
         self.windows_per_frame = windows_per_frame
-        self.context = max(context, config.window) if context else 0
+        self.context = config.context
         self.labels = sorted({label for stage in stages for label in stage.material.labels})
         weights = np.array([stage.weight for stage in stages])
         self.shares = weights / weights.sum()
@@ -157,13 +155,13 @@ class StageWindows(Dataset[dict[str, Tensor]]):
             if number:
                 silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
                 scene = redraw_sounds(scene, stage.material, silent, rng, self.audio_augmentation)
-            begun = _begun(scene, before, later, seconds - PAPER_WINDOW, rng)
+            begun = _begun(scene, before, later, 0.0, rng)
             heard.append(self._listen(begun, stage, corner[1], middle, after, rng))
         item |= {name: torch.stack([window[name] for window in heard]) for name in heard[0]}
         if self.vary and rng.random() < 0.5:
             for name in OF_PICTURES:
                 item[name] = item[name].flip(-1)
-            for name in ("binaural", "columns"):
+            for name in ("sound", "columns"):
                 item[name] = item[name].flip(1)
         return item
 
@@ -177,7 +175,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         sources = whole[..., end - self.config.window : end]
         binaural = torch.from_numpy(sources.sum(0))
         window = {
-            "binaural": binaural * rms_gain(binaural.sum(0), self.config.rms),
+            "sound": binaural * rms_gain(binaural.sum(0), self.config.rms),
             "columns": self._columns(scene, sources, left, middle),
             "classes": self._classes(scene, sources),
         }

@@ -82,12 +82,11 @@ def current_options(arguments: Sequence[str]) -> list[str]:
     return result
 
 
-def data_class(config: Config, path: str | None) -> str:
-    """The class of the data: recordings where a path is given, else what the config says, else simulated scenes."""
-    section = config.get("data") or {}
-    given = section.get("class_path")
-    recorded = path is not None or (given is None and "path" in section.get("init_args", {}))
-    return RECORDED if recorded else given or CLASSES["data"]
+def data_class(config: Config) -> str:
+    """The class of the data in a config: the one it names, else recordings where it has a path, else simulated scenes."""
+    section = config.get("data", {})
+    recorded = RECORDED if "path" in section.get("init_args", {}) else CLASSES["data"]
+    return str(section.get("class_path", recorded))
 
 
 def _read(name: str) -> Config:
@@ -113,11 +112,10 @@ def _current(config: Config) -> Config:
         moved: Config = {}
         for name, value in inside.items():
             _place(moved, section, (name,), value)
-        result[section] = {"init_args": moved.get(section, {})}
-        if "class_path" in options:
-            result[section]["class_path"] = options["class_path"]
+        named = {name: options[name] for name in ("class_path",) if name in options}
+        result[section] = named | {"init_args": moved.get(section, {})}
     if "model" in result:  # the class of the data depends on the command line
-        result["model"].setdefault("class_path", CLASSES["model"])
+        result["model"] = {"class_path": CLASSES["model"]} | result["model"]
         for name in PARTS.keys() & result["model"]["init_args"].keys():
             result["model"]["init_args"][name].setdefault("class_path", PARTS[name])
     return result

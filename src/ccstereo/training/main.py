@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,10 @@ EXPECTED = (  # warnings of what this command does on purpose, or of Lightning's
     "Found .* in eval mode at the start of training",  # the image trunk's frozen part
     "You requested to overfit but enabled",  # asked for
 )
+NESTED = re.compile(  # what jsonargparse says of an option of a class
+    r"Parser key \"(\w+)\":.*Errors:\s+- (?:Problem with given class_path '[^']*':)?(.*?)- Expected a <class 'NoneType'>",
+    re.DOTALL,
+)
 SILENT = ("KeyboardInterrupt", "litlogger", "Received SIGTERM")  # said by this command itself, or advertisement
 
 
@@ -41,8 +46,11 @@ class TrainParser(LightningArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 - jsonargparse's signature
         """Say what is wrong and where help is; exit with status 2."""
-        inner = message.split("Problem with given class_path")[-1].split("- Expected a <class 'NoneType'>")[0]
-        said = " ".join((message if inner == message else inner.partition(":")[2]).split())
+        if nested := NESTED.search(message):
+            section, said = nested.groups()
+            named = said.replace('Parser key "', f'"{section}.')
+            message = named if named != said else f"{section}: {said}"
+        said = " ".join(message.split())
         self.exit(2, f"ccstereo train: error: {said} (see ccstereo train --help-all)\n")
 
 
@@ -115,7 +123,7 @@ def _with_run(arguments: Sequence[str], resumes: bool = True) -> tuple[list[str]
     load_plugins(options.plugins)
     config, given = read_configs(options.config), vars(options)
     path = given["data.path"]
-    kind = options.data or data_class(config, path)
+    kind = options.data or (RECORDED if path else data_class(config))
     if kind in (RECORDED, "RecordedData"):
         path = path or config["data"]["init_args"].get("path")
     name = Path(options.config[0]).stem if options.config and len(options.config[0]) < 100 else "train"
@@ -123,6 +131,7 @@ def _with_run(arguments: Sequence[str], resumes: bool = True) -> tuple[list[str]
     root = given["trainer.default_root_dir"] or config.get("trainer", {}).get("default_root_dir")
     run = choose_run(name, root, options.ckpt_path, overwrite=options.overwrite)
     config.setdefault("model", {}).setdefault("class_path", CLASSES["model"])
+    config.setdefault("data", {}).setdefault("class_path", data_class(config))
     result = [f"--config={yaml.safe_dump(config, sort_keys=False)}", f"--data={kind}"]
     result += [f"--data.path={path}"] if given["data.path"] else []
     result += [*rest, f"--trainer.default_root_dir={run.folder}"]

@@ -28,7 +28,7 @@ def check_same_model(name: str, found: SpatialModel, wanted: SpatialModel) -> No
         WeightsError: they differ; the message says in what.
     """
     there, here = ({"model": model.name, **model.config.to_dict()} for model in (found, wanted))
-    differ = [key for key in sorted(there.keys() | here.keys()) if there.get(key) != here.get(key)]
+    differ = [key for key in {**here, **there} if there.get(key) != here.get(key)]
     if differ:
         values = ", ".join(f"{key} {there.get(key)} instead of {here.get(key)}" for key in differ[:3])
         more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""

@@ -78,7 +78,7 @@ class SpatialTask(LightningModule):
         self.weights = check_weights(CCSTEREO if weights is None else weights)
         self.model: SpatialModel = create_model(model, **(model_config or {}))
         # Plain values alone: a checkpoint is read with `weights_only=True`.
-        self.save_hyperparameters({"model": model, "model_config": self.model.config.to_dict()})
+        self.save_hyperparameters({"model": model, "model_config": self.model.config.to_dict()}, logger=False)
         if init is not None:
             start_from(self.model, init)
         elif imagenet:
@@ -154,34 +154,41 @@ class SpatialTask(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation's sums."""
-        self._sums = torch.zeros(len(self._kinds()), SUMS, device=self.device)
+        kinds = len(self._kinds())
+        self._sums = torch.zeros(kinds, SUMS, device=self.device)
+        self._terms = torch.zeros(1 + len(self._plain), device=self.device)
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002
         """Add up scores, and the terms that need nothing but the prediction."""
-        true = batch["sound"]
+        true, target = batch["sound"], self.model.target
         step = self._step(batch, self._encode(batch["frame"]), batch.get("context"))
-        mixture = self.model.target.mixture(true)
-        predicted = self.model.target.decode(
-            mixture, istft(step.predicted, true.shape[-1], self.model.config.stft)
-        )
-        self._sums[dataloader_idx] += score_sums(predicted, true, self.model.target)
-        plain = {name: weight for name, weight in self.weights.items() if not TERMS[name].needs}
-        if plain:
-            _, terms = objective(step, plain)
-            values = {f"val/{name}": value for name, value in terms.items()}
-            self.log_dict(values, add_dataloader_idx=False, sync_dist=True, batch_size=len(true))
+        predicted = istft(step.predicted, true.shape[-1], self.model.config.stft)
+        self._sums[dataloader_idx] += score_sums(target.decode(target.mixture(true), predicted), true, target)
+        terms = [TERMS[name].loss(step) for name in self._plain]
+        self._terms += len(true) * torch.stack([torch.ones((), device=self.device), *terms])
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of every kind of validation, and the mean STFT distance over mono's, which chooses weights.
 
-        Sums are added over processes and divided then: the same as of one process that has all windows.
+        Sums are added over processes and divided then: the same as of one process that has all windows. The validation
+        before the first step is logged, too, so that curves begin with the untrained model.
         """
         sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
-        kinds = self._kinds()
+        count, *terms = self.trainer.strategy.reduce(self._terms, reduce_op="sum")
         scores = [scores_of(of_kind, self.model.target) for of_kind in sums]
-        for kind, named in zip(kinds, scores, strict=True):
-            self.log_dict({f"val/{kind}/{name}": value for name, value in named.items()}, prog_bar=True, sync_dist=True)
-        self.log("val/stft_to_mono", torch.stack([named["stft_to_mono"] for named in scores]).mean(), sync_dist=True)
+        logged = {f"val/{name}": value / count for name, value in zip(self._plain, terms, strict=True)}
+        logged["val/stft_to_mono"] = torch.stack([named["stft_to_mono"] for named in scores]).mean()
+        shown = {
+            f"val/{kind}/{name}": value
+            for kind, named in zip(self._kinds(), scores, strict=True)
+            for name, value in named.items()
+        }
+        if self.trainer.sanity_checking:
+            if self.logger is not None:
+                self.logger.log_metrics({name: float(value) for name, value in (logged | shown).items()}, step=0)
+            return
+        self.log_dict(logged, sync_dist=True)
+        self.log_dict(shown, prog_bar=True, sync_dist=True)
 
     def predict_sound(self, mixture: Tensor, frames: Tensor, context: Tensor | None = None) -> Tensor:
         """Predict the sound (B, C, T) of windows.
@@ -220,6 +227,11 @@ class SpatialTask(LightningModule):
     def _trunk(self) -> nn.Module:
         trunk: nn.Module = getattr(self.model.visual, "trunk", self.model.visual)
         return trunk
+
+    @property
+    def _plain(self) -> list[str]:
+        """Terms that need nothing but the prediction."""
+        return [name for name in self.weights if not TERMS[name].needs]
 
     def _needs(self, need: Need) -> bool:
         return any(need in TERMS[name].needs for name in self.weights)

@@ -22,7 +22,7 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
 
     Each item is a dictionary:
         frame, previous: (3, h, w) uint8, a crop of the picture nearest the middle of the window, and of the one before.
-        binaural: (2, window) float32 at the rate of the model, scaled so that the mixture has the model's level.
+        sound: (2, window) float32 at the rate of the model, scaled so that the mixture has the model's level.
         context: with a context, (context,) the mixture around the window, brought to the level by itself.
 
     Args:
@@ -33,8 +33,6 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         seed: of item 0.
         vary: whether clip, place and crop are random, for training; else the clips come in turn, and crops are central.
         mirror: whether half of the varied items are mirrored: the picture, and the ears with it.
-        context: samples that the model hears around a window, the window's own included; 0 for none. Shorter clips are
-            passed over then.
 
     Raises:
         DatasetError: no clip is long enough, or the model has another sample rate.
@@ -49,14 +47,13 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         seed: int = 0,
         vary: bool = True,
         mirror: bool = True,
-        context: int = 0,
     ) -> None:
         if config.sample_rate != SAMPLE_RATE:
             raise DatasetError(
                 f"{prepared.folder}: is at {SAMPLE_RATE} Hz, but the model hears {config.sample_rate} Hz"
             )
         self.prepared = prepared
-        self.context = max(context, config.window)
+        self.context = max(config.context, config.window)
         self.clips = [clip for clip in clips if prepared.clips[clip].samples >= self.context]
         if not self.clips:
             seconds = f"the {self.context / SAMPLE_RATE:.2f} s that the model hears at once"
@@ -86,10 +83,10 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         item = {
             "frame": self._crop(frames[-1], rng),
             "previous": self._crop(frames[0], rng),
-            "binaural": binaural * rms_gain(binaural.sum(0), self.config.rms),
+            "sound": binaural * rms_gain(binaural.sum(0), self.config.rms),
         }
         if self.vary and self.mirror and rng.random() < 0.5:
-            item = {name: value.flip(0 if name == "binaural" else -1) for name, value in item.items()}
+            item = {name: value.flip(0 if name == "sound" else -1) for name, value in item.items()}
         if self.context > self.config.window:
             mix = around.sum(0)
             item["context"] = mix * rms_gain(mix, self.config.rms)

@@ -45,7 +45,6 @@ class ShardWindows(IterableDataset[dict[str, Tensor]]):
         drop_last: whether a last batch that is not full is left out.
         check: whether every clip's checksums are compared; damaged archives are noticed without.
         rank, world: this process and how many there are; None asks torch.distributed.
-        context: samples that the model hears around a window, see `PreparedWindows`.
 
     Raises:
         DatasetError: there are no such shards, no clip is long enough, there are fewer than processes, or the model has
@@ -68,7 +67,6 @@ class ShardWindows(IterableDataset[dict[str, Tensor]]):
         check: bool = False,
         rank: int | None = None,
         world: int | None = None,
-        context: int = 0,
     ) -> None:
         if config.sample_rate != SAMPLE_RATE:
             raise DatasetError(f"{location}: is at {SAMPLE_RATE} Hz, but the model hears {config.sample_rate} Hz")
@@ -81,7 +79,7 @@ class ShardWindows(IterableDataset[dict[str, Tensor]]):
         self.rank = rank if rank is not None else torch.distributed.get_rank() if together else 0
         self.world = world if world is not None else torch.distributed.get_world_size() if together else 1
         self.workers = 1
-        self.context = max(context, config.window)
+        self.context = max(config.context, config.window)
         self.places = [np.flatnonzero(np.array(shard.lengths) >= self.context) for shard in self.index.shards]
         self.first = np.cumsum([0, *map(len, self.places)])  # number of each shard's first usable clip
         usable = int(self.first[-1])
@@ -204,7 +202,6 @@ class ShardWindows(IterableDataset[dict[str, Tensor]]):
             self.order.seed,
             vary=self.vary,
             mirror=self.mirror,
-            context=self.context,
         )
         try:
             return windows[number]
