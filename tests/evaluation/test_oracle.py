@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from ccstereo.models.output import BinauralOutput
 
 from ccstereo import Binauralizer
 from ccstereo.audio import apply_mask, mix_and_difference, rms_gain, stft
@@ -10,7 +11,6 @@ from ccstereo.evaluation import oracle
 from ccstereo.metrics import functional as metrics
 from ccstereo.models.base import BinauralModel
 from ccstereo.models.config import ModelConfig
-from ccstereo.models.output import BinauralOutput
 
 
 class TrueMask(BinauralModel):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from ccstereo.models import BinauralModel, import_checkpoint, load_model
+from ccstereo.models import SpatialModel, import_checkpoint, load_model
 from golden_recipe import uniform, weight
 
 HERE = Path(__file__).parent
@@ -41,7 +41,7 @@ def checkpoint_files(model: str, folder: Path) -> list[Path]:
     return [folder / "visual_best.pth", folder / "audio_best.pth"]
 
 
-def imported(model: str, folder: Path) -> BinauralModel:
+def imported(model: str, folder: Path) -> SpatialModel:
     config = {"legacy_bins": True} if model == "mono2binaural" else {}
     return load_model(import_checkpoint(checkpoint_files(model, folder), model, folder / "weights", **config))
 
@@ -57,8 +57,8 @@ def predictions(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str
             features = model.encode_frames(frames)
             output = model(mix_spec, features)
             found[name, "visual_features"] = features
-            for key in ("fused", "mask", "diff_spec"):
-                found[name, key] = getattr(output, key)
+            found[name, "fused"] = output.aux["fused"]
+            found[name, "mask"], found[name, "diff_spec"] = output.mask[:, 0], output.diff_spec
             if name == "ccstereo":
                 avad_in = torch.from_numpy(uniform("avad_in", (2, 128, 16, 4)))
                 found[name, "avad_out"] = model.decoder.levels[0].norm(avad_in, features)[0]

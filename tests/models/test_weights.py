@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ccstereo.errors import WeightsError
-from ccstereo.models import BinauralModel, create_model, list_models, list_weights, load_model, save_model, weights
+from ccstereo.models import SpatialModel, create_model, list_models, list_weights, load_model, save_model, weights
 
 TINY = {
     "frame_size": (56, 112),
@@ -22,10 +22,11 @@ TINY = {
     "audio_channels": (4, 4, 4, 4, 8),
     "attention_heads": 2,
     "feedforward_channels": 8,
+    "context": 0,
 }
 
 
-def tiny() -> BinauralModel:
+def tiny() -> SpatialModel:
     return create_model("ccstereo-lite", **TINY)
 
 

@@ -28,12 +28,12 @@ def window_count(length: int, window: int, hop: int) -> int:
 
 
 def context_start(start: int, window: int, context: int, length: int) -> int:
-    """Where the samples heard around a window begin: around its middle, or as near to that as a signal's ends allow.
+    """Where a window's context begins: around its middle, or as near to that as a signal's ends allow.
 
     Args:
         start: first sample of the window.
         window: samples of a window.
-        context: samples heard around it, its own included, >= window.
+        context: samples around it, its own included, >= window.
         length: samples of the signal; from 0 on if it has fewer than `context`.
 
     >>> [context_start(start, 10, 30, 100) for start in (0, 50, 85)], context_start(5, 10, 30, 20)
@@ -45,7 +45,7 @@ def context_start(start: int, window: int, context: int, length: int) -> int:
 def frame_index(start: int, window: int, sample_rate: int, frame_rate: float) -> int:
     """Index of the frame nearest the centre of the window that starts at sample `start`.
 
-    Frame k is the picture shown at time k / frame_rate. Of two that are equally near the earlier one is taken, as
+    Frame k is the one shown at time k / frame_rate. Of two that are equally near the earlier one is taken, as
     the released code does.
 
     >>> [frame_index(1008 * i, 10_080, 16_000, 10.0) for i in range(5)]

@@ -1,7 +1,25 @@
 """What a stream holds between two calls: samples that wait, and a resampler's memory."""
 
+from functools import lru_cache
+
 import numpy as np
 import soxr
+
+
+@lru_cache(maxsize=16)
+def resampling_delay(source: int, target: int) -> float:
+    """Seconds of input that a `Resampler` holds back at most, measured on a second of silence.
+
+    >>> resampling_delay(16_000, 16_000)
+    0.0
+    """
+    resampler, step = Resampler(source, target), max(1, source // 100)
+    pushed, given, held = 0, 0, 0.0
+    for _ in range(100):
+        pushed += step
+        given += resampler.push(np.zeros((1, step), dtype=np.float32)).shape[-1]
+        held = max(held, pushed / source - given / target)
+    return held
 
 
 class Resampler:

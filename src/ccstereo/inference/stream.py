@@ -13,7 +13,7 @@ from ccstereo.audio.stft import istft, stft
 from ccstereo.audio.targets import TARGETS
 from ccstereo.inference.arrays import as_frame, as_samples, check_sample_rate
 from ccstereo.inference.backends import Backend, make_backend
-from ccstereo.inference.buffers import Resampler, SampleQueue
+from ccstereo.inference.buffers import Resampler, SampleQueue, resampling_delay
 from ccstereo.inference.features import FeatureCache
 from ccstereo.inference.highband import panning_gains
 from ccstereo.inference.overlap import OverlapAverager
@@ -57,7 +57,7 @@ class BinauralStream:
     ) -> None:
         self._backend = make_backend(model) if isinstance(model, SpatialModel) else model
         config = self.config = self._backend.config
-        sample_rate = check_sample_rate(sample_rate)
+        self._sample_rate = sample_rate = check_sample_rate(sample_rate)
         if batch_size < 1:
             raise ValueError(f"the batch size must be at least 1, got {batch_size}")
         hop = config.hop if hop is None else hop
@@ -84,9 +84,11 @@ class BinauralStream:
     def latency(self) -> float:
         """Seconds after which a pushed sample can be pulled at the latest, while samples and frames come steadily.
 
-        By default a batch of windows and the context behind it must have come; with `live` a window.
+        By default a batch of windows and the context behind it must have come; with `live` a window. Resampling to the
+        model's rate and back holds some 50 ms more.
         """
-        return self.plan.latency
+        own, full = self.config.sample_rate, self._sample_rate
+        return self.plan.latency + resampling_delay(full, own) + resampling_delay(own, full)
 
     @property
     def frames_encoded(self) -> int:

@@ -90,11 +90,11 @@ class WindowPlan:
         """Seconds from a sample's coming to the latest moment at which it is ready: when its last window is computed.
 
         A sample waits for the last window that covers it, for the other windows of that one's batch, and for what lies
-        behind the last of them in its context. Resampling adds a few milliseconds.
+        behind the last of them in its context.
         """
         period = self.batch_size * self.together  # after which batches and groups meet alike
         waits = []
-        for window in range(period, 2 * period):
+        for window in range(2 * period):  # the first ones, whose context lies behind them alone, included
             last = (window // self.batch_size + 1) * self.batch_size - 1
             waits.append(self.samples_for(last) - self.start(window))
         return max(waits) / self.config.sample_rate

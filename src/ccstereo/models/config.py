@@ -1,4 +1,4 @@
-"""What a model's weights depend on, besides the weights: sizes of the signals and of the pictures."""
+"""What a model's weights depend on, besides the weights: sizes of signals, frames and context, and the target."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccstereo.errors import DatasetError
-from ccstereo.vision.fractions import check_fractions
 
 TONE_KNOTS = np.array([100.0, 300.0, 900.0, 2700.0, 8000.0])  # Hz between which a filter bends
 HISS_LEVELS = (-40.0, -10.0)  # dB of noise, over the recording's own
@@ -37,7 +36,7 @@ class AudioAugmentation:
             raise DatasetError(f"speeds go from a least to a greatest factor above 0, not {list(self.speeds)}")
         if self.tone < 0:
             raise DatasetError(f"tone is a range in dB, at least 0, not {self.tone:g}")
-        check_fractions("recordings", hiss=self.hiss, echo=self.echo)
+
 
 
 @dataclass(frozen=True)

