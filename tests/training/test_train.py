@@ -286,12 +286,12 @@ def test_other_files_are_no_checkpoints(tmp_path: Path) -> None:
     ("wrong", "words"),
     [
         (["--model.no_such_option", "1"], "no_such_option"),
-        (["--data.batch_size", "many"], "data.batch_size"),
+        (["--data.batch_size", "many"], "batch_size"),
         (["--data.batch_size", "-4"], "batch_size must be at least 1"),
         (["--model.learning_rate", "-1"], "learning_rate must be"),
         (["--model.weights.contrastiv", "4"], "contrastiv;"),
         (["--trainer.max_steps"], "trainer.max_steps"),
-        (["--data.scenes.mix.sources", "3"], "data.scenes.mix.sources"),
+        (["--data.scenes.mix.sources", "3"], "scenes.mix.sources"),
         (["--data.batch_size", "6", "--data.windows_per_frame", "4"], "not a multiple of windows_per_frame 4"),
     ],
 )

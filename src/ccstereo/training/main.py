@@ -34,10 +34,7 @@ EXPECTED = (  # warnings of what this command does on purpose, or of Lightning's
     "Found .* in eval mode at the start of training",  # the image trunk's frozen part
     "You requested to overfit but enabled",  # asked for
 )
-NESTED = re.compile(  # what jsonargparse says of an option of a class
-    r"Parser key \"(\w+)\":.*Errors:\s+- (?:Problem with given class_path '[^']*':)?(.*?)- Expected a <class 'NoneType'>",
-    re.DOTALL,
-)
+NESTED = re.compile(r"Errors:\s+- (.*?)- Expected a <class 'NoneType'>", re.DOTALL)  # of a class that refuses a value
 SILENT = ("KeyboardInterrupt", "litlogger", "Received SIGTERM")  # said by this command itself, or advertisement
 
 
@@ -46,11 +43,8 @@ class TrainParser(LightningArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # noqa: ARG002 - jsonargparse's signature
         """Say what is wrong and where help is; exit with status 2."""
-        if nested := NESTED.search(message):
-            section, said = nested.groups()
-            named = said.replace('Parser key "', f'"{section}.')
-            message = named if named != said else f"{section}: {said}"
-        said = " ".join(message.split())
+        nested = NESTED.search(message)
+        said = " ".join((nested[1] if nested else message).split())
         self.exit(2, f"ccstereo train: error: {said} (see ccstereo train --help-all)\n")
 
 

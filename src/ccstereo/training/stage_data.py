@@ -34,6 +34,7 @@ VALIDATION: dict[str, SceneMix] = {
 }
 ROOM_SEEDS: dict[str, int] = {"train": 0, "val": 10_000}
 VALIDATION_ROOMS = 40
+GRID = (7, 14)  # of auxiliary targets for models whose features are no maps; nothing uses them
 
 
 @dataclass(frozen=True)
@@ -217,13 +218,14 @@ class StageData(WindowData):
         vary: bool,
         windows_per_frame: int = 1,
     ) -> StageWindows:
+        _, *grid = model.feature_shape
         return StageWindows(
             stages,
             model.config,
             size,
             seed,
             mix,
-            model.feature_shape[1:],
+            (grid[0], grid[1]) if len(grid) == 2 else GRID,
             vary=vary,
             audio_augmentation=self.augmentation.audio,
             image_augmentation=self.augmentation.image,

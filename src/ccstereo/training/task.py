@@ -27,7 +27,7 @@ Batch = dict[str, Tensor]
 CONTEXT_DROPPED = 0.1  # fraction of batches without their context, which sounds no longer than a window have not either
 WANTING: dict[Need, str] = {  # what the task says where something is not there
     "earlier frames": "the model does not fuse features (ccstereo.models.base.FusesFeatures)",
-    "audio features": "the model's predictions have no aux['audio_features']",
+    "audio features": "the model has no maps to supervise, features (C, h, w) and aux['audio_features'] (C, H, W)",
     "scenes": "the data are recordings: only simulated scenes know what is where",
 }
 
@@ -109,14 +109,17 @@ class SpatialTask(LightningModule):
         shapes = self._aux_shapes()
         there: dict[Need, bool] = {
             "earlier frames": isinstance(self.model, FusesFeatures),
-            "audio features": "audio_features" in shapes,
+            "audio features": "audio_features" in shapes and len(self.model.feature_shape) == 3,
             "scenes": labels > 0,
         }
+        skipped: dict[str, list[str]] = {}
         for name in list(self.weights):
-            wanting = [WANTING[need] for need in TERMS[name].needs if not there[need]]
-            if wanting:
-                rank_zero_info(f"The term {name} is skipped: {wanting[0]}.")
-                del self.weights[name]
+            for need in sorted(TERMS[name].needs):
+                if not there[need]:
+                    skipped.setdefault(WANTING[need], []).append(name)
+                    self.weights.pop(name, None)
+        for reason, names in skipped.items():
+            rank_zero_info(f"Skipped terms of the objective: {', '.join(names)}; {reason}.")
         if not self.weights:
             raise CCStereoError("the objective has no terms for this model and these data; give --model.weights.NAME")
         if self._needs("scenes"):
@@ -300,6 +303,7 @@ class SpatialTask(LightningModule):
         named = dict(zip(("loss", *terms), values, strict=True))
         self.log("train/loss", named.pop("loss"), prog_bar=True)
         self.log_dict({f"train/{name}": value for name, value in named.items()})
+        self.log("train/learning_rate", self.optimizers().param_groups[0]["lr"])
 
     def _of_all_processes(self, features: Tensor) -> Tensor:
         """Put (N, C) of every process together, (processes * N, C); gradients find their way back."""
