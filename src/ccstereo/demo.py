@@ -1,4 +1,4 @@
-"""A scene whose truth is known, made binaural from its mono mix: something to hear, and a score next to mono's."""
+"""A scene whose truth is known, made binaural from its mono mix, and its scores next to mono's."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,13 +43,13 @@ def run_demo(
     """Render a scene with two moving sources, make its mono mix binaural, write all of it and score it.
 
     Args:
-        binauralizer: to be heard.
-        output: folder for scene.mp4 (mono, what the network gets), binaural.mp4 (the same video, converted),
+        binauralizer: what makes it binaural.
+        output: folder for scene.mp4 (mono, the input), binaural.mp4 (the same video, converted),
             truth.wav, predicted.wav and mono.wav, and scene.png where matplotlib is installed.
         seed: of the scene.
         seconds: its length.
-        folder: of photos, sounds and backgrounds, of which the held-out files are used; None draws pictures and
-            synthesises sounds that the embedded weights have not seen either.
+        folder: of photos, sounds and backgrounds, of which the held-out files are used; None takes synthetic
+            ones that the embedded weights were not trained on either.
         sofa: a measured head; None takes a spherical one.
 
     Yields:
@@ -79,32 +79,33 @@ def run_demo(
             writer.write(sound)
     write_video(output / "scene.mp4", frames, mono[None], sample_rate=rate)
     binauralizer.convert(output / "scene.mp4", output / "binaural.mp4")
-    drawn = _draw(output / "scene.png", frames, sounds, rate)
+    about = f"a {' and a '.join(source.label for source in scene.sources)}, {head.name}, seed {seed}"
+    plotted = _plot(output / "scene.png", frames, sounds, rate, about)
 
-    yield f"{output}: a {' and a '.join(source.label for source in scene.sources)}, {head.name}, seed {seed}"
+    yield f"{output}: {about}"
     yield f"{'':<12}" + "".join(f"{name:>10}" for name in SCORES)
     target = torch.from_numpy(truth)
     for name in ("mono", "predicted"):
         values = (score(torch.from_numpy(sounds[name]), target).item() for score in SCORES.values())
         yield f"{name:<12}" + "".join(f"{value:10.4f}" for value in values)
-    yield "listen with headphones: scene.mp4 (mono), binaural.mp4 (predicted), truth.wav"
-    yield "look at scene.png" if drawn else "for a picture of it: pip install 'ccstereo[viz]'"
+    yield "with headphones: scene.mp4 (mono), binaural.mp4 (predicted), truth.wav"
+    yield "scene.png shows it" if plotted else "for a figure of it: pip install 'ccstereo[viz]'"
 
 
 def render_scene(scene: Scene, material: Material, head: HRIRSet) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (N, 240, 480, 3) of a scene and its sound (2, T), no louder than full scale."""
+    """Frames (N, 240, 480, 3) of a scene and its sound (2, T), no louder than full scale."""
     sound = render_sources(scene, material, head).sum(0)
     return render_frames(scene, material), sound * np.float32(min(1.0, FULL_SCALE / max(np.abs(sound).max(), 1e-9)))
 
 
-def _draw(path: Path, frames: np.ndarray, sounds: dict[str, np.ndarray], rate: int) -> bool:
-    """Draw the scene if matplotlib is there; whether it was."""
+def _plot(path: Path, frames: np.ndarray, sounds: dict[str, np.ndarray], rate: int, title: str) -> bool:
+    """Plot the scene if matplotlib is there; whether it was."""
     from ccstereo.viz import plot_scene, save_figure
 
     names = {"true": "truth", "predicted": "predicted", "mono": "mono"}
     curves = {name: metrics.spl_curve(torch.from_numpy(sounds[key]), rate).numpy() for name, key in names.items()}
     try:
-        figure = plot_scene(frames, curves, sounds["truth"].shape[1] / rate)
+        figure = plot_scene(frames, curves, sounds["truth"].shape[1] / rate, title)
     except ImportError:
         return False
     save_figure(figure, path)

@@ -1,19 +1,17 @@
-"""tools/cut_out.py: photos without their backgrounds, in a folder of the same layout and the same splits."""
+"""`ccstereo simulate cut-out`: photos without their backgrounds, in a folder of the same layout and splits."""
 
-import runpy
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
 
+from ccstereo.cli.main import main
+from ccstereo.scenes.cut_out import foreground
 from ccstereo.scenes.material import load_material
 
 pytest.importorskip("cv2")
-SCRIPT = Path(__file__).parents[2] / "tools" / "cut_out.py"
 
 
 def disc(height: int = 90, width: int = 120) -> np.ndarray:
@@ -26,7 +24,7 @@ def disc(height: int = 90, width: int = 120) -> np.ndarray:
 
 
 def test_what_stands_in_front_is_kept_and_nothing_else() -> None:
-    alpha = runpy.run_path(str(SCRIPT))["foreground"](disc())
+    alpha = foreground(disc())
     assert alpha.shape == (90, 120)
     assert alpha[45, 60] == 255
     assert not alpha[:10].any()
@@ -35,10 +33,10 @@ def test_what_stands_in_front_is_kept_and_nothing_else() -> None:
 
 
 def test_a_picture_of_nothing_stays_whole() -> None:
-    assert runpy.run_path(str(SCRIPT))["foreground"](np.full((60, 60, 3), 90, np.uint8)) is None
+    assert foreground(np.full((60, 60, 3), 90, np.uint8)) is None
 
 
-def test_a_stage_becomes_a_stage_with_the_same_splits(tmp_path) -> None:
+def test_a_stage_becomes_a_stage_with_the_same_splits(tmp_path, capsys) -> None:
     stage, out = tmp_path / "stage", tmp_path / "cut"
     for folder in ("photos/cat", "sounds/cat", "backgrounds"):
         (stage / folder).mkdir(parents=True)
@@ -46,19 +44,23 @@ def test_a_stage_becomes_a_stage_with_the_same_splits(tmp_path) -> None:
         Image.fromarray(disc(60 + i, 80)).save(stage / f"photos/cat/{i}.jpg", quality=95)
         Image.new("RGB", (60, 30)).save(stage / f"backgrounds/{i}.png")
         soundfile.write(stage / f"sounds/cat/{i}.wav", np.full(16_000, 0.1), 16_000)
-    command = [sys.executable, str(SCRIPT), str(stage), "-o", str(out), "--show", "2"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert "3 of 3 photos cut out" in done.stdout
-    assert Image.open(out / "cut_outs.jpg").size == (12 * 128, 128)
+    assert main(["simulate", "cut-out", str(stage), "-o", str(out), "--jobs", "1"]) == 0
+    assert "3 of 3 photos cut out" in capsys.readouterr().out
     for split in ("train", "val", "test"):
-        (whole,), (cut,) = (load_material(folder, split).pictures["cat"] for folder in (stage, out))
+        (whole,), (cut,) = (load_material(folder, split).photos["cat"] for folder in (stage, out))
         assert cut.shape == (*whole.shape[:2], 4)
         assert np.abs(cut[..., :3].astype(int) - whole).max() <= 2
         assert len(load_material(out, split).sounds["cat"]) == 1
 
 
-def test_a_folder_without_photos(tmp_path) -> None:
-    command = [sys.executable, str(SCRIPT), str(tmp_path), "-o", str(tmp_path / "cut")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.strip() == f"{tmp_path}: has no photos/<class>/*"
+def test_one_line_says_what_is_wrong(tmp_path, capsys, monkeypatch) -> None:
+    command = ["simulate", "cut-out", str(tmp_path), "-o", str(tmp_path / "cut"), "--jobs", "1"]
+    assert main(command) == 1
+    assert capsys.readouterr().err == f"ccstereo: error: {tmp_path}: has no photos/<class>/*\n"
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    (tmp_path / "photos" / "cat" / "0.jpg").write_bytes(b"no photo")
+    assert main(command) == 1
+    assert "0.jpg: cannot be read" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert main(command) == 1
+    assert "pip install 'ccstereo[cut-out]'" in capsys.readouterr().err

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ccstereo.errors import DatasetError
-from ccstereo.scenes import drawn
 from ccstereo.scenes.acoustics.hrir import spherical_head
-from ccstereo.scenes.frames import render_frame
 from ccstereo.scenes.material import Material, load_material, merge, split_of
-from ccstereo.scenes.scene import render_sources, sample_scene
+from ccstereo.scenes.placement.stage import sample_scene
+from ccstereo.scenes.rendering import render_frame, render_sources
+from ccstereo.scenes.synthetic import material as synthetic
 from ccstereo.scenes.synthetic.material import synthetic_material
 
 SPLITS = ("train", "val", "test")
@@ -51,7 +51,7 @@ class TestSplits:
         shuffled = data.draw(st.permutations(names))
         assert {split: split_of(shuffled, split) for split in SPLITS} == sides
 
-    def test_shares(self):
+    def test_fractions(self):
         names = [f"{i}.jpg" for i in range(200)]
         assert [len(split_of(names, split)) for split in SPLITS] == [150, 20, 30]
 
@@ -89,9 +89,9 @@ class TestFolder:
         assert material.labels == ("cat", "dog")
         assert material.name == folder.name
         assert {len(material.photos["cat"]), len(material.sounds["dog"]), len(material.backgrounds)} == {8}
-        picture, sound = material.photos["dog"][0], material.sounds["dog"][0]
-        assert (picture.shape, picture.dtype) == ((30, 40, 3), np.uint8)
-        assert picture[0, 0, 1:].tolist() == [100, 7]
+        photo, sound = material.photos["dog"][0], material.sounds["dog"][0]
+        assert (photo.shape, photo.dtype) == ((30, 40, 3), np.uint8)
+        assert photo[0, 0, 1:].tolist() == [100, 7]
         assert (sound.shape, sound.dtype) == ((8_000,), np.float32)
 
     def test_sounds_are_resampled_and_mixed_to_one_channel(self, folder):
@@ -107,9 +107,9 @@ class TestFolder:
     def test_large_and_grey_photos_become_small_and_coloured(self, folder):
         for path in (folder / "photos/cat").glob("*.png"):
             Image.new("L", (3_000, 1_000), 70).save(path)
-        for picture in load_material(folder, "test").pictures["cat"]:
-            assert picture.shape == (171, 512, 3)
-            assert (picture == 70).all()
+        for photo in load_material(folder, "test").photos["cat"]:
+            assert photo.shape == (171, 512, 3)
+            assert (photo == 70).all()
 
     def test_photos_are_upright_and_transparent_where_they_are(self, folder):
         exif = Image.Exif()
@@ -119,9 +119,9 @@ class TestFolder:
         for path in [*(folder / "photos/dog").glob("*.png"), *(folder / "backgrounds").glob("*.png")]:
             Image.new("RGBA", (40, 30), (200, 100, 50, 128)).save(path)
         material = load_material(folder, "test")
-        assert {picture.shape for picture in material.photos["cat"]} == {(40, 30, 3)}
-        assert {picture.shape for picture in material.photos["dog"]} == {(30, 40, 4)}
-        assert {picture.shape for picture in material.backgrounds} == {(30, 40, 3)}
+        assert {photo.shape for photo in material.photos["cat"]} == {(40, 30, 3)}
+        assert {photo.shape for photo in material.photos["dog"]} == {(30, 40, 4)}
+        assert {photo.shape for photo in material.backgrounds} == {(30, 40, 3)}
 
     def test_scenes_can_be_made_of_it(self, folder):
         material = load_material(folder, "test")
@@ -131,7 +131,7 @@ class TestFolder:
 
     def test_joined_materials_have_all_classes(self, folder):
         one = load_material(folder, "test")
-        other = Material("other", {"emu": one.pictures["cat"]}, {"emu": one.sounds["cat"]}, one.backgrounds[:1])
+        other = Material("other", {"emu": one.photos["cat"]}, {"emu": one.sounds["cat"]}, one.backgrounds[:1])
         both = merge("both", one, other)
         assert both.labels == ("cat", "dog", "emu")
         assert len(both.backgrounds) == len(one.backgrounds) + 1
@@ -139,7 +139,7 @@ class TestFolder:
         assert prints(merge("again", one, load_material(folder, "val"))) == prints(one) | prints(
             load_material(folder, "val")
         )
-        slow = Material("slow", other.pictures, other.sounds, other.backgrounds, 8_000)
+        slow = Material("slow", other.photos, other.sounds, other.backgrounds, 8_000)
         with pytest.raises(DatasetError, match="different sample rates"):
             merge("neither", one, slow)
 
@@ -179,20 +179,20 @@ class TestRefusing:
         assert "\n" not in str(caught.value)
 
 
-class TestDrawn:
+class TestSynthetic:
     @pytest.fixture(scope="class")
     def few(self) -> dict[str, Material]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(drawn, "COUNTS", dict.fromkeys(SPLITS, 2))
+            patch.setattr(synthetic, "COUNTS", dict.fromkeys(SPLITS, 2))
             return {split: synthetic_material(split) for split in SPLITS}
 
     def test_needs_no_folder(self, few):
         material = few["test"]
         assert material.labels == ("bell", "bird", "car", "drum")
         for label in material.labels:
-            for picture, sound in zip(material.photos[label], material.sounds[label], strict=True):
-                assert (picture.dtype, picture.shape[0], picture.shape[2]) == (np.uint8, 192, 3)
-                assert picture.std() > 20
+            for photo, sound in zip(material.photos[label], material.sounds[label], strict=True):
+                assert (photo.dtype, photo.shape[0], photo.shape[2]) == (np.uint8, 192, 3)
+                assert photo.std() > 20
                 assert (sound.dtype, sound.shape) == (np.float32, (80_000,))
                 assert np.abs(sound).max() == pytest.approx(0.9)
         for seed in range(5):
@@ -206,17 +206,17 @@ class TestDrawn:
         for one, other in combinations(sides, 2):
             assert not one & other
 
-    def test_its_splits_draw_from_different_seeds(self):
-        ranges = [set(range(first, first + drawn.COUNTS[split])) for split, first in drawn.FIRST_SEED.items()]
-        assert sorted(drawn.FIRST_SEED) == sorted(SPLITS)
-        assert sum(map(len, ranges)) == len(set.union(*ranges)) == sum(drawn.COUNTS.values())
+    def test_its_splits_have_different_seeds(self):
+        ranges = [set(range(first, first + synthetic.COUNTS[split])) for split, first in synthetic.FIRST_SEED.items()]
+        assert sorted(synthetic.FIRST_SEED) == sorted(SPLITS)
+        assert sum(map(len, ranges)) == len(set.union(*ranges)) == sum(synthetic.COUNTS.values())
 
-    def test_a_seed_draws_its_pictures_and_sounds_again(self, few):
+    def test_a_seed_makes_its_photos_and_sounds_again(self, few):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(drawn, "COUNTS", dict.fromkeys(SPLITS, 1))
+            patch.setattr(synthetic, "COUNTS", dict.fromkeys(SPLITS, 1))
             again = synthetic_material("val")
         for label in again.labels:
-            assert np.array_equal(again.pictures[label][0], few["val"].pictures[label][0])
+            assert np.array_equal(again.photos[label][0], few["val"].photos[label][0])
             assert np.array_equal(again.sounds[label][0], few["val"].sounds[label][0])
 
     def test_classes_can_be_told_apart_by_ear(self, few):

@@ -1,6 +1,9 @@
 """Rooms against pyroomacoustics' own microphones, Eyring's formula and the dry head."""
 
+import os
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -18,6 +21,27 @@ pyroomacoustics = pytest.importorskip("pyroomacoustics")
 RATE = 16_000
 SPHERE = spherical_head(RATE)
 POINT = HRIRSet("point", np.zeros((1, 2)), np.ones((1, 2, 1), dtype=np.float32), RATE)  # no head at all
+BOTH = """
+import os, pathlib, sys
+from ccstereo.scenes import spherical_head
+from ccstereo.scenes.acoustics import room_bank as bank
+
+out, compute = pathlib.Path(os.environ["OUT"]), bank.room_responses
+
+def counted(room, *arguments):
+    (out / f"room-{os.getpid()}-{room.seed}").touch()
+    return compute(room, *arguments)
+
+bank.room_responses = counted
+(out / f"ready-{os.getpid()}").touch()
+sys.stdin.read()
+bank.room_bank(spherical_head(16_000), 6, azimuths=(0.0, 30.0), seconds=0.1, jobs=1, folder=out / "rooms")
+"""
+BARE = """
+from ccstereo.scenes import room_bank, spherical_head
+
+room_bank(spherical_head(16_000), 4, azimuths=(0.0,), seconds=0.01, jobs=2, folder="rooms")
+"""
 HALL = Room((6.0, 5.0, 3.0), (2.6, 2.2, 1.5), 20.0, 0.4)
 
 
@@ -192,8 +216,42 @@ class TestBank:
         monkeypatch.setattr("ccstereo.scenes.acoustics.room_bank.room_responses", None)
         again = room_bank(SPHERE, 3, **options, folder=tmp_path)
         np.testing.assert_array_equal(bank.responses, again.responses)
-        assert len(list(tmp_path.glob("*.npy"))) == 1
-        assert not list(tmp_path.glob(".rooms-*"))
+        assert len(list(tmp_path.glob("*.npy"))) == 1  # no temporary one is left
+
+    def test_takes_the_cores_unless_rooms_are_few(self, tmp_path, monkeypatch):
+        asked = []
+
+        def one_by_one(task, items, jobs):
+            asked.append(jobs)
+            return [(item, task(item)) for item in items]
+
+        monkeypatch.setattr("ccstereo.scenes.acoustics.room_bank.map_items", one_by_one)
+        monkeypatch.setattr("os.cpu_count", lambda: 8)
+        for rooms in (3, 100):
+            room_bank(POINT, rooms, azimuths=(0.0,), seconds=0.001, folder=tmp_path)
+        assert asked == [1, 8]
+
+    def test_two_processes_compute_it_once(self, tmp_path):
+        """Both start at the same moment and write a file for every room that they compute."""
+        script = tmp_path / "both.py"
+        script.write_text(BOTH)
+        environment = {**os.environ, "OUT": str(tmp_path)}
+        runs = [subprocess.Popen([sys.executable, str(script)], env=environment, stdin=subprocess.PIPE) for _ in "ab"]
+        while len(list(tmp_path.glob("ready-*"))) < 2:
+            assert all(run.poll() is None for run in runs)
+            time.sleep(0.01)
+        for run in runs:
+            run.communicate(b"go")
+            assert run.returncode == 0
+        assert len(list(tmp_path.glob("room-*"))) == 6
+
+    def test_a_script_without_a_guard_is_told_of_it(self, tmp_path):
+        """Its processes would begin by running it, and wait for the lock that waits for them."""
+        script = tmp_path / "bare.py"
+        script.write_text(BARE)
+        done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 1
+        assert 'put `if __name__ == "__main__":` around your script' in done.stderr
 
     @pytest.mark.usefixtures("bank")
     def test_another_head_or_setting_is_another_file(self, tmp_path):

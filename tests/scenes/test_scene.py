@@ -11,7 +11,8 @@ from ccstereo.scenes.acoustics.hrir import spherical_head
 from ccstereo.scenes.augmentation import AudioAugmentation
 from ccstereo.scenes.geometry import azimuth_of, elevation_of, position_of
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.scene import dry_sound, render_sources, sample_scene
+from ccstereo.scenes.placement.stage import sample_scene
+from ccstereo.scenes.rendering import dry_sound, render_sources
 
 SEEDS = st.integers(0, 2**63 - 1)
 EVERY = settings(max_examples=60, deadline=None)
@@ -25,7 +26,7 @@ def kinds(draw) -> dict[str, object]:
         "sources": sources,
         "silent": draw(st.integers(0, sources)),
         "moving": draw(st.booleans()),
-        "vary": draw(st.sampled_from([None, AudioAugmentation(hiss=0.5, echo=0.5)])),
+        "augmentation": draw(st.sampled_from([None, AudioAugmentation()])),
     }
 
 
@@ -38,9 +39,9 @@ class TestSampling:
 
     def test_seeds_mean_what_they_have_always_meant(self, material):
         """Results on held-out scenes can be compared only as long as these numbers stay."""
-        heard, silent = sample_scene(material, 1, sources=2, silent=1).sources
-        assert (heard.label, heard.picture, heard.sound, heard.offset) == ("c", 1, 1, 2.1)
-        assert (heard.path[0], heard.y, heard.height, heard.gain) == pytest.approx(
+        sounding, silent = sample_scene(material, 1, sources=2, silent=1).sources
+        assert (sounding.label, sounding.photo, sounding.sound, sounding.offset) == ("c", 1, 1, 2.1)
+        assert (sounding.path[0], sounding.y, sounding.height, sounding.gain) == pytest.approx(
             (0.13405, 0.64944, 0.48189, 0.87289), abs=1e-5
         )
         assert (silent.label, silent.sound, silent.path[0]) == ("b", None, pytest.approx(0.54015, abs=1e-5))
@@ -87,8 +88,8 @@ class TestSampling:
                 assert len({source.x(moment) > 0.5 for moment in MOMENTS}) == 1
 
     @pytest.mark.parametrize("moving", [False, True])
-    def test_wide_pictures_fit_far_from_the_middle_where_they_can(self, material, moving):
-        wide = replace(material, pictures={"e": material.photos["e"]})  # 0.41 of the frame at the least height
+    def test_wide_photos_fit_far_from_the_middle_where_they_can(self, material, moving):
+        wide = replace(material, photos={"e": material.photos["e"]})  # 0.41 of the frame at the least height
         for seed in range(60):
             (source,) = sample_scene(wide, seed, moving=moving, min_azimuth=33.0).sources
             assert all(abs(azimuth_of(x)) >= 33 - 1e-9 for x in source.path)
@@ -101,22 +102,22 @@ class TestSampling:
         crossing = [s for seed in range(40) for s in sample_scene(material, seed, moving=True).sources]
         assert sum(min(s.path) < 0.5 < max(s.path) for s in crossing) > 10
 
-    def test_the_whole_picture_is_used(self, material):
+    def test_the_whole_photo_is_used(self, material):
         azimuths = np.array([sample_scene(material, seed).sources[0].azimuths[0] for seed in range(300)])
         assert azimuths.min() < -45
         assert azimuths.max() > 45
         assert 0.4 < np.mean(azimuths > 0) < 0.6
 
-    def test_patches_keep_the_shape_of_their_pictures(self, material):
+    def test_patches_keep_the_shape_of_their_photos(self, material):
         for seed in range(40):
             for source in sample_scene(material, seed, sources=2).sources:
                 height, width, _ = material.photos[source.label][source.photo].shape
                 assert 2 * source.width / source.height == pytest.approx(width / height)
 
     @pytest.mark.parametrize("width", [160, 200, 220])
-    def test_very_wide_pictures_are_no_lower_than_the_least_height(self, material, width):
-        picture = np.zeros((40, width, 3), dtype=np.uint8)
-        wide = replace(material, pictures={**material.photos, "e": (picture,)})
+    def test_very_wide_photos_are_no_lower_than_the_least_height(self, material, width):
+        photo = np.zeros((40, width, 3), dtype=np.uint8)
+        wide = replace(material, photos={**material.photos, "e": (photo,)})
         found = [s for seed in range(150) for s in sample_scene(wide, seed).sources if s.label == "e"]
         assert len(found) > 3
         for source in found:
@@ -124,9 +125,9 @@ class TestSampling:
             assert source.width < 1
             assert source.height / 2 - 1e-9 <= source.y <= 1 - source.height / 2 + 1e-9
 
-    def test_variety_cuts_pictures_and_stretches_them(self, material):
+    def test_augmentation_cuts_photos_and_stretches_them(self, material):
         plain = [sample_scene(material, seed).sources[0] for seed in range(30)]
-        varied = [sample_scene(material, seed, vary=AudioAugmentation()).sources[0] for seed in range(30)]
+        varied = [sample_scene(material, seed, augmentation=AudioAugmentation()).sources[0] for seed in range(30)]
         assert {source.view for source in plain} == {(0.0, 0.0, 1.0, 1.0)}
         assert len({source.view for source in varied}) == 30
         for left, top, right, bottom in (source.view for source in varied):
@@ -202,7 +203,7 @@ class TestSound:
         scene = sample_scene(silence, 0, duration=1.0)
         assert not render_sources(scene, silence, spherical_head(16_000)).any()
 
-    def test_silent_sources_are_pictured_but_not_heard(self, material):
+    def test_silent_sources_are_shown_but_do_not_sound(self, material):
         scene = sample_scene(material, 4, duration=0.5, sources=3, silent=2)
         sound = render_sources(scene, material, spherical_head(16_000))
         assert sound.shape == (3, 2, 8_000)
@@ -220,7 +221,7 @@ class TestSound:
 
     @given(seed=SEEDS)
     @settings(max_examples=25, deadline=None)
-    def test_the_pictured_side_is_the_louder_one(self, material, seed):
+    def test_the_side_of_the_photo_is_the_louder_one(self, material, seed):
         scene = sample_scene(material, seed, duration=0.3, min_azimuth=5.0)
         left, right = np.square(render_sources(scene, material, spherical_head(16_000))[0]).sum(-1)
         assert (left > right) == (scene.sources[0].path[0] < 0.5)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from ccstereo.scenes.acoustics.hrir import HRIRSet, spherical_head
-from ccstereo.scenes.acoustics.spatialize import convolve_pair, spatialize
+from ccstereo.scenes.acoustics.spatialize import spatialize
 
 RATE = 16_000
 SPHERE = spherical_head(RATE)
@@ -40,16 +40,6 @@ def ild(pair: np.ndarray) -> float:
 
 
 class TestStill:
-    @given(samples=st.integers(1, 700), taps=st.integers(1, 200), seed=st.integers(0, 99))
-    @settings(deadline=None)
-    def test_is_convolution(self, samples, taps, seed):
-        rng = np.random.default_rng(seed)
-        dry, pair = rng.standard_normal(samples), rng.standard_normal((2, taps))
-        expected = [np.convolve(dry, response) for response in pair]
-        out = convolve_pair(dry, pair)
-        assert out.dtype == np.float32
-        np.testing.assert_allclose(out, expected, atol=1e-4)
-
     @pytest.mark.parametrize("azimuth", [-60.0, -7.0, 0.0, 41.0])
     def test_a_still_sound_goes_through_one_response(self, head, azimuth):
         dry = noise(3_000)

@@ -16,7 +16,7 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "demo",
-        help="hear a scene whose truth is known",
+        help="make a synthetic scene binaural and score it",
         description="Render a ten-second scene with two moving sources, make its mono mix binaural, and score it.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -24,7 +24,9 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="(default: demo)")
     parser.add_argument("--seed", type=int, default=4, help="another scene (default: 4)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the scene (default: 10)")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="photos/, sounds/ and backgrounds/ (default: drawn)")
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="photos/, sounds/ and backgrounds/ (default: synthetic)"
+    )
     parser.add_argument("--sofa", type=Path, metavar="FILE", help="measured head (default: a spherical one)")
     add_model_options(parser)
     parser.set_defaults(run=lambda options: run(options, parser))

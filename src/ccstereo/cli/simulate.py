@@ -1,4 +1,4 @@
-"""`ccstereo simulate`: a pseudo-binaural data set from anyone's photos and mono sounds."""
+"""`ccstereo simulate`: a pseudo-binaural data set of anyone's photos and mono sounds."""
 
 import argparse
 import os
@@ -16,12 +16,13 @@ EXAMPLES = """examples:
   ccstereo simulate --photos photos/ --sounds sounds/ -o prepared/mine
   ccstereo simulate --photos crops/ --sounds sounds/ --backgrounds rooms/ --sofa KEMAR.sofa --clips 2000 -o prepared/b
   ccstereo simulate --photos photos/ --sounds sounds/ --recipe stage --render ambisonic -o prepared/mine
+  ccstereo simulate cut-out STAGE -o CUT         photos without their backgrounds, see its --help
   ccstereo train --config lite-stage --data.path prepared/mine
 
 --photos and --sounds hold a folder a class, named alike: photos/dog/1.jpg, photos/dog/run.mp4, sounds/dog/bark.wav.
-A run that was stopped goes on where it was when the same command is given again, and ends with the same files; with
-more --clips a finished set grows. What could not be used is listed at the end and in unused.jsonl, the truth of each
-clip stands in clips.jsonl; contact-sheet.png and preview.mp4 show some. See docs/data/simulate.md.
+The same command resumes a run that was stopped, and ends with the same files; with more --clips a finished set grows.
+What could not be used is listed at the end and in unused.jsonl, the truth of each clip stands in clips.jsonl;
+contact-sheet.png and preview.mp4 show some. See docs/data/simulate.md.
 """
 
 
@@ -30,14 +31,14 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "simulate",
         help="make a data set of photos and mono sounds, with the truth known",
-        description="Put photos or video crops into pictures, their sounds around a head, and keep both as a data set.",
+        description="Paste photos or video crops into frames, render their sounds for two ears, keep both as a set.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="folders of pictures or videos")
-    parser.add_argument("--sounds", type=Path, required=True, metavar="DIR", help="folders of sounds, named alike")
-    parser.add_argument("--backgrounds", type=Path, metavar="DIR", help="pictures (default: an empty background)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the prepared set")
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="folders of photos or videos")
+    parser.add_argument("--sounds", type=Path, metavar="DIR", help="folders of sounds, named alike")
+    parser.add_argument("--backgrounds", type=Path, metavar="DIR", help="photos (default: an empty background)")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="folder of the prepared set")
     parser.add_argument("--clips", type=count, default=100, metavar="N", help="(default: 100)")
     parser.add_argument("--seconds", type=positive, default=10.0, metavar="S", help="of a clip (default: 10)")
     parser.add_argument("--sofa", type=Path, metavar="FILE", help="measured head (default: a spherical one)")
@@ -68,10 +69,21 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
     parser.set_defaults(run=lambda options: run(options, parser))
+    others = parser.add_subparsers(title="other commands", metavar="COMMAND", parser_class=Parser)
+    about = "Cut the photos of a stage out of their backgrounds: a folder of the same layout, its photos transparent."
+    cut = others.add_parser("cut-out", help="cut photos out of their backgrounds", description=about)
+    cut.add_argument("stage", type=Path, metavar="STAGE", help="folder of photos/, sounds/ and backgrounds/")
+    cut.add_argument("-o", "--output", type=Path, required=True, metavar="CUT", help="folder to be")
+    cut.add_argument("--jobs", type=count, default=cores, metavar="N", help="processes (default: the cores)")
+    cut.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
+    cut.set_defaults(run=cut_out)
 
 
 def run(options: argparse.Namespace, parser: Parser) -> int:
-    """ImageEffect into the files, make the clips, report, and draw."""
+    """Read the files, make the clips, report, and show some."""
+    missing = [name for name in ("photos", "sounds", "output") if getattr(options, name) is None]
+    if missing:  # which argparse cannot say, as other commands stand under this one
+        parser.error(f"the following arguments are required: {', '.join(f'--{name}' for name in missing)}")
     if options.seed < 0 or options.fps > 10 or options.seconds < 1:
         parser.error("--seed must be at least 0, --fps at most 10 and --seconds at least 1")
     from ccstereo.datasets.prepared.reader import PreparedSet
@@ -79,7 +91,7 @@ def run(options: argparse.Namespace, parser: Parser) -> int:
     from ccstereo.datasets.sources.simulated.build import split_notes
     from ccstereo.datasets.sources.simulated.show import write_contact_sheet, write_preview
 
-    with progress_bar("file", "look into files", quiet=options.quiet) as progress:
+    with progress_bar("file", "read files", quiet=options.quiet) as progress:
         inputs, unused = survey(
             options.photos, options.sounds, options.backgrounds, jobs=options.jobs, progress=progress
         )
@@ -88,12 +100,23 @@ def run(options: argparse.Namespace, parser: Parser) -> int:
     sources, worker, info = simulated_set(inputs, _recipe(options), options.clips)
     run_prepare(options, sources, worker, info, simulated_folds, unused, unit="clip")
     prepared = PreparedSet(options.output)
-    drawn = write_contact_sheet(prepared, options.output / "contact-sheet.png")
+    plotted = write_contact_sheet(prepared, options.output / "contact-sheet.png")
     write_preview(prepared, options.output / "preview.mp4")
-    sheet = f"look at {options.output / 'contact-sheet.png'}, and " if drawn else ""
-    say(options, f"{sheet}listen to {options.output / 'preview.mp4'} with headphones")
-    if not drawn:
+    if plotted:
+        say(options, f"some clips: {options.output / 'contact-sheet.png'}")
+    say(options, f"with headphones: {options.output / 'preview.mp4'}")
+    if not plotted:
         say(options, "for a contact sheet: pip install 'ccstereo[viz]'")
+    return 0
+
+
+def cut_out(options: argparse.Namespace) -> int:
+    """Cut the photos of a stage out of their backgrounds."""
+    from ccstereo.scenes.cut_out import cut_out_stage
+
+    with progress_bar("photo", "cut out", quiet=options.quiet) as progress:
+        cut, whole = cut_out_stage(options.stage, options.output, jobs=options.jobs, progress=progress)
+    say(options, f"{cut} of {cut + whole} photos cut out, {whole} left whole: {options.output}")
     return 0
 
 

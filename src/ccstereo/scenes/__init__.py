@@ -1,19 +1,16 @@
-"""Simulated scenes: pictures and sounds placed on a stage, with the truth of who is heard where."""
+"""Simulated scenes: photos and sounds placed on a stage, with the truth of what sounds from where."""
 
+from ccstereo.scenes.acoustics.ears import load_ears
 from ccstereo.scenes.acoustics.hrir import HRIRSet, load_sofa, spherical_head, spherical_head_delay
 from ccstereo.scenes.acoustics.room_bank import RoomBank, room_bank
 from ccstereo.scenes.acoustics.rooms import Room, room_responses, sample_room
 from ccstereo.scenes.acoustics.spatialize import spatialize
 from ccstereo.scenes.augmentation import AudioAugmentation, AudioEffect
-from ccstereo.scenes.frames import render_frame, render_frames
 from ccstereo.scenes.material import Material, Split, load_material
-from ccstereo.scenes.scene import (
-    Scene,
-    Source,
-    dry_sound,
-    render_sources,
-    sample_scene,
-)
+from ccstereo.scenes.placement.pseudobinaural import sample_pseudobinaural_scene
+from ccstereo.scenes.placement.stage import SceneMix, sample_scene
+from ccstereo.scenes.rendering import dry_sound, render_foa, render_frame, render_frames, render_sources
+from ccstereo.scenes.scene import Scene, Source
 from ccstereo.scenes.synthetic.material import synthetic_material
 
 __all__ = [
@@ -24,16 +21,20 @@ __all__ = [
     "Room",
     "RoomBank",
     "Scene",
+    "SceneMix",
     "Source",
     "Split",
     "dry_sound",
+    "load_ears",
     "load_material",
     "load_sofa",
+    "render_foa",
     "render_frame",
     "render_frames",
     "render_sources",
     "room_bank",
     "room_responses",
+    "sample_pseudobinaural_scene",
     "sample_room",
     "sample_scene",
     "spatialize",

@@ -1,4 +1,4 @@
-"""The stage's geometry: where in the picture a sound stands, and from which direction it is heard.
+"""The stage's geometry: where in the frame a source stands, and from which direction it sounds.
 
 A frame of any 2:1 size shows 120 degrees from left to right and 60 degrees from top to bottom.
 """

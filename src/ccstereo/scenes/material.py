@@ -1,4 +1,4 @@
-"""What scenes are made of: pictures and sounds by class, and backgrounds, split by file."""
+"""What scenes are made of: photos and sounds by class, and backgrounds, split by file."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,22 +15,24 @@ from ccstereo.errors import DatasetError
 
 Split = Literal["train", "val", "test"]
 CUTS = (0.75, 0.85)  # of a class's files: training before the first, test after the second
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3"}
-LARGEST_SIDE = 256  # pixels kept of a picture: no patch of a 480x240 frame is larger
+LARGEST_PHOTO = (512, 256)  # (width, height) kept of a photo: no patch of a 480x240 frame is larger
+FRAME_RATE = 10.0  # frames a second of a video crop
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Material:
-    """Pictures and sounds of one split.
+    """Photos and sounds of one split.
 
     Attributes:
         name: where it comes from, for reports.
-        photos: class -> photos, each (H, W, 3) uint8, or (H, W, 4) where the background shows through.
+        photos: class -> photos, each (H, W, 3) uint8, or (H, W, 4) where the background shows through; a video crop
+            has N of them at `FRAME_RATE`, (N, H, W, C).
         sounds: class -> mono sounds, each (T,) float32 at `sample_rate`.
-        backgrounds: pictures, each (H, W, 3) uint8.
+        backgrounds: photos, each (H, W, 3) uint8.
         sample_rate: Hz.
     """
 
@@ -58,7 +60,7 @@ def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -
         sample_rate: Hz to which sounds are resampled.
 
     Raises:
-        DatasetError: the folder is missing, or a class has too few pictures or sounds to be split.
+        DatasetError: the folder is missing, or a class has too few photos or sounds to be split.
     """
     folder = Path(folder)
     if not (folder / "photos").is_dir() or not (folder / "sounds").is_dir():
@@ -67,20 +69,20 @@ def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -
     labels = [label for label in labels if (folder / "sounds" / label).is_dir()]
     if not labels:
         raise DatasetError(f"{folder}: no class has both photos and sounds")
-    pictures = {
-        label: tuple(map(_read_picture, _files(folder / "photos" / label, PICTURE_SUFFIXES, split))) for label in labels
+    photos = {
+        label: tuple(map(_read_photo, _files(folder / "photos" / label, PHOTO_SUFFIXES, split))) for label in labels
     }
     sounds = {
         label: tuple(_read_sound(f, sample_rate) for f in _files(folder / "sounds" / label, SOUND_SUFFIXES, split))
         for label in labels
     }
-    scenery = _files(folder / "backgrounds", PICTURE_SUFFIXES, split)
-    backgrounds = tuple(np.ascontiguousarray(_read_picture(path)[..., :3]) for path in scenery)
-    return Material(folder.name, pictures, sounds, backgrounds, sample_rate)
+    scenery = _files(folder / "backgrounds", PHOTO_SUFFIXES, split)
+    backgrounds = tuple(np.ascontiguousarray(_read_photo(path)[..., :3]) for path in scenery)
+    return Material(folder.name, photos, sounds, backgrounds, sample_rate)
 
 
 def split_of(names: Sequence[str], split: Split) -> list[str]:
-    """Names of a split: ordered by checksum, then cut by share. Of three names or more, each split has one at least.
+    """Names of a split: ordered by checksum, then cut. Of three names or more, each split has one at least.
 
     >>> names = [f"{i:03d}.jpg" for i in range(20)]
     >>> [len(split_of(names, split)) for split in ("train", "val", "test")]
@@ -96,7 +98,7 @@ def split_of(names: Sequence[str], split: Split) -> list[str]:
 
 
 def merge(name: str, *materials: Material) -> Material:
-    """Join materials into one. A class that several have gets the pictures and sounds of all of them."""
+    """Join materials into one. A class that several have gets the photos and sounds of all of them."""
     rates = {material.sample_rate for material in materials}
     if len(rates) != 1:
         raise DatasetError(f"cannot join materials of different sample rates: {sorted(rates)}")
@@ -109,10 +111,18 @@ def merge(name: str, *materials: Material) -> Material:
     )
 
 
-def with_alpha_if_any(image: Image.Image) -> Image.Image:
-    """Convert a picture to RGBA where it is transparent in places, to RGB where it is not."""
-    transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    return image.convert("RGBA" if transparent else "RGB")
+def read_photo(path: str | Path, largest: tuple[int, int] = LARGEST_PHOTO) -> Image.Image:
+    """Read a photo upright, RGB or, where it is transparent in places, RGBA; no larger than (width, height).
+
+    Raises:
+        OSError, ValueError, Image.DecompressionBombError: it is no photo, cut off or absurdly large.
+    """
+    with Image.open(path) as image:
+        photo = ImageOps.exif_transpose(image)
+        transparent = photo.mode in ("RGBA", "LA", "PA") or "transparency" in photo.info
+        photo = photo.convert("RGBA" if transparent else "RGB")
+    photo.thumbnail(largest, Image.Resampling.BICUBIC)
+    return photo
 
 
 def _joined(parts: Sequence[dict[str, tuple[np.ndarray, ...]]]) -> dict[str, tuple[np.ndarray, ...]]:
@@ -128,14 +138,8 @@ def _files(folder: Path, suffixes: set[str], split: Split) -> list[Path]:
     return [folder / name for name in chosen]
 
 
-def _read_picture(path: Path) -> np.ndarray:
-    def read() -> np.ndarray:
-        with Image.open(path) as image:
-            picture = with_alpha_if_any(ImageOps.exif_transpose(image))
-            picture.thumbnail((LARGEST_SIDE * 2, LARGEST_SIDE), Image.Resampling.BICUBIC)
-            return np.asarray(picture)
-
-    return _read(path, read)
+def _read_photo(path: Path) -> np.ndarray:
+    return _read(path, lambda: np.asarray(read_photo(path)))
 
 
 def _read_sound(path: Path, sample_rate: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A scene at a glance: what is seen, and to which side it is heard."""
+"""A scene at a glance: its frames, and the level difference between the ears."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,17 @@ if TYPE_CHECKING:
 COLOURS = {"true": "#1b1b1b", "predicted": "#d1495b", "mono": "#8d99ae"}
 
 
-def plot_scene(frames: np.ndarray, curves: dict[str, np.ndarray], duration: float, columns: int = 4) -> "Figure":
-    """Draw frames of a scene above the level difference of the ears over time (the SPL curve of SAGM).
+def plot_scene(
+    frames: np.ndarray, curves: dict[str, np.ndarray], duration: float, title: str = "", columns: int = 4
+) -> "Figure":
+    """Plot frames of a scene above the level difference of the ears over time (the SPL curve of SAGM).
 
     Args:
         frames: (N, H, W, 3) uint8.
         curves: name -> (M,) dB, left minus right, evenly spaced over the scene; "true", "predicted" and "mono" have
             colours of their own.
         duration: seconds.
+        title: of the figure.
         columns: how many frames are shown.
 
     Returns:
@@ -27,6 +30,8 @@ def plot_scene(frames: np.ndarray, curves: dict[str, np.ndarray], duration: floa
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.6), layout="constrained")
+    if title:
+        figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     grid = figure.add_gridspec(2, columns, height_ratios=[1, 1.6])
     shown = np.linspace(0, len(frames) - 1, columns).round().astype(int)
     for column, index in enumerate(shown):

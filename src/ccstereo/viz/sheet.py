@@ -1,4 +1,4 @@
-"""Many clips at a glance: one picture of each over a ruler of azimuths, with what is heard from where."""
+"""Many clips at a glance: one frame of each over a ruler of azimuths, with what sounds from where."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class SheetCell:
     """A clip on the sheet.
 
     Attributes:
-        title: above the picture.
+        title: above the frame.
         frame: (H, W, 3) uint8, of the middle of the clip.
         sources: label, azimuths in degrees along the clip (one for what stands still), and whether it sounds.
     """
@@ -35,14 +35,14 @@ def plot_contact_sheet(
 ) -> "Figure":
     """Draw a grid of clips.
 
-    Under each picture a triangle points at every source's azimuth at that moment; a bar shows the way of one that
+    Under each frame a triangle points at every source's azimuth at that moment; a bar shows the way of one that
     moves. Each class has a colour of its own; grey sources are silent.
 
     Args:
         cells: in reading order.
         title: of the sheet.
         columns: of the grid.
-        field_of_view: degrees from the left edge of the pictures to the right.
+        field_of_view: degrees from the left edge of the frames to the right.
 
     Returns:
         The figure; not shown, not registered with pyplot.
@@ -82,11 +82,11 @@ def _draw_cell(axes: "Axes", cell: SheetCell, colours: dict[str, str], field_of_
         side.set_visible(False)
     below = blended_transform_factory(axes.transData, axes.transAxes)
     for label, azimuths, sounds in cell.sources:
-        look: dict[str, Any] = {"color": colours[label] if sounds else SILENT, "transform": below, "clip_on": False}
+        style: dict[str, Any] = {"color": colours[label] if sounds else SILENT, "transform": below, "clip_on": False}
         if len(azimuths) > 1:
-            axes.plot(azimuths, [-0.03] * len(azimuths), linewidth=2, **look)
+            axes.plot(azimuths, [-0.03] * len(azimuths), linewidth=2, **style)
         azimuth = float(np.interp(0.5, np.linspace(0, 1, len(azimuths)), azimuths))
-        axes.plot([azimuth], [-0.045], marker="^", markersize=6, **look)
+        axes.plot([azimuth], [-0.045], marker="^", markersize=6, **style)
         words = label if sounds else f"{label}, silent"
         where = max(-0.88 * edge, min(0.88 * edge, azimuth))
-        axes.text(where, -0.08, words, fontsize=8, ha="center", va="top", **look)
+        axes.text(where, -0.08, words, fontsize=8, ha="center", va="top", **style)

@@ -2,23 +2,25 @@
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
+from multiprocessing import current_process
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from tqdm import tqdm
 
 from ccstereo.errors import DatasetError
+from ccstereo.files import atomic_path
+from ccstereo.jobs.processes import map_items
 from ccstereo.scenes.acoustics.hrir import HRIRSet
 from ccstereo.scenes.acoustics.rooms import DISTANCES, SECONDS, Room, room_responses, sample_room
 
 FORMAT = 1  # of the files; changes with whatever changes the responses
 AZIMUTHS = tuple(float(azimuth) for azimuth in range(-60, 61, 5))
-Task = tuple[Room, HRIRSet, tuple[float, ...], float]
+ROOMS_A_PROCESS = 10  # that are worth the start of one
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,12 @@ def room_bank(
     seed: int = 0,
     azimuths: Sequence[float] = AZIMUTHS,
     seconds: float = SECONDS,
-    jobs: int = 1,
+    jobs: int | None = None,
     folder: str | Path | None = None,
 ) -> RoomBank:
     """Compute the responses of rooms, or read them where they have been computed before.
+
+    Of several processes that want the same rooms, one computes them and the others wait.
 
     Args:
         head: the ears, at the working rate.
@@ -67,21 +71,27 @@ def room_bank(
         seed: of the first room; the others follow, see `sample_room`.
         azimuths: degrees in [-60, 60], positive to the left.
         seconds: length of the responses.
-        jobs: processes.
+        jobs: processes; None takes the cores, fewer where there are few rooms. A script that calls this with more than
+            one needs `if __name__ == "__main__":` around what it does.
         folder: where files are kept; `$CCSTEREO_CACHE/rooms` or `~/.cache/ccstereo/rooms` by default. One of 200
             rooms, 25 azimuths and 0.35 s at 16 kHz has 112 MB.
 
     Raises:
-        DatasetError: pyroomacoustics is missing, or the folder cannot be written.
+        DatasetError: pyroomacoustics is missing, the folder cannot be written, or a process died.
     """
     sampled = tuple(sample_room(seed + i) for i in range(rooms))
     grid = tuple(float(azimuth) for azimuth in azimuths)
     folder = cache_folder() if folder is None else Path(folder)
     path = folder / f"{_key(head, sampled, grid, seconds)}.npy"
     if not path.is_file():
-        shape = (rooms, len(grid), 2, round(seconds * head.sample_rate))
+        jobs = min(os.cpu_count() or 1, rooms // ROOMS_A_PROCESS + 1) if jobs is None else jobs
+        if getattr(current_process(), "_inheriting", False):  # it would wait for a lock that waits for it
+            raise DatasetError('rooms are computed in processes: put `if __name__ == "__main__":` around your script')
         try:
-            _compute(path, head, sampled, grid, seconds, shape, jobs)
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):
+                if not path.is_file():
+                    _compute(path, head, sampled, grid, seconds, jobs)
         except OSError as error:
             raise DatasetError(f"{folder}: cannot keep rooms there ({error})") from error
     return RoomBank(head.name, sampled, grid, np.load(path, mmap_mode="r"), head.sample_rate)
@@ -108,43 +118,21 @@ def _key(head: HRIRSet, rooms: tuple[Room, ...], azimuths: tuple[float, ...], se
 
 
 def _compute(
-    path: Path,
-    head: HRIRSet,
-    rooms: tuple[Room, ...],
-    azimuths: tuple[float, ...],
-    seconds: float,
-    shape: tuple[int, ...],
-    jobs: int,
+    path: Path, head: HRIRSet, rooms: tuple[Room, ...], azimuths: tuple[float, ...], seconds: float, jobs: int
 ) -> None:
-    """Write all responses beside their file, then rename it: a file that is there is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".rooms-", suffix=".npy")
-    os.close(handle)
-    try:
-        out = np.lib.format.open_memmap(name, "w+", np.float16, shape)
-        tasks = [(room, head, azimuths, seconds) for room in rooms]
-        for i, responses in enumerate(tqdm(_each(tasks, jobs), "rooms", len(rooms), disable=None, leave=False)):
-            out[i] = responses
+    shape = (len(rooms), len(azimuths), 2, round(seconds * head.sample_rate))
+    place = {room: index for index, room in enumerate(rooms)}
+    task = partial(_responses, head=head, azimuths=azimuths, seconds=seconds)
+    with atomic_path(path) as temporary:
+        out = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
+        for room, responses in tqdm(map_items(task, rooms, jobs), "rooms", len(rooms), disable=None, leave=False):
+            if responses is None:
+                raise DatasetError("a process that computed rooms died; with little memory take fewer, `jobs=1`")
+            out[place[room]] = responses
         out.flush()
         del out
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
-def _each(tasks: list[Task], jobs: int) -> Iterator[np.ndarray]:
-    if jobs == 1:
-        yield from map(_one, tasks)
-        return
-    # A fork of a process with threads may hang.
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        try:
-            yield from pool.map(_one, tasks, chunksize=4)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _one(task: Task) -> np.ndarray:
-    room, head, azimuths, seconds = task
-    return room_responses(room, head, np.array(azimuths), distances_in(room, azimuths), seconds).astype(np.float16)
+def _responses(room: Room, head: HRIRSet, azimuths: tuple[float, ...], seconds: float) -> np.ndarray:
+    distances = distances_in(room, azimuths)
+    return room_responses(room, head, np.array(azimuths), distances, seconds).astype(np.float16)

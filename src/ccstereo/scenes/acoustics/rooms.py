@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
+from scipy.fft import next_fast_len
 
 from ccstereo.errors import DatasetError
 from ccstereo.scenes.acoustics.hrir import SPEED_OF_SOUND, HRIRSet
-from ccstereo.scenes.acoustics.spatialize import fast_size
 
 SECONDS = 0.35  # of a response; a room of 0.6 s has fallen by 35 dB there
-FLOOR = 30.0  # dB that walls alone may take from an image; what comes later is left out
-DENSITY = 10_000.0  # images a second beyond which more are not heard as more
+FLOOR = 30.0  # dB that walls alone may take from an image; what comes later is skipped
+DENSITY = 10_000.0  # images a second beyond which more make no audible difference
 STEPS = 8  # positions from one sample to the next at which an image may arrive
 PAD = 16  # samples about a response for the ringing of its shifted versions
 SIZES = ((3.5, 9.0), (3.0, 7.0), (2.4, 3.5))  # metres: length, width, height
@@ -51,7 +51,7 @@ class Room:
 
     @property
     def absorption(self) -> float:
-        """Share of the energy that a wall takes, by Eyring's formula.
+        """Fraction of the energy that a wall takes, by Eyring's formula.
 
         >>> round(Room((5.0, 4.0, 3.0), (2.5, 2.0, 1.5), 0.0, rt60=0.3).absorption, 3)
         0.29
@@ -73,7 +73,7 @@ class Room:
 
 
 def sample_room(seed: int) -> Room:
-    """Draw a room in which a source has a place at every azimuth up to 60 degrees, the same for the same seed."""
+    """Choose a room in which a source has a place at every azimuth up to 60 degrees, the same for the same seed."""
     rng = np.random.default_rng([seed, *b"room"])
     size = tuple(float(rng.uniform(*bounds)) for bounds in SIZES)
     rt60, softness = float(rng.uniform(*REVERBERATION)), float(rng.uniform(*SOFTNESS))
@@ -90,13 +90,13 @@ def room_responses(
 ) -> np.ndarray:
     """Impulse responses of both ears to sources in a room.
 
-    Late images are thinned: where more than `DENSITY` arrive in a second, a random share of them is kept, each louder
-    by the root of one over the share, which keeps the energy and the directions they come from.
+    Late images are thinned: where more than `DENSITY` arrive in a second, a random fraction of them is kept, each
+    louder by the root of one over it, which keeps the energy and the directions they come from.
 
     Args:
         room: the room and its listener.
-        head: the ears; a set known on the front half circle alone, as the spherical head is, hears from elsewhere
-            what it hears from the same angle to the axis through its ears.
+        head: the ears; a set known on the front half circle alone, as the spherical head is, takes from
+            elsewhere the response of the same angle to the axis through its ears.
         azimuths: (A,) degrees, positive to the left; sources are as high as the ears.
         distances: (A,) metres.
         seconds: length of the responses.
@@ -126,18 +126,18 @@ def _echoes(room: Room, head: HRIRSet, azimuth: float, distance: float, taps: in
     delays = (ways - distance) / SPEED_OF_SOUND * head.sample_rate
     # Images lie in space as densely as rooms of this volume fill it.
     density = 4 * np.pi * SPEED_OF_SOUND * np.square(ways) / float(np.prod(room.size))
-    share = np.minimum(1.0, DENSITY / np.maximum(density, 1.0))
+    fraction = np.minimum(1.0, DENSITY / np.maximum(density, 1.0))
     rng = np.random.default_rng([room.seed, round(1_000 * (azimuth % 360.0)), round(1_000 * distance)])
-    kept = (orders > 0) & (delays < taps - 1) & (rng.random(len(ways)) < share)
+    kept = (orders > 0) & (delays < taps - 1) & (rng.random(len(ways)) < fraction)
     offsets, ways, delays, orders = offsets[kept], ways[kept], delays[kept], orders[kept]
-    gains = gains[kept] / np.sqrt(share[kept]) * distance / ways
+    gains = gains[kept] / np.sqrt(fraction[kept]) * distance / ways
     directions = _nearest(offsets / ways[:, None], room.facing, head)
     whole, step = np.divmod(np.round(delays * STEPS).astype(np.int64), STEPS)
     arriving = shifted[directions, step] * gains[:, None, None].astype(np.float32)  # (I, 2, k)
 
     # Images of one order have gone through the same low-pass as often: it is applied to their sum.
     groups, group = np.unique(orders if room.softness else np.zeros_like(orders), return_inverse=True)
-    width = fast_size(taps + arriving.shape[-1])
+    width = next_fast_len(taps + arriving.shape[-1], real=True)
     place = (2 * group[:, None, None] + np.arange(2)[:, None]) * width + whole[:, None, None]
     place = place + np.arange(arriving.shape[-1])
     sums = np.bincount(place.ravel(), arriving.ravel(), 2 * width * len(groups)).reshape(-1, 2, width)
@@ -171,10 +171,10 @@ def _nearest(units: np.ndarray, facing: float, head: HRIRSet) -> np.ndarray:
     ahead = units @ np.array([np.cos(angle), np.sin(angle), 0.0])
     left = units @ np.array([-np.sin(angle), np.cos(angle), 0.0])
     if np.abs(head.directions[:, 0]).max() <= 90 and not head.directions[:, 1].any():
-        seen = np.stack([np.sqrt(np.maximum(0.0, 1 - np.square(left))), left, np.zeros_like(left)], axis=-1)
+        relative = np.stack([np.sqrt(np.maximum(0.0, 1 - np.square(left))), left, np.zeros_like(left)], axis=-1)
     else:
-        seen = np.stack([ahead, left, units[:, 2]], axis=-1)
-    return np.asarray((seen.astype(np.float32) @ head.units.T.astype(np.float32)).argmax(-1))
+        relative = np.stack([ahead, left, units[:, 2]], axis=-1)
+    return np.asarray((relative.astype(np.float32) @ head.units.T.astype(np.float32)).argmax(-1))
 
 
 def _shifted(head: HRIRSet) -> np.ndarray:

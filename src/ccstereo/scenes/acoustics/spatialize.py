@@ -1,29 +1,18 @@
-"""Dry mono sound, a direction at every moment, and a head: the sound at both ears."""
+"""A mono sound and its direction at every moment: the sound at both ears of a head, or in ambisonics."""
 
 from itertools import pairwise
 
 import numpy as np
+import torch
 
+from ccstereo.audio.ambisonics import harmonics
+from ccstereo.audio.convolve import convolve
 from ccstereo.scenes.acoustics.hrir import HRIRSet
 
 
-def convolve_pair(dry: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """Convolve a mono signal with a pair of impulse responses.
-
-    Args:
-        dry: (T,) samples.
-        response: (2, K) impulse responses, left ear first.
-
-    Returns:
-        (2, T + K - 1) float32.
-    """
-    length = dry.shape[-1] + response.shape[-1] - 1
-    size = fast_size(length)
-    spectrum = np.fft.rfft(dry, size) * np.fft.rfft(response, size)
-    return np.asarray(np.fft.irfft(spectrum, size)[..., :length], dtype=np.float32)
-
-
-def spatialize(dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: float = 0.02) -> np.ndarray:
+def spatialize(
+    dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: float = 0.02, elevation: float = 0.0
+) -> np.ndarray:
     """Render a sound that moves: every block through the response of its own direction, cross-faded.
 
     Args:
@@ -32,18 +21,19 @@ def spatialize(dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: flo
             sample to the last; one value is a sound that stands still.
         hrirs: the head.
         block: seconds between two directions of a moving sound.
+        elevation: degrees, positive upwards.
 
     Returns:
         (2, T) float32; the tail of the last response is cut, so that the sound keeps its length.
     """
     samples = dry.shape[-1]
     if len(azimuths) == 1 or np.ptp(azimuths) == 0:
-        return convolve_pair(dry, hrirs.nearest(float(azimuths[0])))[:, :samples]
+        return convolve(dry, hrirs.nearest(float(azimuths[0]), elevation))[:, :samples].astype(np.float32)
     hop = max(1, round(block * hrirs.sample_rate))
     starts = np.arange(-hop, samples, hop)
     centres = np.clip((starts + hop) / max(1, samples - 1), 0.0, 1.0)
     tracks = np.interp(centres, np.linspace(0.0, 1.0, len(azimuths)), azimuths)
-    nearest = np.array([hrirs.nearest_index(float(azimuth)) for azimuth in tracks])
+    nearest = np.array([hrirs.nearest_index(float(azimuth), elevation) for azimuth in tracks])
     out = np.zeros((2, samples + hrirs.responses.shape[-1] - 1), dtype=np.float32)
     position = np.arange(samples)
     knots = starts + hop
@@ -55,28 +45,29 @@ def spatialize(dry: np.ndarray, azimuths: np.ndarray, hrirs: HRIRSet, block: flo
         gain = np.interp(position, marks, fade, left=0.0, right=0.0)
         lo, hi = max(0, int(marks[0])), min(samples, int(marks[-1]))
         if hi > lo:
-            wet = convolve_pair(dry[lo:hi] * gain[lo:hi], hrirs.responses[nearest[first]])
+            wet = convolve(dry[lo:hi] * gain[lo:hi], hrirs.responses[nearest[first]]).astype(np.float32)
             out[:, lo : lo + wet.shape[-1]] += wet
     return out[:, :samples]
+
+
+def spatialize_foa(dry: np.ndarray, azimuths: np.ndarray, elevation: float = 0.0) -> np.ndarray:
+    """Encode a sound that may move in first-order ambisonics, as a plane wave.
+
+    Args:
+        dry: (T,) mono samples.
+        azimuths: (M,) degrees, as in `spatialize`; between two of them the source moves evenly.
+        elevation: degrees, positive upwards.
+
+    Returns:
+        (4, T) float32: W, Y, Z, X.
+    """
+    steps = 1 if len(azimuths) == 1 else len(dry)
+    path = np.interp(np.linspace(0, 1, steps), np.linspace(0, 1, len(azimuths)), azimuths)
+    directions = torch.from_numpy(np.stack([path, np.full_like(path, elevation)], axis=-1))
+    return np.asarray((harmonics(directions).T * torch.from_numpy(dry)).float().numpy())
 
 
 def _runs(values: np.ndarray) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(values)) + 1
     bounds = np.concatenate([[0], edges, [len(values)]])
     return [(int(a), int(b) - 1) for a, b in pairwise(bounds)]
-
-
-def fast_size(length: int) -> int:
-    """Smallest 2^a 3^b 5^c that is at least `length`: sizes whose transform is fast."""
-    best = 1 << (length - 1).bit_length()
-    power5 = 1
-    while power5 < best:
-        power35 = power5
-        while power35 < best:
-            size = power35
-            while size < length:
-                size *= 2
-            best = min(best, size)
-            power35 *= 3
-        power5 *= 5
-    return best

@@ -1,6 +1,6 @@
-"""Pictures and sounds made from nothing but a seed, so that scenes work on any machine.
+"""Photos and sounds made from nothing but a seed, so that scenes work on any machine.
 
-Four things that can be told apart by eye and by ear: a bell, a drum, a bird and a car.
+Four things that differ in frame and sound: a bell, a drum, a bird and a car.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ FIRST_SEED = {"train": 0, "val": 10_000, "test": 20_000}
 
 
 def synthetic_material(split: Split = "test", sample_rate: int = 16_000) -> Material:
-    """Return the drawn classes: no picture, sound or background of one split occurs in another.
+    """Return the synthetic classes: no photo, sound or background of one split occurs in another.
 
     Args:
         split: "train", "val" or "test".
@@ -25,7 +25,7 @@ def synthetic_material(split: Split = "test", sample_rate: int = 16_000) -> Mate
     """
     seeds = range(FIRST_SEED[split], FIRST_SEED[split] + COUNTS[split])
     return Material(
-        "drawn",
+        "synthetic",
         {label: tuple(synthetic_photo(label, _rng(label, "picture", seed)) for seed in seeds) for label in PAINTERS},
         {
             label: tuple(synthetic_sound(label, sample_rate, _rng(label, "sound", seed)) for seed in seeds)
@@ -37,4 +37,5 @@ def synthetic_material(split: Split = "test", sample_rate: int = 16_000) -> Mate
 
 
 def _rng(label: str, kind: str, seed: int) -> np.random.Generator:
+    # The words are part of the seeds: with others, every photo and sound would be another one.
     return np.random.default_rng([seed, *label.encode(), *kind.encode()])

@@ -1,4 +1,4 @@
-"""Pictures drawn with nothing but a random generator: four things on plain grounds, and landscapes."""
+"""Photos made with nothing but a random generator: four things on plain grounds, and landscapes."""
 
 from collections.abc import Callable
 from math import pi, sin
@@ -7,11 +7,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 Colour = tuple[int, int, int]
-SIDE = 384  # pixels drawn; pictures are kept at half of it, which smooths their edges
+SIDE = 384  # pixels painted; photos are kept at half of it, which smooths their edges
 
 
 def synthetic_photo(label: str, rng: np.random.Generator) -> np.ndarray:
-    """Draw one of `PAINTERS` on a plain ground: (H, W, 3) uint8."""
+    """Paint one of `PAINTERS` on a plain ground: (H, W, 3) uint8."""
     width = round(SIDE * float(rng.uniform(0.85, 1.25)))
     ground = _colour(rng, 150, 255)
     image = Image.new("RGB", (width, SIDE), ground)
@@ -27,8 +27,8 @@ def _colour(rng: np.random.Generator, low: int = 0, high: int = 255) -> Colour:
     return red, green, blue
 
 
-def _near(colour: Colour, rng: np.random.Generator, spread: int = 30) -> Colour:
-    red, green, blue = (int(np.clip(v + rng.integers(-spread, spread + 1), 0, 255)) for v in colour)
+def _near(colour: Colour, rng: np.random.Generator, most: int = 30) -> Colour:
+    red, green, blue = (int(np.clip(v + rng.integers(-most, most + 1), 0, 255)) for v in colour)
     return red, green, blue
 
 
@@ -101,7 +101,7 @@ def _car(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
 
 
 def synthetic_background(rng: np.random.Generator) -> np.ndarray:
-    """Draw a background of hills and houses under a sky: (240, 480, 3) uint8."""
+    """Paint a background of hills and houses under a sky: (240, 480, 3) uint8."""
     width, height = 480, 240
     ramp = np.linspace(0, 1, height)[:, None, None]
     sky = (1 - ramp) * np.array(_colour(rng, 60, 220)) + ramp * np.array(_colour(rng, 150, 250))

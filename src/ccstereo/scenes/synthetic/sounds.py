@@ -9,7 +9,7 @@ SECONDS = 5.0
 
 
 def synthetic_sound(label: str, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-    """Play one of `SYNTHS` for `SECONDS`: (T,) float32 with a peak of 0.9."""
+    """Synthesise one of `SYNTHS` for `SECONDS`: (T,) float32 with a peak of 0.9."""
     time = np.arange(round(SECONDS * sample_rate)) / sample_rate
     sound = SYNTHS[label](time, rng) + 1e-4 * rng.standard_normal(len(time))
     return np.asarray(0.9 * sound / np.abs(sound).max(), dtype=np.float32)

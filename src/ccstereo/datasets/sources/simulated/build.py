@@ -1,4 +1,4 @@
-"""What `ccstereo.datasets.prepared.build.prepare` takes to make a simulated set: the clips wanted, and who plays in each."""
+"""What `ccstereo.datasets.prepared.build.prepare` takes to make a simulated set: which clips, and of which files."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from ccstereo.datasets.prepared.build import Folds, Source, Worker
-from ccstereo.datasets.prepared.format import SPLITS, ClipRow, SetInfo
-from ccstereo.datasets.sources.simulated.clip import ClipSource, Recipe, simulate_clip
+from ccstereo.datasets.prepared.format import SAMPLE_RATE, SPLITS, ClipRow, SetInfo
+from ccstereo.datasets.sources.simulated.clip import ClipSource, Files, Recipe, simulate_clip
 from ccstereo.datasets.sources.simulated.inputs import Inputs
 from ccstereo.errors import DatasetError
-from ccstereo.scenes.acoustics.ears import make_ears
-from ccstereo.scenes.material import Split
-from ccstereo.scenes.placement.pseudobinaural import SOURCE_SHARES, Role
+from ccstereo.scenes import SceneMix, Split, load_ears
+from ccstereo.scenes.placement.pseudobinaural import SOURCES
 
-SPLIT = "default"
+FOLD = "default"
 CYCLE: tuple[Split, ...] = ("train", "val", "test", *("train",) * 7)  # of ten clips in a row
 
 
@@ -34,13 +33,13 @@ def simulated_set(inputs: Inputs, recipe: Recipe, clips: int) -> tuple[list[Sour
     Raises:
         DatasetError: the head cannot be read.
     """
-    make_ears(recipe.render, recipe.sofa, recipe.legacy_rate)  # its errors are the set's, not each clip's
+    load_ears(SAMPLE_RATE, recipe.render, recipe.sofa, recipe.legacy_rate)  # its errors are the set's, not each clip's
     if recipe.sofa is not None:
         recipe = replace(recipe, sofa=recipe.sofa.resolve())
-    parts = {part: found for part in CYCLE[:3] if (found := inputs.part(part)).labels}
-    if "train" not in parts:  # where all the sounds are taken from videos that went to val and test
+    splits = {split: found for split in CYCLE[:3] if (found := inputs.split(split)).labels}
+    if "train" not in splits:  # where all the sounds are taken from videos that went to val and test
         raise DatasetError("no class has a photo and a sound for training; give more files")
-    sources: list[Source] = [plan_clip(number, parts, recipe) for number in range(clips)]
+    sources: list[Source] = [plan_clip(number, splits, recipe) for number in range(clips)]
     options = {
         "recipe": recipe.name,
         "render": recipe.render,
@@ -56,39 +55,40 @@ def simulated_set(inputs: Inputs, recipe: Recipe, clips: int) -> tuple[list[Sour
     return sources, partial(simulate_clip, recipe=recipe), SetInfo("simulated", options, about)
 
 
-def plan_clip(number: int, parts: dict[Split, Inputs], recipe: Recipe) -> ClipSource:
-    """Choose the part, the classes and the files of clip `number`.
+def plan_clip(number: int, splits: dict[Split, Inputs], recipe: Recipe) -> ClipSource:
+    """Choose the split, the classes and the files of clip `number`.
 
-    Sources of a clip are of different classes: two of one could not be told apart by what is seen and heard.
+    Sources of a clip are of different classes: neither frame nor sound distinguishes two of one.
 
     Args:
         number: of the clip.
-        parts: files of each part that has any.
+        splits: files of each split that has any.
         recipe: its name and seed.
     """
-    part = CYCLE[number % len(CYCLE)]
-    part = part if part in parts else "train"
-    inputs = parts[part]
+    split = CYCLE[number % len(CYCLE)]
+    split = split if split in splits else "train"
+    inputs = splits[split]
     rng = np.random.default_rng([recipe.seed, number, 0])
-    count = min(int(rng.choice(3, p=SOURCE_SHARES[recipe.name])) + 1, len(inputs.labels))
-    roles = tuple(
-        Role(str(label), _one_of(inputs.photos[str(label)], rng), _one_of(inputs.sounds[str(label)], rng))
-        for label in rng.choice(inputs.labels, count, replace=False)
+    odds = SOURCES if recipe.name == "pseudobinaural" else SceneMix().sources
+    count = min(int(rng.choice(3, p=odds)) + 1, len(inputs.labels))
+    wanted = tuple(
+        Files(label, _one_of(inputs.photos[label], rng), _one_of(inputs.sounds[label], rng))
+        for label in rng.choice(inputs.labels, count, replace=False).tolist()
     )
     background = _one_of(inputs.backgrounds, rng) if inputs.backgrounds else None
-    paths = [path for role in roles for path in (role.photo, role.sound)] + ([background] if background else [])
-    return ClipSource(f"{number:06d}", tuple(paths), number, part, roles, background)
+    paths = [path for files in wanted for path in (files.photo, files.sound)] + ([background] if background else [])
+    return ClipSource(f"{number:06d}", tuple(paths), number, split, wanted, background)
 
 
 def simulated_folds(rows: list[ClipRow]) -> Folds:
-    """One split, "default", by the part whose files a clip is made of."""
-    return {SPLIT: {part: [row.id for row in rows if row.tags["part"] == part] for part in SPLITS}}
+    """One fold, "default", by the split whose files a clip is made of."""
+    return {FOLD: {split: [row.id for row in rows if row.tags["split"] == split] for split in SPLITS}}
 
 
 def split_notes(inputs: Inputs) -> list[str]:
-    """Lines for people: which classes are too small to be in every part."""
+    """Lines for people: which classes are too small to be in every split."""
     notes = []
-    scored = set(inputs.part("val").labels) & set(inputs.part("test").labels)
+    scored = set(inputs.split("val").labels) & set(inputs.split("test").labels)
     small = [label for label in inputs.labels if label not in scored]
     if len(small) == len(inputs.labels):
         notes.append("no class has three photos and three sounds: all clips are for training, none for val and test")

@@ -1,24 +1,29 @@
 """One clip: a pure function of the recipe, the clip's number and the files it is made of."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ccstereo.datasets.prepared.build import Source
-from ccstereo.datasets.prepared.format import FRAME_RATE, FRAME_SIZE, SAMPLE_RATE, Clip, encode_jpeg, frame_count
+from ccstereo.datasets.prepared.format import FRAME_RATE, SAMPLE_RATE, Clip, encode_jpeg, frame_count
 from ccstereo.datasets.sources.simulated.inputs import read_sound
-from ccstereo.datasets.sources.simulated.patches import read_patch, read_photo
-from ccstereo.scenes.acoustics.ears import Render, make_ears
-from ccstereo.scenes.placement.pseudobinaural import Act, RecipeName, Role, pseudobinaural_acts, stage_acts
+from ccstereo.datasets.sources.simulated.patches import read_patch
+from ccstereo.errors import DatasetError
+from ccstereo.scenes import Material, Scene, SceneMix, sample_pseudobinaural_scene, sample_scene
+from ccstereo.scenes.acoustics.ears import Render, load_ears
+from ccstereo.scenes.material import read_photo
+from ccstereo.scenes.rendering import is_still, render_frame, render_sources
+from ccstereo.scenes.scene import Source as PlacedSource
 
-MIX_RMS = 0.1  # of left plus right, as PseudoBinaural levels its pairs
-EMPTY = (0, 0, 0)
+RecipeName = Literal["pseudobinaural", "stage"]
+MIX_RMS = 0.1  # of left plus right, as PseudoBinaural normalises its pairs
 BACKGROUND_SIZE = (960, 960)  # (width, height) kept of one, of which a part is shown
+EMPTY = np.zeros((240, 480, 3), np.uint8)
+FADE = 0.005  # seconds at the ends of a sound that is repeated, so that the joint does not click
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,12 @@ class Recipe:
     """How clips are made.
 
     Attributes:
-        name: "pseudobinaural" or "stage"; see `ccstereo.scenes.placement.pseudobinaural`.
-        render: "hrir" hears each source through the nearest response, "ambisonic" by way of first-order ambisonics.
+        name: "pseudobinaural" or "stage"; see `ccstereo.scenes.placement`.
+        render: "hrir" renders each source with the nearest response, "ambisonic" by way of first-order ambisonics.
         sofa: measured head; None is a spherical one.
-        legacy_rate: use the head's responses at a rate that is not theirs; see `load_head`.
+        legacy_rate: use the head's responses at a rate that is not theirs; see `load_ears`.
         seconds: length of a clip.
-        fps: pictures a second at which videos are read, at most 10.
+        fps: frames a second at which videos are read, at most 10.
         seed: of the set.
     """
 
@@ -43,10 +48,14 @@ class Recipe:
     fps: float = FRAME_RATE
     seed: int = 0
 
-    @property
-    def samples(self) -> int:
-        """Of each ear of a clip."""
-        return round(self.seconds * SAMPLE_RATE)
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one source: its class, its photo, video or folder of frames, and its sound."""
+
+    label: str
+    photo: Path
+    sound: Path
 
 
 @dataclass(frozen=True)
@@ -55,14 +64,14 @@ class ClipSource(Source):
 
     Attributes:
         number: of the clip in the set.
-        part: "train", "val" or "test", whose files these are.
-        roles: the sources wanted.
+        split: "train", "val" or "test", whose files these are.
+        wanted: files of the sources, of different classes.
         background: None is an empty one.
     """
 
     number: int = 0
-    part: str = "train"
-    roles: tuple[Role, ...] = ()
+    split: str = "train"
+    wanted: tuple[Files, ...] = ()
     background: Path | None = None
 
 
@@ -74,100 +83,112 @@ def simulate_clip(source: Source, recipe: Recipe) -> Iterator[Clip]:
         recipe: how.
 
     Yields:
-        The clip; its tags tell the truth.
+        The clip; its tags hold the truth.
 
     Raises:
         CCStereoError, OSError: a file cannot be read.
     """
     assert isinstance(source, ClipSource)  # the workers of `prepare` take any source
     rng = np.random.default_rng([recipe.seed, source.number, 1])
-    count = frame_count(recipe.samples)
-    patches = {r.photo: read_patch(r.photo, count, recipe.fps, float(rng.random())) for r in source.roles}
-    sounds = [read_sound(role.sound) for role in source.roles]
-    first = [patches[role.photo][0][0] for role in source.roles]
-    if recipe.name == "stage":
-        acts = stage_acts(source.roles, first, sounds, recipe.samples, rng)
-    else:
-        aspects = [picture.width / picture.height for picture in first]
-        acts = pseudobinaural_acts(source.roles, aspects, sounds, recipe.samples, rng)
-    background = draw_background(source.background, rng)
-    pictures = draw(acts, {photo: shown for photo, (shown, _) in patches.items()}, background, recipe.samples)
+    material, starts = read_material(source, recipe, rng)
+    scene = sample(material, recipe, rng)
+    files = {files.label: files for files in source.wanted}
     tags = {
-        "part": source.part,
+        "split": source.split,
         "recipe": recipe.name,
         "render": recipe.render,
         "legacy_hrir_rate": recipe.legacy_rate,
         "background": source.background.name if source.background else None,
-        "sources": [_truth(act, patches[act.role.photo][1]) for act in acts],
+        "sources": [_truth(placed, files[placed.label], starts[placed.label]) for placed in scene.sources],
     }
-    yield Clip(source.key, mix(acts, recipe), pictures, tags=tags)
+    yield Clip(source.key, mix(scene, material, recipe), jpegs(scene, material), tags=tags)
 
 
-def mix(acts: list[Act], recipe: Recipe) -> NDArray[np.float32]:
-    """Render the sources and add them up: (2, T); PseudoBinaural's recipe gives left plus right an RMS of 0.1."""
-    ears = make_ears(recipe.render, recipe.sofa, recipe.legacy_rate)
-    sounding = [act for act in acts if act.dry.any()]
-    sound = np.zeros((2, recipe.samples), np.float32)
-    for act in sounding:
-        sound += ears.hear(act.dry, np.array(act.azimuths), act.elevation)
+def read_material(source: ClipSource, recipe: Recipe, rng: np.random.Generator) -> tuple[Material, dict[str, float]]:
+    """Read the files of a clip: one photo and one sound a class; and the seconds at which video crops begin."""
+    count = frame_count(round(recipe.seconds * SAMPLE_RATE))
+    photos: dict[str, tuple[np.ndarray, ...]] = {}
+    sounds: dict[str, tuple[np.ndarray, ...]] = {}
+    starts: dict[str, float] = {}
+    for files in source.wanted:
+        photo, starts[files.label] = read_patch(files.photo, count, recipe.fps, float(rng.random()))
+        photos[files.label] = (photo,)
+        sounds[files.label] = (_repeatable(read_sound(files.sound), recipe.seconds),)
+    background = EMPTY
+    if source.background is not None:
+        background = np.asarray(read_photo(source.background, BACKGROUND_SIZE).convert("RGB"))
+    return Material("clip", photos, sounds, (background,), SAMPLE_RATE), starts
+
+
+def sample(material: Material, recipe: Recipe, rng: np.random.Generator) -> Scene:
+    """Place the classes of a material, or as many of them as have room.
+
+    Raises:
+        DatasetError: not even one fits.
+    """
+    seed, labels = int(rng.integers(2**63)), material.labels
     if recipe.name == "pseudobinaural":
-        level = float(np.sqrt(np.square(sound.sum(0), dtype=np.float64).mean()))
-        sound *= np.float32(MIX_RMS / max(level, 1e-9))
+        return sample_pseudobinaural_scene(material, seed, duration=recipe.seconds, sources=len(labels))
+    mix = SceneMix()
+    silent, moving = rng.random() < mix.silent, bool(rng.random() < mix.moving)
+    for count in range(len(labels), 0, -1):
+        try:
+            return sample_scene(
+                material,
+                seed,
+                duration=recipe.seconds,
+                sources=count,
+                silent=count - 1 if silent else 0,
+                moving=moving,
+                min_azimuth=mix.min_azimuth,
+            )
+        except DatasetError:  # no room for so many
+            if count == 1:
+                raise
+    raise AssertionError("a clip has a source")
+
+
+def mix(scene: Scene, material: Material, recipe: Recipe) -> NDArray[np.float32]:
+    """Render a scene's sound (2, T); PseudoBinaural's recipe gives left plus right an RMS of 0.1."""
+    sounding = replace(scene, sources=scene.sounding)
+    ears = load_ears(SAMPLE_RATE, recipe.render, recipe.sofa, recipe.legacy_rate)
+    sound: NDArray[np.float32] = render_sources(sounding, material, ears).sum(0)
+    if recipe.name == "pseudobinaural":
+        rms = float(np.sqrt(np.square(sound.sum(0), dtype=np.float64).mean()))
+        sound *= np.float32(MIX_RMS / max(rms, 1e-9))
     return sound
 
 
-def draw(acts: list[Act], patches: dict[Path, list[Image.Image]], background: Image.Image, samples: int) -> list[bytes]:
-    """Paste what the sources show on the background: JPEG pictures of so long a clip, one where nothing moves."""
-    count = frame_count(samples)
-    if all(len(act.path) == 1 and len(patches[act.role.photo]) == 1 for act in acts):
-        return [encode_jpeg(_frame(acts, patches, background, 0, 0.0))] * count
-    times = np.arange(count) / FRAME_RATE
-    return [encode_jpeg(_frame(acts, patches, background, k, t * SAMPLE_RATE / samples)) for k, t in enumerate(times)]
+def jpegs(scene: Scene, material: Material) -> list[bytes]:
+    """Render a scene's frames as JPEG, one where nothing moves."""
+    count = frame_count(round(scene.duration * SAMPLE_RATE))
+    if is_still(scene, material):
+        return [encode_jpeg(render_frame(scene, material))] * count
+    phases = np.arange(count) / (FRAME_RATE * scene.duration)
+    return [encode_jpeg(render_frame(scene, material, float(phase))) for phase in phases]
 
 
-def draw_background(path: Path | None, rng: np.random.Generator) -> Image.Image:
-    """Cut a random view of the frame's shape, at least 70 % of what fits, out of a picture; None is an empty one."""
-    height, width = FRAME_SIZE
-    if path is None:
-        return Image.new("RGB", (width, height), EMPTY)
-    picture = read_photo(path, BACKGROUND_SIZE).convert("RGB")
-    scale = float(rng.uniform(0.7, 1.0)) * min(picture.width / width, picture.height / height)
-    left, top = (
-        float(rng.uniform(0, side - scale * size)) for side, size in zip(picture.size, (width, height), strict=True)
-    )
-    box = (left, top, left + scale * width, top + scale * height)
-    return picture.resize((width, height), Image.Resampling.BICUBIC, box=box)
+def _repeatable(sound: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
+    """Fade the ends of a sound that is no longer than the clip."""
+    if len(sound) > round(seconds * SAMPLE_RATE):
+        return sound
+    ramp = np.minimum(1.0, np.arange(1, len(sound) + 1) / (FADE * SAMPLE_RATE)).astype(np.float32)
+    return sound * ramp * ramp[::-1]
 
 
-def _frame(
-    acts: list[Act], patches: dict[Path, list[Image.Image]], background: Image.Image, index: int, phase: float
-) -> NDArray[np.uint8]:
-    height, width = FRAME_SIZE
-    canvas = background.copy()
-    for act in acts:
-        shown = patches[act.role.photo]
-        size = (max(1, round(act.width * width)), max(1, round(act.height * height)))
-        patch = shown[min(index, len(shown) - 1)].resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-        if act.mirrored:
-            patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        corner = (round(act.x(phase) * width - size[0] / 2), round(act.y * height - size[1] / 2))
-        canvas.paste(patch, corner, patch if patch.mode == "RGBA" else None)
-    return np.asarray(canvas)
-
-
-def _truth(act: Act, photo_start: float) -> dict[str, Any]:
-    """Tags of a source: what, from where to where in picture and space, and out of which files."""
+def _truth(source: PlacedSource, files: Files, photo_start: float) -> dict[str, Any]:
+    """Tags of a source: what, from where to where in frame and space, and out of which files."""
     return {
-        "label": act.role.label,
-        "sounds": bool(act.dry.any()),
-        "azimuth": [round(azimuth, 3) for azimuth in act.azimuths],
-        "elevation": round(act.elevation, 3),
-        "x": [round(x, 5) for x in act.path],
-        "y": round(act.y, 5),
-        "width": round(act.width, 5),
-        "height": round(act.height, 5),
-        "photo": f"{act.role.label}/{act.role.photo.name}",
+        "label": source.label,
+        "sounds": source.sound is not None,
+        "azimuth": [round(float(azimuth), 3) for azimuth in source.azimuths],
+        "elevation": round(source.elevation, 3),
+        "x": [round(x, 5) for x in source.path],
+        "y": round(source.y, 5),
+        "width": round(source.width, 5),
+        "height": round(source.height, 5),
+        "photo": f"{source.label}/{files.photo.name}",
         "photo_start": round(photo_start, 3),
-        "sound": f"{act.role.label}/{act.role.sound.name}",
-        "sound_start": round(act.sound_start, 4),
+        "sound": f"{source.label}/{files.sound.name}",
+        "sound_start": round(source.offset, 4),
     }

@@ -1,4 +1,4 @@
-"""What the user has: pictures and sounds by class, each looked into once, so that nothing broken is planned with."""
+"""What the user has: photos and sounds by class, each read once, so that no clip is planned with a broken file."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES, resample
 from ccstereo.datasets.prepared.format import SPLITS, Unused
-from ccstereo.datasets.sources.simulated.patches import check_patch, read_photo
+from ccstereo.datasets.sources.simulated.patches import check_patch
 from ccstereo.errors import CCStereoError, DatasetError
 from ccstereo.jobs.processes import map_items
 from ccstereo.media import read_mono
-from ccstereo.scenes.material import PICTURE_SUFFIXES, SOUND_SUFFIXES, Split, split_of
+from ccstereo.scenes.material import PHOTO_SUFFIXES, SOUND_SUFFIXES, Split, read_photo, split_of
 
-HEARD_SUFFIXES = SOUND_SUFFIXES | {".m4a", ".aac", ".opus", ".aif", ".aiff", ".wma"} | VIDEO_SUFFIXES
-SILENT = 1e-4  # RMS, -80 dB: the floor of PseudoBinaural's levelling, below which sound is not brought up
+AUDIO_SUFFIXES = SOUND_SUFFIXES | {".m4a", ".aac", ".opus", ".aif", ".aiff", ".wma"} | VIDEO_SUFFIXES
+SILENT = 1e-4  # RMS, -80 dB: below which sound is not raised further, see `ccstereo.scenes.rendering`
 SHORTEST = 0.1  # seconds of sound
 FILES_A_PROCESS = 100  # that are worth the start of one
 
@@ -29,9 +29,9 @@ class Inputs:
     """Usable files.
 
     Attributes:
-        photos: class -> pictures, videos and folders of pictures, sorted.
+        photos: class -> photos, videos and folders of frames, sorted.
         sounds: class -> sound files, sorted; the same classes.
-        backgrounds: pictures, sorted; none means an empty background.
+        backgrounds: photos, sorted; none means an empty background.
         twins: sound -> photo that is the same file, as where both are taken from one video.
     """
 
@@ -45,23 +45,23 @@ class Inputs:
         """Class names in alphabetical order."""
         return tuple(sorted(self.photos))
 
-    def part(self, part: Split) -> "Inputs":
-        """Return the files of one part, class by class: no file is in two parts, and a file's name decides.
+    def split(self, split: Split) -> "Inputs":
+        """Return the files of one split, class by class: no file is in two of them, and a file's name decides.
 
         A class of less than three photos, or sounds, is in train alone (see `ccstereo.scenes.material.split_of`).
         """
-        photos = {label: _part(files, part) for label, files in self.photos.items()}
-        shown = {path for files in photos.values() for path in files}
+        photos = {label: _of_split(files, split) for label, files in self.photos.items()}
+        used = {path for files in photos.values() for path in files}
         sounds = {
-            label: tuple(path for path in files if self.twins.get(path) in shown)
-            + _part(tuple(path for path in files if path not in self.twins), part)
+            label: tuple(path for path in files if self.twins.get(path) in used)
+            + _of_split(tuple(path for path in files if path not in self.twins), split)
             for label, files in self.sounds.items()
         }
         labels = [label for label in self.labels if photos[label] and sounds[label]]
         return Inputs(
             {label: photos[label] for label in labels},
             {label: tuple(sorted(sounds[label])) for label in labels},
-            _part(self.backgrounds, part),
+            _of_split(self.backgrounds, split),
         )
 
     def describe(self) -> str:
@@ -80,17 +80,17 @@ class Inputs:
 def survey(
     photos: Path, sounds: Path, backgrounds: Path | None = None, *, jobs: int = 1, progress: Progress | None = None
 ) -> tuple[Inputs, list[Unused]]:
-    """ImageEffect into every file.
+    """Read every file once.
 
-    Left out, with the reason: files that cannot be read, silent or very short sounds, files whose name tells no
-    picture or sound, copies of another file (they could stand on two sides of the split), classes that lack one side.
+    Skipped, with the reason: files that cannot be read, silent or very short sounds, files whose name is not that of a
+    photo or sound, copies of another file (they could be in two splits), classes without photos or without sounds.
 
     Args:
-        photos: folder of a folder a class, each of pictures, videos and folders of pictures.
+        photos: folder of a folder a class, each of photos, videos and folders of frames.
         sounds: folder of a folder a class, each of sound files, or videos whose sound is meant.
-        backgrounds: folder of pictures.
+        backgrounds: folder of photos.
         jobs: processes.
-        progress: called with files looked into and their number.
+        progress: called with files read and their number.
 
     Returns:
         What can be used, and what cannot.
@@ -98,46 +98,46 @@ def survey(
     Raises:
         DatasetError: a folder is missing, or no class has both a usable photo and a usable sound.
     """
-    seen, heard = _class_folders(photos, "--photos"), _class_folders(sounds, "--sounds")
-    shared = sorted(seen.keys() & heard.keys())
+    of_photos, of_sounds = _class_folders(photos, "--photos"), _class_folders(sounds, "--sounds")
+    shared = sorted(of_photos.keys() & of_sounds.keys())
     if not shared:
         raise DatasetError(
-            f"no class in common: {photos} has {_listed(seen)}, {sounds} has {_listed(heard)}; "
+            f"no class in common: {photos} has {_listed(of_photos)}, {sounds} has {_listed(of_sounds)}; "
             "name the folders of a class alike"
         )
-    unused = [Unused("photos", 0, label, "is a class without sounds") for label in seen.keys() - heard.keys()]
-    unused += [Unused("sounds", 0, label, "is a class without photos") for label in heard.keys() - seen.keys()]
+    unused = [Unused("photos", 0, label, "is a class without sounds") for label in of_photos.keys() - of_sounds.keys()]
+    unused += [Unused("sounds", 0, label, "is a class without photos") for label in of_sounds.keys() - of_photos.keys()]
     wanted = [
         (kind, path)
-        for kind, folders in (("photos", seen), ("sounds", heard))
+        for kind, folders in (("photos", of_photos), ("sounds", of_sounds))
         for label in shared
         for path in _entries(folders[label])
     ]
     if backgrounds is not None:
         _require_folder(backgrounds, "--backgrounds")
         wanted += [("backgrounds", path) for path in _entries(backgrounds)]
-    usable, faults = _look_into(wanted, jobs, progress)
+    usable, faults = _inspect_all(wanted, jobs, progress)
     unused += faults
 
-    shown, played = (_by_class(usable[kind]) for kind in ("photos", "sounds"))
-    labels = [label for label in shared if label in shown and label in played]
-    for kind, classes in (("photos", shown), ("sounds", played)):
+    by_class = {kind: _by_class(usable[kind]) for kind in ("photos", "sounds")}
+    labels = [label for label in shared if all(label in classes for classes in by_class.values())]
+    for kind, classes in by_class.items():
         unused += [Unused(kind, 0, label, "holds nothing usable") for label in shared if label not in classes]
     if not labels:
         first = f"{unused[-1].source}/{unused[-1].part} {unused[-1].reason}"
         raise DatasetError(f"no class has both a usable photo and a usable sound; {first}")
     if backgrounds is not None and len(usable["backgrounds"]) < len(SPLITS):
         raise DatasetError(
-            f"{backgrounds}: has {len(usable['backgrounds'])} usable pictures; give three at least, so that each of "
+            f"{backgrounds}: has {len(usable['backgrounds'])} usable photos; give three at least, so that each of "
             "train, val and test has its own, or leave --backgrounds out"
         )
-    photo_of = {usable["photos"][path]: path for label in labels for path in shown[label]}
+    photo_of = {usable["photos"][path]: path for label in labels for path in by_class["photos"][label]}
     twins = {path: photo_of[digest] for path, digest in usable["sounds"].items() if digest in photo_of}
-    chosen = [{label: classes[label] for label in labels} for classes in (shown, played)]
-    return Inputs(chosen[0], chosen[1], tuple(usable["backgrounds"]), twins), unused
+    photos_of, sounds_of = ({label: classes[label] for label in labels} for classes in by_class.values())
+    return Inputs(photos_of, sounds_of, tuple(usable["backgrounds"]), twins), unused
 
 
-def _look_into(
+def _inspect_all(
     wanted: list[tuple[str, Path]], jobs: int, progress: Progress | None
 ) -> tuple[dict[str, dict[Path, str]], list[Unused]]:
     """Usable files with their checksums by kind, in order; and why the others are not."""
@@ -161,7 +161,7 @@ def _look_into(
 
 
 def inspect(item: tuple[str, Path]) -> tuple[str, str]:
-    """ImageEffect into a file.
+    """Read a file.
 
     Args:
         item: its kind ("photos", "sounds" or "backgrounds") and its path.
@@ -173,12 +173,12 @@ def inspect(item: tuple[str, Path]) -> tuple[str, str]:
     try:
         if kind == "sounds":
             _check_sound(path)
-        elif path.suffix.lower() in PICTURE_SUFFIXES:
+        elif path.suffix.lower() in PHOTO_SUFFIXES:
             read_photo(path)
         elif kind == "photos" and (path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES):
             check_patch(path)
         else:
-            return "", f"{path.suffix or 'a name without a suffix'} is no {'sound' if kind == 'sounds' else 'picture'}"
+            return "", f"{path.suffix or 'a name without a suffix'} is no {'sound' if kind == 'sounds' else 'photo'}"
         return _digest(path), ""
     except Exception as error:  # any library may raise anything on a broken file, and one must not stop the rest
         reason = str(error) if isinstance(error, CCStereoError) else f"cannot be read ({error})"
@@ -196,14 +196,14 @@ def read_sound(path: Path) -> NDArray[np.float32]:
 
 
 def _check_sound(path: Path) -> None:
-    if path.suffix.lower() not in HEARD_SUFFIXES:
+    if path.suffix.lower() not in AUDIO_SUFFIXES:
         raise DatasetError(f"{path.suffix or 'a name without a suffix'} is no sound")
     sound, rate = read_mono(path)
     if len(sound) < SHORTEST * rate:
         raise DatasetError(f"is {len(sound) / rate:.3f} s long; {SHORTEST} s are needed")
-    level = float(np.sqrt(np.square(sound, dtype=np.float64).mean()))
-    if not level >= SILENT:  # which NaN is not, either
-        raise DatasetError("is silent" if level < SILENT else "holds samples that are no numbers")
+    rms = float(np.sqrt(np.square(sound, dtype=np.float64).mean()))
+    if not rms >= SILENT:  # which NaN is not, either
+        raise DatasetError("is silent" if rms < SILENT else "holds samples that are no numbers")
 
 
 def _digest(path: Path) -> str:
@@ -251,6 +251,6 @@ def _listed(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(chosen[:most]) + (", ..." if len(chosen) > most else "")
 
 
-def _part(files: tuple[Path, ...], part: Split) -> tuple[Path, ...]:
-    chosen = set(split_of([path.name for path in files], part))
+def _of_split(files: tuple[Path, ...], split: Split) -> tuple[Path, ...]:
+    chosen = set(split_of([path.name for path in files], split))
     return tuple(path for path in files if path.name in chosen)

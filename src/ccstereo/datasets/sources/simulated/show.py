@@ -1,4 +1,4 @@
-"""A simulated set to look at and listen to: a contact sheet, and a preview video of a few clips."""
+"""A simulated set at a glance: a contact sheet, and a preview video of a few clips."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,14 +9,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ccstereo.datasets.prepared.format import FRAME_RATE, FRAME_SIZE, SAMPLE_RATE, ClipRow
 from ccstereo.datasets.prepared.reader import PreparedSet, decode_jpeg
+from ccstereo.files import atomic_path
 from ccstereo.media import write_video
-from ccstereo.media.temporary import Temporary
 from ccstereo.scenes.geometry import FIELD_OF_VIEW, position_of
 
 SHEET_CLIPS = 24
 PREVIEW_CLIPS = 6
 PREVIEW_SECONDS = 5.0  # of each clip
-RULER = 40  # pixels under the picture
+RULER = 40  # pixels under the frame
 FADE = 0.05  # seconds at both ends of a clip's sound
 
 
@@ -27,7 +27,7 @@ def chosen_clips(prepared: PreparedSet, count: int) -> list[ClipRow]:
 
 
 def write_contact_sheet(prepared: PreparedSet, path: Path, clips: int = SHEET_CLIPS) -> bool:
-    """Draw the middle picture of some clips with their classes and azimuths.
+    """Draw the middle frame of some clips with their classes and azimuths.
 
     Args:
         prepared: a simulated set.
@@ -35,13 +35,13 @@ def write_contact_sheet(prepared: PreparedSet, path: Path, clips: int = SHEET_CL
         clips: at most so many.
 
     Returns:
-        Whether it was drawn: matplotlib may not be there.
+        Whether it was plotted: matplotlib may not be there.
     """
     from ccstereo.viz import SheetCell, plot_contact_sheet, save_figure
 
     cells = [
         SheetCell(
-            f"{row.id}  {row.tags['part']}",
+            f"{row.id}  {row.tags['split']}",
             prepared.frame(row.id, row.frames // 2),
             tuple((s["label"], tuple(s["azimuth"]), bool(s["sounds"])) for s in row.tags["sources"]),
         )
@@ -51,12 +51,8 @@ def write_contact_sheet(prepared: PreparedSet, path: Path, clips: int = SHEET_CL
         figure = plot_contact_sheet(cells, _title(prepared), field_of_view=FIELD_OF_VIEW)
     except ImportError:
         return False
-    temporary = Temporary(path)
-    try:
-        save_figure(figure, temporary.path)
-        temporary.commit()
-    finally:
-        temporary.discard()
+    with atomic_path(path) as temporary:
+        save_figure(figure, temporary)
     return True
 
 
@@ -72,7 +68,7 @@ def write_preview(
 ) -> None:
     """Write the beginnings of some clips, one after the other, as a video with their sound.
 
-    Under the picture is a ruler of azimuths with the names of what is there, grey where it is silent.
+    Under the frame is a ruler of azimuths with the names of what is there, grey where it is silent.
 
     Args:
         prepared: a simulated set.

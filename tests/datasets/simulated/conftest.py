@@ -1,4 +1,4 @@
-"""Drawn pictures and played sounds written as a user's files, a video crop and a folder of pictures among them."""
+"""Synthetic photos and sounds written as a user's files, a video crop and a folder of frames among them."""
 
 import shutil
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def _one_core() -> None:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of four photos and three sounds, three backgrounds; a video and a folder of pictures of cars."""
+    """Three classes of four photos and three sounds, three backgrounds; a video and a folder of frames of cars."""
     from ccstereo.media import write_video
 
     folder = tmp_path_factory.mktemp("files")
@@ -32,8 +32,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for kind in ("photos", "sounds"):
             (folder / kind / label).mkdir(parents=True)
         for number in range(4):
-            picture = synthetic_photo(label, np.random.default_rng([place, number]))
-            Image.fromarray(picture).save(folder / "photos" / label / f"{number}.png")
+            photo = synthetic_photo(label, np.random.default_rng([place, number]))
+            Image.fromarray(photo).save(folder / "photos" / label / f"{number}.png")
         for number in range(3):
             sound = synthetic_sound(label, 16_000, np.random.default_rng([place, number]))
             soundfile.write(folder / "sounds" / label / f"{number}.wav", sound[:24_000], 16_000)

@@ -1,4 +1,4 @@
-"""Pictures of scenes: sources are seen where they are heard."""
+"""Frames of scenes: sources are shown from where they sound."""
 
 from dataclasses import replace
 
@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from ccstereo.scenes.augmentation import AudioAugmentation
-from ccstereo.scenes.frames import render_frame, render_frames
 from ccstereo.scenes.geometry import azimuth_of, elevation_of
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.scene import Scene, Source, sample_scene
+from ccstereo.scenes.placement.stage import sample_scene
+from ccstereo.scenes.rendering import render_frame, render_frames
+from ccstereo.scenes.scene import Scene, Source
 
 
 def colour(material: Material, source: Source) -> np.ndarray:
@@ -17,12 +18,12 @@ def colour(material: Material, source: Source) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(240, 480), (120, 240), (480, 960)])
-def test_a_patch_is_seen_where_it_is_heard(material, size):
-    """The centroid of a source's own colour in the drawn frame, to half a pixel and the rounding of its size."""
+def test_a_patch_is_shown_from_where_it_sounds(material, size):
+    """The centroid of a source's own colour in the frame, to half a pixel and the rounding of its size."""
     height, width = size
     for seed in range(25):
-        vary = AudioAugmentation() if seed % 4 < 2 else None
-        scene = sample_scene(material, seed, sources=1 + seed % 3, moving=seed % 2 == 0, vary=vary)
+        augmentation = AudioAugmentation() if seed % 4 < 2 else None
+        scene = sample_scene(material, seed, sources=1 + seed % 3, moving=seed % 2 == 0, augmentation=augmentation)
         moment = seed / 24
         frame = render_frame(scene, material, moment, size)
         assert (frame.shape, frame.dtype) == ((height, width, 3), np.uint8)
@@ -55,13 +56,13 @@ def test_everything_else_is_background(material):
 
 def test_the_background_shows_through(material):
     """Red on the left, nothing on the right, half of blue below; green behind it."""
-    picture = np.zeros((80, 80, 4), dtype=np.uint8)
-    picture[:40, :40] = (250, 0, 0, 255)
-    picture[40:] = (0, 0, 250, 128)
+    photo = np.zeros((80, 80, 4), dtype=np.uint8)
+    photo[:40, :40] = (250, 0, 0, 255)
+    photo[40:] = (0, 0, 250, 128)
     behind = np.full((40, 80, 3), (0, 250, 0), dtype=np.uint8)
-    clear = replace(material, pictures={**material.photos, "c": (picture,)}, backgrounds=(behind,))
+    clear = replace(material, photos={**material.photos, "c": (photo,)}, backgrounds=(behind,))
     (source,) = sample_scene(material, 0).sources
-    source = replace(source, label="c", picture=0, path=(0.5,), y=0.5, width=0.25, height=0.5, mirrored=False)
+    source = replace(source, label="c", photo=0, path=(0.5,), y=0.5, width=0.25, height=0.5, mirrored=False)
     frame = render_frame(Scene(0, 1.0, 0, (0.0, 0.0, 1.0, 1.0), (source,)), clear)
     assert [tuple(int(v) for v in frame[y, x]) for y, x in ((80, 200), (80, 280), (160, 200))] == [
         (250, 0, 0),
@@ -71,12 +72,12 @@ def test_the_background_shows_through(material):
 
 
 def test_views_and_mirrors_show_the_right_part(material):
-    picture = np.zeros((80, 80, 3), dtype=np.uint8)
-    picture[:40, 40:] = (250, 0, 0)  # red above on the right, green below on the right, black on the left
-    picture[40:, 40:] = (0, 250, 0)
-    quarters = replace(material, pictures={**material.photos, "c": (picture,)})
+    photo = np.zeros((80, 80, 3), dtype=np.uint8)
+    photo[:40, 40:] = (250, 0, 0)  # red above on the right, green below on the right, black on the left
+    photo[40:, 40:] = (0, 250, 0)
+    quarters = replace(material, photos={**material.photos, "c": (photo,)})
     (source,) = sample_scene(material, 0).sources
-    source = replace(source, label="c", picture=0, path=(0.5,), y=0.5, width=0.25, height=0.5, mirrored=False)
+    source = replace(source, label="c", photo=0, path=(0.5,), y=0.5, width=0.25, height=0.5, mirrored=False)
     scene = Scene(0, 1.0, 0, (0.0, 0.0, 1.0, 1.0), (source,))
 
     def corners(**changes: object) -> list[tuple[int, ...]]:

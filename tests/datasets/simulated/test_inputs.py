@@ -9,16 +9,17 @@ import soundfile
 from PIL import Image
 
 from ccstereo.datasets.sources.simulated import survey
-from ccstereo.datasets.sources.simulated.patches import read_patch, read_photo
+from ccstereo.datasets.sources.simulated.patches import read_patch
 from ccstereo.errors import DatasetError
 from ccstereo.media import write_video
+from ccstereo.scenes.material import read_photo
 
 
 def test_what_cannot_be_used(copied: Path) -> None:
     photos, sounds = copied / "photos", copied / "sounds"
     (photos / "bell" / "cut.png").write_bytes((photos / "bell" / "0.png").read_bytes()[:500])
     (photos / "bell" / "film.mp4").write_bytes(b"no video at all")
-    (photos / "bell" / "notes.txt").write_text("no picture")
+    (photos / "bell" / "notes.txt").write_text("no photo")
     (photos / "bell" / "bare").mkdir()
     shutil.copy(photos / "bell" / "1.png", photos / "drum" / "same.png")
     soundfile.write(sounds / "bell" / "silent.wav", np.zeros(16_000), 16_000)
@@ -36,8 +37,8 @@ def test_what_cannot_be_used(copied: Path) -> None:
     for name, words in {
         "photos bell/cut.png": "cannot be read",
         "photos bell/film.mp4": "text file",
-        "photos bell/notes.txt": ".txt is no picture",
-        "photos bell/bare": "holds no picture",
+        "photos bell/notes.txt": ".txt is no photo",
+        "photos bell/bare": "holds no photo",
         "photos drum/same.png": "is a copy of bell/1.png",
         "sounds bell/silent.wav": "is silent",
         "sounds bell/short.wav": "0.006 s long",
@@ -55,18 +56,18 @@ def test_what_cannot_be_used(copied: Path) -> None:
     assert "14 photos, 9 sounds, 3 backgrounds" in inputs.describe()
 
 
-def test_no_file_is_in_two_parts(files: Path) -> None:
+def test_no_file_is_in_two_splits(files: Path) -> None:
     inputs, _ = survey(files / "photos", files / "sounds", files / "backgrounds")
-    parts = [inputs.part(part) for part in ("train", "val", "test")]
+    splits = [inputs.split(split) for split in ("train", "val", "test")]
     for kind, wanted in (("photos", 14), ("sounds", 9)):
-        held = [{path for paths in getattr(part, kind).values() for path in paths} for part in parts]
+        held = [{path for paths in getattr(split, kind).values() for path in paths} for split in splits]
         assert sum(map(len, held)) == len(set().union(*held)) == wanted
         assert all(held)
-    assert [len(part.backgrounds) for part in parts] == [1, 1, 1]
+    assert [len(split.backgrounds) for split in splits] == [1, 1, 1]
 
 
 def test_a_video_and_its_sound_keep_together(tmp_path: Path) -> None:
-    """Videos that are given as pictures and as sounds, among sounds that are not: still one side each."""
+    """Videos that are given as photos and as sounds, among sounds that are not: still one side each."""
     rng = np.random.default_rng(0)
     (tmp_path / "solos" / "a").mkdir(parents=True)
     for number in range(6):
@@ -78,13 +79,13 @@ def test_a_video_and_its_sound_keep_together(tmp_path: Path) -> None:
         soundfile.write(tmp_path / "sounds" / "a" / f"more{number}.wav", rng.standard_normal(4800) * 0.1, 16_000)
     inputs, unused = survey(tmp_path / "solos", tmp_path / "sounds")
     assert not unused
-    seen = 0
-    for part in ("train", "val", "test"):
-        held = inputs.part(part)
-        heard = {path.name for path in held.sounds["a"] if path.suffix == ".mp4"}
-        assert heard == {path.name for path in held.photos["a"]}
-        seen += len(held.sounds["a"])
-    assert seen == 16
+    used = 0
+    for split in ("train", "val", "test"):
+        held = inputs.split(split)
+        videos = {path.name for path in held.sounds["a"] if path.suffix == ".mp4"}
+        assert videos == {path.name for path in held.photos["a"]}
+        used += len(held.sounds["a"])
+    assert used == 16
 
 
 def test_errors_are_one_line(copied: Path, tmp_path: Path) -> None:
@@ -100,32 +101,32 @@ def test_errors_are_one_line(copied: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no class has both .* sounds/bell holds nothing usable"):
         survey(photos, tmp_path / "other")
     (copied / "backgrounds" / "0.png").unlink()
-    with pytest.raises(DatasetError, match="2 usable pictures; give three"):
+    with pytest.raises(DatasetError, match="2 usable photos; give three"):
         survey(photos, sounds, copied / "backgrounds")
 
 
 @pytest.mark.parametrize("name", ["drive.mp4", "turn"])
 def test_video_patches(files: Path, name: str) -> None:
-    """Six pictures of growing brightness, shown forwards and backwards in turn."""
+    """Six frames of growing brightness, shown forwards and backwards in turn."""
     path = files / "photos" / "car" / name
     shown, begin = read_patch(path, 14)
-    levels = [float(np.asarray(picture).mean()) for picture in shown]
+    levels = shown.mean((1, 2, 3))
     there = [0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0, 1, 2, 3]
     np.testing.assert_allclose(levels, 10 + 46 * np.array(there), atol=4)
     assert begin == 0
     shown, begin = read_patch(path, 3, begin=1.0)
-    np.testing.assert_allclose([float(np.asarray(p).mean()) for p in shown], [148, 194, 240], atol=4)
+    np.testing.assert_allclose(shown.mean((1, 2, 3)), [148, 194, 240], atol=4)
     assert begin == pytest.approx(0.3)
     shown, _ = read_patch(path, 6, fps=5)
-    np.testing.assert_allclose([float(np.asarray(p).mean()) for p in shown], [10, 10, 102, 102, 194, 194], atol=4)
-    assert {picture.size for picture in shown} == {(96, 64)}
+    np.testing.assert_allclose(shown.mean((1, 2, 3)), [10, 10, 102, 102, 194, 194], atol=4)
+    assert shown.shape == (6, 64, 96, 3)
 
 
 def test_photos_are_read_upright_and_keep_their_transparency(tmp_path: Path) -> None:
-    picture = Image.new("RGB", (800, 400), (200, 0, 0))
+    photo = Image.new("RGB", (800, 400), (200, 0, 0))
     exif = Image.Exif()
     exif[274] = 6  # turned by a quarter
-    picture.save(tmp_path / "turned.jpg", exif=exif)
+    photo.save(tmp_path / "turned.jpg", exif=exif)
     assert read_photo(tmp_path / "turned.jpg").size == (128, 256)
     Image.new("LA", (40, 20), (9, 0)).save(tmp_path / "clear.png")
     assert read_photo(tmp_path / "clear.png").mode == "RGBA"
