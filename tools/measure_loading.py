@@ -33,7 +33,7 @@ def take(batches: Iterator[dict[str, Tensor]], seconds: float) -> float:
     """Windows a second, for about so many seconds."""
     windows, begin = 0, time.perf_counter()
     while time.perf_counter() < begin + seconds:
-        windows += len(next(batches)["binaural"])
+        windows += len(next(batches)["sound"])
     return windows / (time.perf_counter() - begin)
 
 

@@ -37,7 +37,7 @@ def make_set(folder: Path, clips: int, seconds: float) -> None:
     sources = [Source(f"clip{number:04d}", ()) for number in range(clips)]
     parts = {"default": {"test": [source.key for source in sources]}}
     worker = partial(drawn_clip, seconds=seconds)
-    prepare(sources, worker, folder, SetInfo("drawn"), jobs=os.cpu_count() or 1, splits=lambda _: parts)
+    prepare(sources, worker, folder, SetInfo("drawn"), jobs=os.cpu_count() or 1, folds=lambda _: parts)
 
 
 def timed(name: str, clips: int, run: Path, *arguments: str | Path) -> None:

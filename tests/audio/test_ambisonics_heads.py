@@ -5,7 +5,7 @@ import torch
 from ccstereo.audio.directions import (
     diffuse_field_equalised,
     nearest_direction,
-    sphere_shares,
+    sphere_weights,
     unit_vectors,
 )
 from ccstereo.scenes import load_sofa, spherical_head
@@ -31,13 +31,13 @@ def test_shares_make_up_for_dense_places():
     azimuths = torch.cat([torch.arange(0, 90, 5.0), torch.arange(90, 360, 20.0)]).double()
     levels = torch.arange(-80, 90, 20.0).double()
     directions = torch.cartesian_prod(azimuths, levels)
-    shares = sphere_shares(directions)
+    shares = sphere_weights(directions)
     assert shares.sum() == pytest.approx(1)
     assert shares[directions[:, 0] < 90].sum() == pytest.approx(0.25, abs=0.03)
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(500, 2, dtype=torch.float64, generator=generator)
     spread = torch.stack([x[:, 0] * 360, torch.rad2deg(torch.asin(2 * x[:, 1] - 1))], dim=-1)
-    assert (sphere_shares(spread)[:, None] * unit_vectors(spread)).sum(0).norm() < 0.05
+    assert (sphere_weights(spread)[:, None] * unit_vectors(spread)).sum(0).norm() < 0.05
 
 
 class TestEqualisation:
@@ -70,7 +70,7 @@ class TestEqualisation:
     def test_a_measured_head(self, shared):
         head = load_sofa(shared / "stage" / "hrtf" / "MIT_KEMAR_normal_pinna.sofa").resampled(16_000)
         directions, responses = (torch.from_numpy(np.array(a)) for a in (head.directions, head.responses))
-        shares = sphere_shares(directions.double())
+        shares = sphere_weights(directions.double())
         spread = []
         for x in (responses, diffuse_field_equalised(directions, responses)):
             power = torch.einsum("n,nef->f", shares, torch.fft.rfft(x.double(), 1024).abs().square())[13:480]

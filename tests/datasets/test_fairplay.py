@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from ccstereo.cli.main import main
-from ccstereo.datasets import download
+from ccstereo.datasets.prepared.build import Source
 from ccstereo.datasets.prepared.reader import PreparedSet
-from ccstereo.datasets.prepared.splits import numbers_in
-from ccstereo.datasets.sources.fairplay import CLIPS, fairplay_folds
+from ccstereo.datasets.sources import download
+from ccstereo.datasets.sources.fairplay import CLIPS, fairplay_clip, fairplay_folds, numbers_in
 from ccstereo.errors import DatasetError
 
 
@@ -63,15 +64,30 @@ def test_sound_and_pictures_are_those_of_the_raw_files(raw: Path, prepared: Path
         np.testing.assert_allclose(levels, 10 * np.arange(12) + 20, atol=3)
 
 
+def test_frames_with_words_in_their_names(tmp_path: Path) -> None:
+    folder = tmp_path / "000001"
+    folder.mkdir()
+    for k in range(12):
+        Image.fromarray(np.full((9, 16, 3), 10 * k + 20, np.uint8)).save(folder / f"frame{k + 1:04d}.jpg")
+    sound = tmp_path / "000001.wav"
+    soundfile.write(sound, np.random.default_rng(0).uniform(-0.3, 0.3, (19_200, 2)), 16_000)
+    (clip,) = fairplay_clip(Source("000001", (sound, folder)))
+    assert len(clip.frames) == 12
+    for path in folder.iterdir():
+        path.rename(path.with_suffix(".gif"))
+    with pytest.raises(DatasetError, match=r"holds 0 frames of the 12 .* expected 000001.png, 1.jpg, frame0001.jpg"):
+        list(fairplay_clip(Source("000001", (sound, folder))))
+
+
 def test_splits(prepared: Path) -> None:
     made = PreparedSet(prepared)
     assert made.folds() == ["five-split3", "ten-split1"]
     for name in made.folds():
-        assert made.part(name, "train") == ["000001", "000002"]  # 77 is not in the set
-        assert (made.part(name, "val"), made.part(name, "test")) == (["000003"], ["000004"])
+        assert made.ids(name, "train") == ["000001", "000002"]  # 77 is not in the set
+        assert (made.ids(name, "val"), made.ids(name, "test")) == (["000003"], ["000004"])
         assert "000077" in (prepared / "splits" / name / "train.txt").read_text()
     with pytest.raises(DatasetError, match="this set has five-split3, ten-split1"):
-        made.part("five-split9", "train")
+        made.ids("five-split9", "train")
     assert main(["prepare", "--check", str(prepared)]) == 0
 
 
@@ -94,9 +110,9 @@ def test_the_official_five_splits_through_the_command_line(shared: Path, raw: Pa
     made = PreparedSet(tmp_path / "set")
     assert made.folds() == [f"five-split{n}" for n in range(1, 6)]
     for name in made.folds():
-        parts = [len(made.part(name, part)) for part in ("train", "val", "test")]
+        parts = [len(made.ids(name, part)) for part in ("train", "val", "test")]
         assert sum(parts) == 4
-        assert f"split {name}: train/val/test {'/'.join(map(str, parts))} of 1497/187/187, sha256 " in out
+        assert f"fold {name}: train/val/test {'/'.join(map(str, parts))} of 1497/187/187, sha256 " in out
     assert main(["prepare", "--check", str(tmp_path / "set")]) == 0
 
 
@@ -118,6 +134,8 @@ class Server(http.server.BaseHTTPRequestHandler):
     files: dict[str, bytes]
     quota: int | None = None
     ranges = True
+    if_range = True
+    etag = '"one"'
     asked: list[str]
 
     def do_GET(self) -> None:
@@ -127,6 +145,8 @@ class Server(http.server.BaseHTTPRequestHandler):
             return
         asked = self.headers.get("Range") if self.ranges else None
         self.asked.append(self.headers.get("Range") or "")
+        if self.if_range and self.headers.get("If-Range", self.etag) != self.etag:
+            asked = None
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
         if asked and start >= len(data):
             self.send_response(416)
@@ -135,6 +155,7 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(206 if asked else 200)
+        self.send_header("ETag", self.etag)
         self.send_header("Content-Length", str(len(data) - start))
         if asked:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
@@ -161,7 +182,7 @@ class TestDownload:
 
     def test_goes_on_where_it_stopped(self, server, tmp_path: Path) -> None:
         server.files["a.bin"], server.quota = self.DATA, 500_000
-        with pytest.raises(DatasetError, match="the same command goes on"):
+        with pytest.raises(DatasetError, match="the same command resumes"):
             download.download(server.url + "a.bin", tmp_path / "a.bin")
         assert (tmp_path / "a.bin.part").stat().st_size == 2_500_000
         assert not (tmp_path / "a.bin").exists()
@@ -181,6 +202,26 @@ class TestDownload:
         (tmp_path / "b.part").write_bytes(b"other")
         download.download(server.url + "a.bin", tmp_path / "b")
         assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b").read_bytes() == self.DATA
+
+    @pytest.mark.parametrize("checks", [True, False])
+    def test_a_file_that_changed_on_the_server_is_fetched_anew(self, server, tmp_path: Path, checks: bool) -> None:
+        """Whether the server goes by `If-Range` or only names the version it sends."""
+        server.if_range, server.etag = checks, '"one"'
+        server.files["a.bin"], server.quota = self.DATA, 500_000
+        with pytest.raises(DatasetError, match="stopped"):
+            download.download(server.url + "a.bin", tmp_path / "a.bin")
+        other = np.random.default_rng(1).bytes(3_000_000)
+        server.files["a.bin"], server.etag, server.quota = other, '"two"', None
+        download.download(server.url + "a.bin", tmp_path / "a.bin")
+        assert (tmp_path / "a.bin").read_bytes() == other
+        assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+    def test_python_without_filters_of_archives(self, server, tmp_path: Path, monkeypatch) -> None:
+        """3.10.11, 3.11.3 and before: said before anything is downloaded."""
+        monkeypatch.delattr(tarfile, "data_filter")
+        with pytest.raises(DatasetError, match="cannot unpack archives safely; use 3"):
+            download.fetch_archives((download.Archive("a.tar", 0.001),), server.url, tmp_path)
+        assert server.asked == []
 
     def test_errors(self, server, tmp_path: Path) -> None:
         server.files["a.bin"] = self.DATA

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,11 +68,21 @@ def test_clips_are_the_video(prepared: Path, videos: Path) -> None:
 
 def test_the_split_is_by_file(prepared: Path) -> None:
     made = PreparedSet(prepared)
-    parts = {part: made.part("default", part) for part in ("train", "val", "test")}
+    parts = {part: made.ids("default", part) for part in ("train", "val", "test")}
     sources = {part: {made.clips[name].source for name in names} for part, names in parts.items()}
     assert [len(sources[part]) for part in parts] == [7, 1, 1]
     assert sum(map(len, parts.values())) == len(made.clips) == len(set().union(*parts.values()))
     assert len(set().union(*sources.values())) == VIDEOS
+
+
+def test_byte_identical_files_do_not_stand_in_two_splits(make_video, tmp_path: Path, capsys) -> None:
+    for number in range(3):
+        make_video(tmp_path / "in" / f"{number}.mp4", 1.0, seed=number)
+    shutil.copy(tmp_path / "in" / "0.mp4", tmp_path / "in" / "again.mp4")
+    assert main(["prepare", "folder", str(tmp_path / "in"), "-o", str(tmp_path / "set"), "--jobs", "1"]) == 0
+    assert f"again (again.mp4): is a copy of {tmp_path / 'in' / '0.mp4'}, which is used" in capsys.readouterr().out
+    checksums = [row.sound_sha256 for row in PreparedSet(tmp_path / "set").clips.values()]
+    assert len(checksums) == len(set(checksums)) == 3
 
 
 def test_report(videos: Path, prepared: Path, capsys, tree) -> None:
@@ -132,25 +143,25 @@ def test_check_finds_what_is_wrong(videos: Path, prepared: Path, tmp_path: Path,
     subprocess.run(["cp", "-r", prepared, tmp_path / "set"], check=True)
     made = PreparedSet(tmp_path / "set")
     first, second, third, fourth = list(made.clips)[:4]
-    data = bytearray(made.sound_path(first).read_bytes())
+    data = bytearray(Path(made.where(first, "sound")).read_bytes())
     data[1000] ^= 1
-    made.sound_path(first).write_bytes(data)
-    made.frames_path(second).write_bytes(made.frames_path(second).read_bytes()[:-1])
-    made.sound_path(third).unlink()
+    Path(made.where(first, "sound")).write_bytes(data)
+    Path(made.where(second, "frames")).write_bytes(Path(made.where(second, "frames")).read_bytes()[:-1])
+    Path(made.where(third, "sound")).unlink()
     (made.folder / "sound" / "stray.wav").write_bytes(b"")
     train = made.folder / "splits" / "default" / "train.txt"
-    train.write_text(train.read_text() + made.part("default", "val")[0] + "\n")
+    train.write_text(train.read_text() + made.ids("default", "val")[0] + "\n")
     capsys.readouterr()
     assert main(["prepare", "--check", str(made.folder)]) == 1
     out, error = capsys.readouterr()
     for words in (f"{first}.wav: has another checksum", f"{second}.mjpeg: is cut off", f"{third}.wav: cannot be read"):
         assert words in out
     assert "stray.wav" in out
-    assert "twice or in two parts" in out
+    assert "is named twice or in two splits" in out
     assert fourth not in out
     assert error.count("\n") == 1
-    made.frames_path(second).unlink()
-    made.sound_path(first).unlink()
+    Path(made.where(second, "frames")).unlink()
+    Path(made.where(first, "sound")).unlink()
     assert main(["prepare", "folder", str(videos), "-o", str(made.folder), "--seconds", "1", "--jobs", "1"]) == 0
     assert main(["prepare", "--check", str(made.folder)]) == 0
 

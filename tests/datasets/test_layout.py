@@ -2,17 +2,19 @@ import json
 import subprocess
 import time
 import wave
+from dataclasses import replace
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from ccstereo.datasets.prepared.build import Rejected, Source, prepare
+from ccstereo.datasets.prepared.build import Rejected, Source, prepare, without_copies
+from ccstereo.datasets.prepared.check import check_row, check_set
 from ccstereo.datasets.prepared.format import Clip, SetInfo, Unused, clip_id, encode_jpeg, safe_key, write_clip
 from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.errors import DatasetError
-from ccstereo.jobs.processes import map_items
 
 INFO = SetInfo("test")
 
@@ -96,7 +98,7 @@ class TestReading:
             assert abs(float(frame.mean()) - (2 * index + 20)) < 1
         assert prepared.jpegs("a")[57] == prepared.jpegs("a", 57, 58)[0]
         for first, last in [(-1, 1), (99, 101), (5, 5)]:
-            with pytest.raises(ValueError, match="100 pictures"):
+            with pytest.raises(ValueError, match="100 frames"):
                 prepared.jpegs("a", first, last)
 
     def test_a_random_window_takes_less_than_a_millisecond(self, one):
@@ -110,11 +112,11 @@ class TestReading:
 
     def test_other_programs_play_the_files(self, one):
         prepared, _ = one
-        with wave.open(str(prepared.sound_path("a"))) as file:
+        with wave.open(str(Path(prepared.where("a", "sound")))) as file:
             assert file.getparams()[:4] == (2, 2, 16_000, 160_000)
             read = np.frombuffer(file.readframes(160_000), "<i2").reshape(-1, 2).T
         np.testing.assert_array_equal(read * np.float32(prepared.clips["a"].scale / 32768), prepared.sound("a"))
-        with av.open(str(prepared.frames_path("a"))) as file:
+        with av.open(str(Path(prepared.where("a", "frames")))) as file:
             assert sum(1 for _ in file.decode(video=0)) == 100
 
     def test_the_table(self, one):
@@ -123,7 +125,7 @@ class TestReading:
         assert (row.source, row.duration, row.samples, row.frames, row.tags) == ("a", 10.0, 160_000, 100, {"seed": 0})
         np.testing.assert_allclose(row.rms, np.sqrt((sound**2).mean(1)), rtol=1e-4)
         assert row.difference == pytest.approx(1, abs=0.02)
-        command = ["sha256sum", prepared.sound_path("a"), prepared.frames_path("a")]
+        command = ["sha256sum", Path(prepared.where("a", "sound")), Path(prepared.where("a", "frames"))]
         sums = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[::2]
         assert sums == [row.sound_sha256, row.frames_sha256]
 
@@ -132,9 +134,9 @@ class TestWriting:
     def test_wrong_clips_are_refused(self, tmp_path):
         clip = make_clip("a", 1.0)
         bad = [
-            Clip("a", clip.sound[:1], clip.pictures),
-            Clip("a", clip.sound * np.nan, clip.pictures),
-            Clip("a", clip.sound, clip.pictures[:-1]),
+            Clip("a", clip.sound[:1], clip.frames),
+            Clip("a", clip.sound * np.nan, clip.frames),
+            Clip("a", clip.sound, clip.frames[:-1]),
             Clip("a", clip.sound[:, :0], []),
         ]
         for wrong in bad:
@@ -156,6 +158,44 @@ class TestWriting:
         keys = [safe_key(name) for name in names]
         assert len(set(keys)) == len(names)
         assert all(len(key) < 90 and key.replace("-", "").replace("_", "").isascii() for key in keys)
+
+
+class TestChecking:
+    def test_every_length_is_good(self, one):
+        """1.9 % of all lengths up to 10 s are not whole again when their seconds are multiplied by the rate."""
+        prepared, _ = one
+        row = prepared.clips["a"]
+        odd = [n for n in range(1, 160_001) if n / 16_000 * 16_000 != n]
+        assert len(odd) > 1000
+        for samples in odd:
+            other = replace(row, samples=samples, duration=samples / 16_000, frames=-(-samples // 1600))
+            assert not check_row(other, "binaural"), samples
+        for wrong in (replace(row, samples=159_999), replace(row, frames=99), replace(row, duration=9.99)):
+            assert "do not agree" in check_row(wrong, "binaural")[0]
+
+    def test_a_clip_of_an_odd_length(self, tmp_path):
+        clip = make_clip("odd", 64_891 / 16_000)
+        prepare(sources(tmp_path, "odd"), lambda _: [clip], tmp_path / "set", INFO)
+        assert check_set(PreparedSet(tmp_path / "set")) == []
+
+
+class TestVersions:
+    def test_version_1_is_read_and_resumed(self, tmp_path):
+        given = sources(tmp_path, "a", "b")
+        prepare(given, worker, tmp_path / "set", INFO)
+        path = tmp_path / "set" / "dataset.json"
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({k: v for k, v in content.items() if k not in ("sound", "folds")} | {"version": 1}))
+        made = PreparedSet(tmp_path / "set")
+        assert (made.info.sound, made.sound("a@0000").shape, check_set(made)) == ("binaural", (2, 16_000), [])
+        assert prepare(given, worker, tmp_path / "set", INFO).done_before == 2
+
+    def test_later_versions_are_refused(self, one):
+        prepared, _ = one
+        path = prepared.folder / "dataset.json"
+        path.write_text(path.read_text().replace('"version": 2', '"version": 3'))
+        with pytest.raises(DatasetError, match="not readable as ccstereo-prepared version 1 or 2"):
+            PreparedSet(prepared.folder)
 
 
 class TestPrepare:
@@ -232,9 +272,41 @@ class TestPrepare:
         prepare(given, worker, tmp_path / "set", INFO)
         with pytest.raises(DatasetError, match="other sources, such as b"):
             prepare(given[:1], worker, tmp_path / "set", INFO)
-        with pytest.raises(DatasetError, match="set: was begun with seconds None, not 5; choose another folder"):
+        with pytest.raises(
+            DatasetError, match="begun with other settings: seconds is None, not 5; choose another folder"
+        ):
             prepare(given, worker, tmp_path / "set", SetInfo("test", {"seconds": 5}))
         assert len(PreparedSet(tmp_path / "set").clips) == 2
+
+    def test_folds_of_an_earlier_run_are_replaced_and_a_users_stay(self, tmp_path):
+        given = sources(tmp_path, "a", "b")
+        mine = tmp_path / "set" / "splits" / "mine"
+
+        def named(*names):
+            return lambda rows: {name: {"train": [row.id for row in rows]} for name in names}
+
+        prepare(given, worker, tmp_path / "set", INFO, folds=named("old", "kept"))
+        mine.mkdir()
+        for split in ("train", "val", "test"):
+            (mine / f"{split}.txt").write_text("a@0000\n" if split == "train" else "")
+        prepare(given, worker, tmp_path / "set", INFO, folds=named("kept", "new"))
+        made = PreparedSet(tmp_path / "set")
+        assert made.folds() == ["kept", "mine", "new"]
+        assert set(made.info.folds) == {"kept", "new"}
+        assert check_set(made) == []
+
+    def test_copies_of_a_file_are_reported(self, tmp_path):
+        given = sources(tmp_path, "a", "b", "c")
+        (tmp_path / "b").write_bytes((tmp_path / "c").read_bytes())
+        kept, copies = without_copies(given)
+        assert [source.key for source in kept] == ["a", "b"]
+        assert [(item.source, item.reason) for item in copies] == [
+            ("c", f"is a copy of {tmp_path / 'b'}, which is used")
+        ]
+        prepare(given, worker, tmp_path / "set", INFO)  # as an earlier release did
+        report = prepare(kept, worker, tmp_path / "set", INFO, rejected=copies)
+        assert [row.source for row in report.rows] == ["a", "b"]
+        assert report.unused == copies
 
     def test_no_clip_at_all_is_an_error(self, tmp_path):
         with pytest.raises(DatasetError, match="no clip could be made, such as broken: ValueError"):
@@ -251,16 +323,3 @@ class TestPrepare:
 
         with pytest.raises(DatasetError, match=r"cannot be written .*; what is done is kept"):
             prepare(given, blocking, tmp_path / "set", INFO)
-
-
-class TestProcesses:
-    def test_one_that_dies_takes_nobody_with_it(self):
-        """The item at which a process dies is told, and all others are worked on."""
-        items = [*(f"{n} + 1" for n in range(8)), "__import__('os')._exit(3)"]
-        results = dict(map_items(eval, items[::-1], 2))
-        assert results == {f"{n} + 1": n + 1 for n in range(8)} | {items[-1]: None}
-
-    def test_errors_of_the_task_are_raised(self):
-        for jobs in (1, 2):
-            with pytest.raises(ZeroDivisionError):
-                list(map_items(eval, ["1", "1 / 0", "2"], jobs))

@@ -12,7 +12,7 @@ from ccstereo.cli.main import main
 from ccstereo.datasets.prepared.build import Source, prepare
 from ccstereo.datasets.prepared.format import Clip, SetInfo, encode_jpeg
 from ccstereo.datasets.prepared.reader import PreparedSet
-from ccstereo.datasets.prepared.windows import PreparedClips, PreparedWindows
+from ccstereo.datasets.prepared.windows import PreparedWindows
 from ccstereo.errors import DatasetError
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import load_model
@@ -42,7 +42,7 @@ def made(tmp_path_factory) -> PreparedSet:
         (folder / name).touch()
         sources.append(Source(name, (folder / name,)))
     splits = {"default": {"train": ["a", "bb"], "val": ["ccc"], "test": ["dddd"]}}
-    prepare(sources, worker, folder / "set", SetInfo("test"), splits=lambda _: splits)
+    prepare(sources, worker, folder / "set", SetInfo("test"), folds=lambda _: splits)
     return PreparedSet(folder / "set")
 
 
@@ -53,17 +53,17 @@ class TestWindows:
         assert {name: (tuple(value.shape), value.dtype) for name, value in item.items()} == {
             "frame": ((3, *CONFIG.frame_size), torch.uint8),
             "previous": ((3, *CONFIG.frame_size), torch.uint8),
-            "binaural": ((2, CONFIG.window), torch.float32),
+            "sound": ((2, CONFIG.window), torch.float32),
         }
         again = PreparedWindows(PreparedSet(made.folder), ["a", "bb"], CONFIG, 8)
         for index in (7, 0, 9):
             assert all(torch.equal(windows[index][name], again[index][name]) for name in item)
-        assert not torch.equal(windows[0]["binaural"], windows[8]["binaural"])
+        assert not torch.equal(windows[0]["sound"], windows[8]["sound"])
 
     def test_level_is_the_models(self, made):
         windows = PreparedWindows(made, ["a"], CONFIG, 10, vary=False)
         for index in range(10):
-            assert rms(windows[index]["binaural"].sum(0)).item() == pytest.approx(CONFIG.level, rel=1e-3)
+            assert rms(windows[index]["sound"].sum(0)).item() == pytest.approx(CONFIG.rms, rel=1e-3)
 
     def test_the_frame_is_that_of_the_middle(self, made):
         """The click at 1 s tells where a window is, its picture which one was taken."""
@@ -71,8 +71,8 @@ class TestWindows:
         seen = 0
         for index in range(40):
             item = windows[index]
-            at = int(item["binaural"][0].abs().argmax())
-            if item["binaural"].abs().max() < 5:  # the click is not in it
+            at = int(item["sound"][0].abs().argmax())
+            if item["sound"].abs().max() < 5:  # the click is not in it
                 continue
             middle = (16_000 - at + CONFIG.window / 2) / 16_000
             frame, previous = (float(item[name][..., -50:].float().mean() - 20) / 5 for name in ("frame", "previous"))
@@ -88,30 +88,30 @@ class TestWindows:
         for index in range(40):
             item = windows[index]
             left = item["frame"][..., :100].float().mean() > item["frame"][..., -100:].float().mean()
-            if item["binaural"].abs().max() > 5:
-                assert left == (item["binaural"][0].abs().max() > item["binaural"][1].abs().max())
+            if item["sound"].abs().max() > 5:
+                assert left == (item["sound"][0].abs().max() > item["sound"][1].abs().max())
                 sides.append(bool(left))
         assert {True, False} == set(sides)
 
     def test_clips_that_do_not_fit(self, made):
-        with pytest.raises(DatasetError, match="16000 Hz, but the model hears 22050"):
+        with pytest.raises(DatasetError, match="16000 Hz, the model at 22050 Hz; give a model of 16000 Hz"):
             PreparedWindows(made, ["a"], ModelConfig(sample_rate=22_050))
-        with pytest.raises(DatasetError, match=r"none of 1 clips has the 2\.50 s that the model hears at once"):
+        with pytest.raises(DatasetError, match=r"none of 1 clips has the 2\.50 s that the model processes at once"):
             PreparedWindows(made, ["a"], ModelConfig(window=40_000))
         with pytest.raises(DatasetError, match=r"none of 1 clips has the 2\.50 s"):
-            PreparedWindows(made, ["a"], CONFIG, context=40_000)
+            PreparedWindows(made, ["a"], ModelConfig(context=40_000))
 
     @pytest.mark.parametrize("vary", [False, True])
     def test_a_context_is_around_its_window(self, made, vary):
-        """The same windows, with the mixture around each as a stream hears it: about its middle, or up to an end."""
+        """The same windows, with the mixture around each as a stream takes it: about its middle, or up to an end."""
         plain = PreparedWindows(made, ["a", "bb"], CONFIG, 30, vary=vary)
-        told = PreparedWindows(made, ["a", "bb"], CONFIG, 30, vary=vary, context=20_000)
+        around = PreparedWindows(made, ["a", "bb"], ModelConfig(context=20_000), 30, vary=vary)
         for index in range(30):
-            item, other = told[index], plain[index]
+            item, other = around[index], plain[index]
             assert all(torch.equal(item[name], other[name]) for name in other)
             assert item["context"].shape == (20_000,)
-            assert rms(item["context"]).item() == pytest.approx(CONFIG.level, rel=1e-3)
-            window = item["binaural"].sum(0)
+            assert rms(item["context"]).item() == pytest.approx(CONFIG.rms, rel=1e-3)
+            window = item["sound"].sum(0)
             places = item["context"].unfold(0, CONFIG.window, 1)
             likeness = places @ window / places.norm(dim=1).clamp_min(1e-6) / window.norm()
             start = int(likeness.argmax())
@@ -119,14 +119,13 @@ class TestWindows:
             assert 0 <= start <= 20_000 - CONFIG.window
 
     def test_whole_clips(self, made):
-        item = PreparedClips(made, ["bb"])[0]
-        assert (item["id"], tuple(item["frames"].shape)) == ("bb", (20, 240, 480, 3))
-        np.testing.assert_array_equal(item["binaural"].numpy(), made.sound("bb"))
+        assert made.frames("bb").shape == (20, 240, 480, 3)
+        np.testing.assert_array_equal(made.frames("bb")[7], made.frame("bb", 7))
 
 
 TINY = [
     *TRAIN_SMALL,
-    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2"),
+    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2", "--trainer.default_root_dir", "out"),
     *("--data.batch_size", "2", "--data.workers", "0", "--data.epoch_size", "4", "--data.validation_size", "2"),
 ]
 
@@ -139,13 +138,12 @@ def test_from_videos_to_a_score(make_video, tmp_path: Path, monkeypatch) -> None
         make_video(tmp_path / "videos" / f"{number}.mp4", 1.5, seed=number)
     assert main(["prepare", "folder", "videos", "-o", "set", "--jobs", "1", "-q"]) == 0
     assert main(["train", "--config", "lite-stage", "--data.path", "set", *TINY]) == 0
-    model = load_model("runs/set/weights")
+    model = load_model("out/weights")
     made = PreparedSet("set")
-    clips = PreparedClips(made, made.part("default", "test"))
-    assert len(clips) == 1
-    truth = clips[0]["binaural"]
+    (clip,) = made.ids("default", "test")
+    truth = torch.from_numpy(made.sound(clip))
     predicted = torch.from_numpy(
-        Binauralizer(model).binauralize(truth.mean(0).numpy(), 16_000, clips[0]["frames"].numpy(), 10.0)
+        Binauralizer(model).binauralize(truth.mean(0).numpy(), 16_000, made.frames(clip), 10.0)
     )
     score = metrics.stft_distance(predicted, truth)
     assert torch.isfinite(score)
@@ -158,8 +156,7 @@ def test_what_a_training_needs(made: PreparedSet, tmp_path: Path, monkeypatch, c
     start = ["train", "--config", "lite-stage", *TINY, "--data.path"]
     for more, words in [
         (["none"], "is no prepared set"),
-        ([str(made.folder), "--data.split", "other"], "this set has default"),
-        ([str(made.folder), "--data.val_part", "nothing"], "no such split"),
+        ([str(made.folder), "--data.fold", "other"], "this set has default"),
     ]:
         assert main([*start, *more]) == 1
         error = capsys.readouterr().err.strip().splitlines()[-1]

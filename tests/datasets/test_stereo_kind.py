@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ccstereo.datasets.sources.stereo_kind import ORDINARY, balance, delayed_share
+from ccstereo.datasets.sources.stereo_kind import ORDINARY, balance, delayed_fraction
 from ccstereo.scenes import render_sources, sample_scene, spherical_head, synthetic_material
 
 RATE = 16_000
@@ -33,26 +33,26 @@ def hall(pair: np.ndarray, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(4))
 def test_rendered_and_panned_sounds_lie_on_both_sides_of_the_threshold(seed: int) -> None:
     binaural, mixed = scene(seed, moving=bool(seed % 2), min_azimuth=15.0).sum(0), panned(seed)
-    assert delayed_share(binaural, RATE) > 2 * ORDINARY
-    assert delayed_share(hall(binaural, seed), RATE) > ORDINARY
-    assert delayed_share(mixed, RATE) < 0.5 * ORDINARY
-    assert delayed_share(hall(mixed, seed), RATE) < ORDINARY
+    assert delayed_fraction(binaural, RATE) > 2 * ORDINARY
+    assert delayed_fraction(hall(binaural, seed), RATE) > ORDINARY
+    assert delayed_fraction(mixed, RATE) < 0.5 * ORDINARY
+    assert delayed_fraction(hall(mixed, seed), RATE) < ORDINARY
 
 
 def test_at_other_rates() -> None:
     rng = np.random.default_rng(0)
     for rate in (44_100, 48_000):
         dry = rng.standard_normal(4 * rate).astype(np.float32)
-        assert delayed_share(np.stack([dry, 0.5 * np.roll(dry, round(0.0003 * rate))]), rate) > 0.9
-        assert delayed_share(np.stack([dry, 0.5 * dry]), rate) == 0
+        assert delayed_fraction(np.stack([dry, 0.5 * np.roll(dry, round(0.0003 * rate))]), rate) > 0.9
+        assert delayed_fraction(np.stack([dry, 0.5 * dry]), rate) == 0
 
 
 def test_what_is_no_delay_of_a_head() -> None:
     """In opposite phase, unrelated, later than any head makes it, in the middle; and silence and next to nothing."""
     dry, other = np.random.default_rng(0).standard_normal((2, 3 * RATE)).astype(np.float32)
     for pair in ([dry, -dry], [dry, other], [dry, np.roll(dry, 100)], [dry, dry], [0 * dry, 0 * dry]):
-        assert delayed_share(np.stack(pair), RATE) < ORDINARY
-    assert delayed_share(np.zeros((2, 100), np.float32), RATE) == 0
+        assert delayed_fraction(np.stack(pair), RATE) < ORDINARY
+    assert delayed_fraction(np.zeros((2, 100), np.float32), RATE) == 0
 
 
 def test_balance_finds_what_is_not_stereo() -> None:

@@ -15,7 +15,7 @@ from small import TRAIN_SMALL
 
 TINY = [
     *TRAIN_SMALL,
-    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2"),
+    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2", "--trainer.default_root_dir", "out"),
     *("--data.batch_size", "2", "--data.workers", "0", "--data.epoch_size", "4", "--data.validation_size", "2"),
 ]
 
@@ -85,7 +85,7 @@ def test_through_the_command_line(tmp_path: Path, capsys) -> None:
     assert all(row.tags["delayed"] > 0.9 for row in made.clips.values())
     joined = np.concatenate([made.sound(name) for name in made.clips], axis=1)
     np.testing.assert_allclose(joined, SurroundRenderer("5.1")(sound).T, atol=2e-4)
-    assert [len(made.part("default", part)) for part in ("train", "val", "test")] == [1, 1, 0]
+    assert [len(made.ids("default", part)) for part in ("train", "val", "test")] == [1, 1, 0]
     assert main(["prepare", "--check", str(tmp_path / "set")]) == 0
     with pytest.raises(DatasetError, match="no such SOFA file"):
         SurroundRenderer("5.1", tmp_path / "none.sofa")
@@ -99,7 +99,7 @@ def test_the_folder_of_real_videos_trains(shared: Path, tmp_path: Path, monkeypa
     assert main(["prepare", "folder", str(shared / "media"), "-o", "set", "--jobs", "1", *options]) == 0
     out, error = capsys.readouterr()
     made = PreparedSet("set")
-    sources = {part: {made.clips[name].source for name in made.part("default", part)} for part in ("train", "val")}
+    sources = {part: {made.clips[name].source for name in made.ids("default", part)} for part in ("train", "val")}
     if options:
         assert sources == {"train": {"big_buck_bunny_30s"}, "val": {"nasa_13013"}}
     else:
@@ -109,4 +109,4 @@ def test_the_folder_of_real_videos_trains(shared: Path, tmp_path: Path, monkeypa
     assert "ordinary stereo" in error
     assert main(["prepare", "--check", "set"]) == 0
     assert main(["train", "--config", "lite-stage", "--data.path", "set", *TINY]) == 0
-    assert Path("runs/set/weights/model.safetensors").is_file()
+    assert Path("out/weights/model.safetensors").is_file()

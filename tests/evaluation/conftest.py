@@ -38,7 +38,7 @@ def make_set():
         yield Clip(source.key, sound, [picture] * (samples // 1_600))
 
     def make(folder: Path, splits=SPLITS) -> PreparedSet:
-        prepare([Source(name, ()) for name in CLIPS], clips, folder, SetInfo("noises"), splits=lambda _: splits)
+        prepare([Source(name, ()) for name in CLIPS], clips, folder, SetInfo("noises"), folds=lambda _: splits)
         return PreparedSet(folder)
 
     return make

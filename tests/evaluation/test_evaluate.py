@@ -86,7 +86,7 @@ class TestAModel:
         from ccstereo.datasets.prepared.windows import PreparedClips
 
         clip = PreparedClips(prepared, ["c"])[0]
-        expected = Binauralizer(lite).binauralize(clip["binaural"].mean(0).numpy(), 16_000, clip["frames"].numpy())
+        expected = Binauralizer(lite).binauralize(clip["sound"].mean(0).numpy(), 16_000, clip["frames"].numpy())
         saved, rate = soundfile.read(model_run / "predictions" / "c.wav", dtype="float32")
         assert rate == 16_000
         np.testing.assert_allclose(saved.T, expected, atol=1e-5)

@@ -11,7 +11,8 @@ from math import ceil, cos, log2, pi, radians, sin, sqrt
 import torch
 from torch import Tensor
 
-from ccstereo.audio.directions import diffuse_field_equalised, nearest_direction, sphere_shares, unit_vectors
+from ccstereo.audio.convolve import BlockConvolver
+from ccstereo.audio.directions import diffuse_field_equalised, nearest_direction, sphere_weights, unit_vectors
 
 # Which channel of a decoded track is W, Y, Z, X, and by how much it is scaled. "aac-5.1": the 5.1 track of YouTube's
 # AAC formats (left, right, centre, low, back left, back right), as spatialaudiogen's scraping/preprocess.py maps it.
@@ -21,6 +22,7 @@ CHANNEL_ORDERS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
     "fuma": ((0, 2, 3, 1), (sqrt(2), 1.0, 1.0, 1.0)),
 }
 DECODERS = ("projection", "pseudo-inverse", "magls")
+_BLOCK = 1 << 16  # samples rendered at once
 
 
 def harmonics(directions: Tensor) -> Tensor:
@@ -112,6 +114,18 @@ def to_acn(channels: Tensor, order: str) -> Tensor:
     return channels[..., list(index), :] * torch.tensor(gains, dtype=channels.dtype, device=channels.device)[:, None]
 
 
+def with_height(foa: Tensor) -> Tensor:
+    """Give W, Y, X (..., 3, T) a silent Z: (..., 4, T). Four channels stay as they are.
+
+    Raises:
+        ValueError: neither three nor four channels.
+    """
+    _check_channels(foa)
+    if foa.shape[-2] == 4:
+        return foa
+    return torch.cat([foa[..., :2, :], torch.zeros_like(foa[..., :1, :]), foa[..., 2:, :]], dim=-2)
+
+
 @dataclass(frozen=True)
 class FOADecoder:
     """Filters from first-order ambisonics to two ears, computed once for a head.
@@ -154,9 +168,9 @@ def make_decoder(
     head-related impulse responses: the way of the published YouTube scores. "pseudo-inverse" gives the loudspeakers
     the least-squares solution instead (sharper, with a back lobe). "magls" needs no loudspeakers: up to
     `cutoff` it fits the responses themselves in the least-squares sense, above it their magnitudes alone (Schoerkhuber,
-    Zaunschirm, Hoeldrich, DAGA 2018), since there the ear hardly hears phase and the first order cannot follow it.
+    Zaunschirm, Hoeldrich, DAGA 2018), since there the ear hardly follows phase and the first order cannot.
 
-    Responses must be at the sound's rate. PseudoBinaural's released code leaves 44.1 kHz responses as they are on
+    Responses must be at the sound's rate. PseudoBinaural's released code applies 44.1 kHz responses unresampled to
     16 kHz sound, so that delays come out 2.76 times too long; to repeat that, pass such responses with
     `sample_rate=16_000`.
 
@@ -169,7 +183,7 @@ def make_decoder(
         cutoff: Hz, "magls" only.
         even: "pseudo-inverse" only. The bare solution (False, as spatialaudiogen's helper has it) cancels where its
             loudspeakers reach the ear out of step, most of all in the ear canal's resonance, so that measured heads
-            hear sources up to 6 dB too softly from behind. Its directional part is made smaller (max-rE: Daniel,
+            render sources up to 6 dB too softly from behind. Its directional part is made smaller (max-rE: Daniel,
             Rault, Polack, "Ambisonics encoding of other audio formats", AES 105, 1998) and the resonance taken out of
             the head, which keeps all azimuths within 3 dB.
 
@@ -187,7 +201,7 @@ def make_decoder(
         return FOADecoder(method, filters.float(), lead, sample_rate)
     speakers = horizontal_speakers() if speakers is None else speakers.double()
     gains = harmonics(speakers)  # (M, 4)
-    if method == "projection":  # the released code leaves out 1 / M, a factor that levelling takes away again
+    if method == "projection":  # the released code leaves out 1 / M, a factor that RMS normalisation takes away again
         matrix = gains / len(speakers)
     else:
         matrix = torch.linalg.pinv(gains.T, rtol=1e-6)
@@ -212,18 +226,12 @@ def foa_to_binaural(foa: Tensor, decoder: FOADecoder) -> Tensor:
     Raises:
         ValueError: neither three nor four channels.
     """
-    _check_channels(foa)
-    filters = decoder.filters.to(foa) if foa.shape[-2] == 4 else decoder.filters[:, [0, 1, 3]].to(foa)
-    length, taps = foa.shape[-1], filters.shape[-1]
-    block = max(taps, min(1 << 16, length)) if length else 1
-    size = 1 << ceil(log2(block + taps - 1))
-    spectrum = torch.fft.rfft(filters, size)  # (2, C, F)
-    out = foa.new_zeros(*foa.shape[:-2], 2, length + block + taps)
-    for start in range(0, length, block):
-        piece = torch.fft.rfft(foa[..., start : start + block], size)
-        wet = torch.fft.irfft(torch.einsum("ecf,...cf->...ef", spectrum, piece), size)
-        out[..., start : start + block + taps - 1] += wet[..., : block + taps - 1]
-    return out[..., decoder.lead : decoder.lead + length]
+    foa = with_height(foa)
+    length = foa.shape[-1]
+    convolve = BlockConvolver(decoder.filters.to(foa))
+    blocks = [convolve(block) for block in torch.split(foa, _BLOCK, dim=-1)] if length else [foa[..., :2, :]]
+    wet = torch.cat([*blocks, *([convolve.finish()] if length else [])], dim=-1)
+    return wet[..., decoder.lead : decoder.lead + length]
 
 
 def _check_channels(foa: Tensor) -> None:
@@ -242,7 +250,7 @@ def _magnitude_least_squares(
     size = 1 << ceil(log2(max(2 * taps, 256)))
     bins = torch.arange(size // 2 + 1, dtype=torch.float64)
     spectrum = torch.fft.rfft(responses, size).permute(2, 0, 1)  # (F, N, 2)
-    weights = sphere_shares(directions)
+    weights = sphere_weights(directions)
     # Time zero goes to the middle of the head, or following the phase upwards would smear the sound by the head's own
     # delay (Hold, Meyer-Kahlen, Pulkki, DAGA 2023).
     energy = responses.square().sum(1)  # (N, K)
@@ -251,7 +259,7 @@ def _magnitude_least_squares(
     spectrum = spectrum * advance[:, None, None]
     gains = harmonics(directions)  # (N, 4)
     normal = gains.T @ (weights[:, None] * gains)
-    ridge = 1e-6 * torch.eye(4, dtype=torch.float64)  # a head measured in one plane tells nothing about Z
+    ridge = 1e-6 * torch.eye(4, dtype=torch.float64)  # a head measured in one plane does not determine Z
     solve = torch.linalg.solve(normal + ridge, gains.T * weights).to(spectrum.dtype)  # (4, N)
     field = gains.to(spectrum.dtype)
     first = min(int(cutoff * size / sample_rate), len(bins) - 1) + 1

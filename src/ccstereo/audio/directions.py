@@ -1,4 +1,4 @@
-"""Directions on the sphere, and what a head answers to sound from all of them."""
+"""Directions on the sphere, and what a head's responses to all of them have in common."""
 
 from math import ceil, cos, log2, radians, sqrt
 
@@ -39,8 +39,8 @@ def nearest_direction(wanted: Tensor, directions: Tensor) -> Tensor:
     return index
 
 
-def sphere_shares(directions: Tensor, points: int = 2048) -> Tensor:
-    """Share (N,) of the sphere that each direction (N, 2) stands for: measured grids are denser in places.
+def sphere_weights(directions: Tensor, points: int = 2048) -> Tensor:
+    """Fraction (N,) of the sphere that each direction (N, 2) stands for: measured grids are denser in places.
 
     Counts evenly spread points (a Fibonacci spiral and its mirror image, so that left and right weigh the same) by the
     direction nearest to them; those out of reach, as below a measured head, count for none.
@@ -72,8 +72,8 @@ def diffuse_field_equalised(directions: Tensor, responses: Tensor) -> Tensor:
     taps = responses.shape[-1]
     size = 1 << ceil(log2(max(8 * taps, 1024)))
     spectrum = torch.fft.rfft(responses.double(), size)
-    shares = sphere_shares(directions.double())
-    mean = torch.einsum("n,nef->f", shares, spectrum.abs().square()).sqrt()
+    weights = sphere_weights(directions.double())
+    mean = torch.einsum("n,nef->f", weights, spectrum.abs().square()).sqrt()
     wanted = -mean.clamp(min=_DEEPEST * float(mean.max())).log()
     fold = torch.zeros(size, dtype=torch.float64)  # the folded cepstrum has the same magnitude and minimum phase
     fold[0] = fold[size // 2] = 1

@@ -19,16 +19,16 @@ EXAMPLES = """examples:
   ccstereo prepare folder my-videos/ -o prepared/mine           any videos with stereo sound
   ccstereo prepare fairplay FAIR-Play/ -o prepared/fairplay     FAIR-Play, downloaded before
   ccstereo prepare music videos/ --ids ids.txt -o prepared/music
-  ccstereo prepare --check prepared/mine                        read it all and tell what is wrong
+  ccstereo prepare --check prepared/mine                        read it all and list what is wrong
   ccstereo train --config lite-stage --data.path prepared/mine  what it is for
 
-A run that was stopped goes on where it was when the same command is given again, and ends with the same files.
+A run that was stopped resumes when the same command is given again, and ends with the same files.
 What could not be used is listed at the end and in unused.jsonl. The layout is described in docs/data/layout.md.
 """
 FOLDER_EXAMPLES = """examples:
   ccstereo prepare folder my-videos/ -o prepared/mine
   ccstereo prepare folder my-videos/ -o prepared/mine --jobs 8 --seconds 5
-  ccstereo prepare folder films/ -o prepared/films --surround --sofa KEMAR.sofa    5.1 sound, heard through a head
+  ccstereo prepare folder films/ -o prepared/films --surround --sofa KEMAR.sofa    5.1 sound, rendered for two ears
 """
 FAIRPLAY_EXAMPLES = """examples:
   ccstereo prepare fairplay FAIR-Play/ -o prepared/fairplay
@@ -39,7 +39,8 @@ MUSIC_EXAMPLES = """examples:
   ccstereo prepare music videos/ --ids ids.txt -o prepared/music
   ccstereo prepare music videos/ --ids MUSIC21_solo_videos.json -o prepared/music --jobs 8
 """
-SHOWN = 20  # of the clips that could not be used, in the report on the screen
+SHOWN = 20  # lines about what could not be used, in the report on the screen
+NAMED = 3  # files that share a reason, in one of these lines
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -49,11 +50,11 @@ def add_parser(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "prepare",
         help="bring videos or a data set into the layout that is trained on",
-        description="Bring videos or a data set into one layout: 16 kHz stereo sound, 10 pictures a second, a table.",
+        description="Bring videos or a data set into one layout: 16 kHz sound, 10 frames a second, a table.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--check", type=Path, metavar="DIR", help="check a prepared set, and do nothing else")
+    parser.add_argument("--check", type=Path, metavar="DIR", help="check a prepared set or shards, and do nothing else")
     sets = parser.add_subparsers(title="sets", metavar="SET", parser_class=Parser)
     _add_folder(sets)
     _add_fairplay(sets)
@@ -83,7 +84,7 @@ def _add_folder(sets: Subparsers) -> None:
     parser.add_argument("input", type=Path, metavar="DIR", help="folder of videos, in any folders within")
     parser.add_argument("--seconds", type=count, default=10, metavar="S", help="length of a clip (default: 10)")
     parser.add_argument(
-        "--surround", action="store_true", help="render 5.1 and 7.1 sound for two ears (else it is left out)"
+        "--surround", action="store_true", help="render 5.1 and 7.1 sound for two ears (else it is skipped)"
     )
     parser.add_argument(
         "--sofa", type=Path, metavar="FILE", help="measured head for --surround (default: a spherical one)"
@@ -94,9 +95,9 @@ def _add_fairplay(sets: Subparsers) -> None:
     about = "FAIR-Play: binaural_audios/ with videos/ or extracted frames/, and its splits."
     parser = add_set(sets, "fairplay", about, FAIRPLAY_EXAMPLES, fairplay)
     parser.add_argument("input", type=Path, metavar="RAW", help="folder of the raw data")
-    help_splits = "folder of splits, each a folder of {train,val,test}.h5 or .txt (default: RAW/splits)"
+    help_splits = "folder of folds, each a folder of {train,val,test}.h5 or .txt (default: RAW/splits)"
     parser.add_argument("--splits", type=Path, action="append", metavar="DIR", help=help_splits)
-    parser.add_argument("--download", action="store_true", help="first fetch what is missing; goes on after a stop")
+    parser.add_argument("--download", action="store_true", help="first fetch what is missing; resumes after a stop")
     parser.add_argument("--base-url", metavar="URL", help="where the archives are, if not at their publisher")
 
 
@@ -114,8 +115,8 @@ def folder(options: argparse.Namespace, parser: Parser) -> int:
         parser.error("--sofa goes with --surround")
     from ccstereo.datasets.sources.folder import folder_folds, folder_set
 
-    sources, worker, info = folder_set(options.input, options.seconds, options.surround, options.sofa)
-    report = run_prepare(options, sources, worker, info, folder_folds)
+    sources, copies, worker, info = folder_set(options.input, options.seconds, options.surround, options.sofa)
+    report = run_prepare(options, sources, worker, info, folder_folds, copies)
     _warn_of_ordinary(report.rows)
     _warn_of_few(report.rows)
     return 0
@@ -135,12 +136,12 @@ def fairplay(options: argparse.Namespace) -> int:
         with progress_bar("B", "download", quiet=options.quiet) as progress:
             fetch_archives(ARCHIVES, options.base_url or BASE_URL, options.input, progress)
     sources, missing, worker, info = fairplay_set(options.input)
-    splits, faulty = fairplay_folds(options.splits or [options.input / "splits"])
-    report = run_prepare(options, sources, worker, info, only_present(splits), [*missing, *faulty])
+    folds, faulty = fairplay_folds(options.splits or [options.input / "splits"])
+    report = run_prepare(options, sources, worker, info, only_present(folds), [*missing, *faulty])
     if len(report.rows) != CLIPS:
         say(options, f"note: {len(report.rows)} clips; the whole of FAIR-Play has {CLIPS}")
-    if not report.splits:
-        say(options, "note: no split was found; give a folder of them with --splits")
+    if not report.folds:
+        say(options, "note: no fold was found; give a folder of them with --splits")
     return 0
 
 
@@ -159,12 +160,14 @@ def run_prepare(
     sources: "Sequence[Source]",
     worker: "Worker",
     info: "SetInfo",
-    splits: "Callable[[list[ClipRow]], Folds]",
+    folds: "Callable[[list[ClipRow]], Folds]",
     rejected: "Sequence[Unused]" = (),
     unit: str = "file",
 ) -> "Report":
     """Prepare with a progress bar, and report what was made and what could not be used."""
     from ccstereo.datasets.prepared.build import prepare
+    from ccstereo.datasets.prepared.format import SPLITS
+    from ccstereo.datasets.prepared.reader import PreparedSet
 
     with progress_bar(unit, info.name, quiet=options.quiet) as progress:
         report = prepare(
@@ -173,29 +176,41 @@ def run_prepare(
             options.output,
             info,
             jobs=options.jobs,
-            splits=splits,
+            folds=folds,
             rejected=rejected,
             progress=progress,
         )
     hours = sum(row.duration for row in report.rows) / 3600
     again = f", {report.done_before} of {len(sources)} {unit}s done before" if report.done_before else ""
     say(options, f"{options.output}: {len(report.rows)} clips, {hours:.2f} h{again}")
-    ids = {row.id for row in report.rows}
-    for name, checksum in report.splits.items():
-        parts = [
-            (options.output / "splits" / name / f"{part}.txt").read_text().split() for part in ("train", "val", "test")
-        ]
-        there = "/".join(str(len(ids & set(part))) for part in parts)
-        listed = "/".join(str(len(part)) for part in parts)
+    prepared = PreparedSet(options.output)
+    for name, checksum in report.folds.items():
+        there = "/".join(str(len(prepared.ids(name, split))) for split in SPLITS)
+        listed = "/".join(str(len(prepared.listed(name, split))) for split in SPLITS)
         sizes = there if there == listed else f"{there} of {listed}"
-        say(options, f"split {name}: train/val/test {sizes}, sha256 {checksum}")
+        say(options, f"fold {name}: train/val/test {sizes}, sha256 {checksum}")
     if report.unused:
         say(options, f"{len(report.unused)} could not be used; all are in {options.output / 'unused.jsonl'}:")
-        for item in report.unused[:SHOWN]:
-            say(options, f"  {item.source}{f' ({item.part})' if item.part else ''}: {item.reason}")
-        if len(report.unused) > SHOWN:
-            say(options, f"  and {len(report.unused) - SHOWN} more")
+        lines = unused_lines(report.unused)
+        for line in lines[:SHOWN]:
+            say(options, f"  {line}")
+        if len(lines) > SHOWN:
+            say(options, f"  and {len(lines) - SHOWN} more")
     return report
+
+
+def unused_lines(unused: "Sequence[Unused]") -> list[str]:
+    """A line for everything that could not be used; one for all that have the same reason, with a few names."""
+    groups: dict[str, list[str]] = {}
+    for item in unused:
+        groups.setdefault(item.reason, []).append(f"{item.source} ({item.part})" if item.part else item.source)
+    lines = []
+    for reason, names in groups.items():
+        if len(names) > NAMED:
+            lines.append(f"{len(names)} files: {reason} ({', '.join(names[:NAMED])}, ...)")
+        else:
+            lines += [f"{name}: {reason}" for name in names]
+    return lines
 
 
 def check(options: argparse.Namespace, parser: Parser) -> int:
@@ -203,9 +218,10 @@ def check(options: argparse.Namespace, parser: Parser) -> int:
     if options.check is None:
         parser.error("name a kind of set to prepare, or --check DIR")
     from ccstereo.datasets.prepared.check import check_set
+    from ccstereo.datasets.shards.reader import open_set
 
     with progress_bar("clip", "check") as progress:
-        faults = check_set(options.check, progress)
+        faults = check_set(open_set(options.check), progress)
     for fault in faults:
         print(fault)
     if faults:
@@ -218,10 +234,10 @@ def _warn_of_few(rows: "list[ClipRow]") -> None:
     if len({row.source for row in rows}) > 1:
         return
     if len(rows) == 1:
-        told = "a single clip leaves nothing to validate on; add videos, or cut shorter clips with --seconds"
+        reason = "a single clip leaves nothing to validate on; add videos, or cut shorter clips with --seconds"
     else:
-        told = "all clips are of one file, so they are split by time: val and test sound like train; add videos"
-    print(f"warning: {told}", file=sys.stderr)
+        reason = "all clips are of one file, so they are split by time: val and test sound like train; add videos"
+    print(f"warning: {reason}", file=sys.stderr)
 
 
 def _warn_of_ordinary(rows: "list[ClipRow]") -> None:

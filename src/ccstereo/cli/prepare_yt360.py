@@ -1,15 +1,16 @@
-"""`ccstereo prepare yt360`: 360 degree videos with ambisonic sound, rendered for two ears."""
+"""`ccstereo prepare yt360`: 360 degree videos with ambisonic sound, rendered for two ears or kept."""
 
 import argparse
 from pathlib import Path
 
-from ccstereo.cli.options import Subparsers, count
+from ccstereo.cli.options import Parser, Subparsers, count
 from ccstereo.cli.prepare import add_set, run_prepare
 
 EXAMPLES = """examples:
   ccstereo prepare yt360 videos/ --lists spatialaudiogen/meta/subsets --sofa CIPIC_subject_003.sofa -o prepared/yt360
   ccstereo prepare yt360 videos/ --lists spatialaudiogen/meta/subsets --set yt-clean -o prepared/yt-clean
   ccstereo prepare yt360 videos/ --lists meta/subsets --decoder magls --sofa KEMAR.sofa -o prepared/yt360-magls
+  ccstereo prepare yt360 videos/ --lists meta/subsets --sound foa -o prepared/yt360-foa      ambisonics as they are
 
 Videos are brought by you, named after their YouTube ids; see docs/data/yt360.md. The decoders are compared in
 docs/ambisonics.md.
@@ -19,7 +20,7 @@ docs/ambisonics.md.
 def add_yt360(sets: Subparsers) -> None:
     """Add the kind of set."""
     about = "YT-MUSIC, YT-CLEAN, YT-ALL and REC-STREET: 360 degree videos with first-order ambisonics."
-    parser = add_set(sets, "yt360", about, EXAMPLES, run)
+    parser = add_set(sets, "yt360", about, EXAMPLES, lambda options: run(options, parser))
     parser.add_argument("input", type=Path, metavar="VIDEOS", help="folder of <youtube id>.mp4 and the like")
     parser.add_argument(
         "--lists", type=Path, required=True, metavar="DIR", help="spatialaudiogen's meta/subsets, with YT-All.lst"
@@ -30,6 +31,12 @@ def add_yt360(sets: Subparsers) -> None:
         action="append",
         choices=("rec-street", "yt-all", "yt-clean", "yt-music"),
         help="which lists; may be given several times (default: all)",
+    )
+    parser.add_argument(
+        "--sound",
+        choices=("binaural", "foa"),
+        default="binaural",
+        help="render for two ears, or keep ambisonics, which training and scoring render (default: binaural)",
     )
     parser.add_argument(
         "--decoder",
@@ -45,7 +52,7 @@ def add_yt360(sets: Subparsers) -> None:
         help="take the head's responses as if they were at 16 kHz, as PseudoBinaural's code does",
     )
     parser.add_argument(
-        "--yaw", type=float, default=0.0, metavar="DEG", help="turn sound and picture to the left (default: 0)"
+        "--yaw", type=float, default=0.0, metavar="DEG", help="turn sound and frames to the left (default: 0)"
     )
     parser.add_argument(
         "--channel-order", choices=("acn", "aac-5.1", "fuma"), help="of the files (default: by codec and channels)"
@@ -56,13 +63,16 @@ def add_yt360(sets: Subparsers) -> None:
     parser.add_argument("--seconds", type=count, default=10, metavar="S", help="length of a clip (default: 10)")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Render the videos."""
+def run(options: argparse.Namespace, parser: Parser) -> int:
+    """Prepare the videos."""
+    if options.sound == "foa" and (options.sofa or options.decoder != "projection"):
+        parser.error("--decoder and --sofa go with --sound binaural; ambisonics are rendered when they are scored")
     from ccstereo.datasets.sources.yt360 import Rendering, yt360_set
     from ccstereo.datasets.sources.yt360_lists import SETS, yt360_folds
 
     names = tuple(dict.fromkeys(options.names or SETS))
     rendering = Rendering(
+        options.sound,
         options.decoder,
         options.sofa,
         options.resample_head,
@@ -71,6 +81,6 @@ def run(options: argparse.Namespace) -> int:
         options.seconds,
         options.projections,
     )
-    sources, missing, worker, info = yt360_set(options.input, options.lists, names, rendering)
-    run_prepare(options, sources, worker, info, yt360_folds(options.lists, names), missing)
+    sources, unused, worker, info = yt360_set(options.input, options.lists, names, rendering)
+    run_prepare(options, sources, worker, info, yt360_folds(options.lists, names), unused)
     return 0

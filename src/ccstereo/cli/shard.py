@@ -1,25 +1,28 @@
-"""`ccstereo shard`: a prepared set as WebDataset shards, to be streamed in training."""
+"""`ccstereo shard`: a prepared set as WebDataset shards, which training reads over the network."""
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Subparsers
 from ccstereo.cli.progress import progress_bar
+from ccstereo.errors import DatasetError
 
 if TYPE_CHECKING:
     from ccstereo.datasets.prepared.reader import PreparedSet
 
 EXAMPLES = """examples:
-  ccstereo shard prepared/mine -o shards/mine                          the parts of its split, train, val and test
-  ccstereo shard prepared/fairplay -o shards/fairplay1 --split split1  those of one of several splits
+  ccstereo shard prepared/mine -o shards/mine                              train, val and test
+  ccstereo shard prepared/fairplay -o shards/fairplay1 --fold five-split1  those of one of several folds
   ccstereo shard prepared/mine -o shards/mine --split train --shard-size 1GB
   ccstereo train --config lite-stage --data.path shards/mine           or https://host/shards/mine
 
-A run that was stopped goes on where it was when the same command is given again, and ends with the same files.
+A run that was stopped resumes when the same command is given again, and ends with the same files.
 The shards are described in docs/data/shards.md.
 """
+SPLITS, ALL = ("train", "val", "test"), "all"
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
@@ -27,14 +30,15 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "shard",
-        help="write a prepared set as tar shards for streaming",
-        description="Write a prepared set as WebDataset tar shards that training streams from disk or over HTTP.",
+        help="write a prepared set as tar shards for reading over the network",
+        description="Write a prepared set as tar shards (WebDataset) that training reads from a disk or the network.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", type=Path, metavar="PREPARED", help="folder of the prepared set")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the shards")
-    what = "train, val, test, a split's name, NAME/train, or all for all clips (default: the parts of the only split)"
+    parser.add_argument("--fold", default="", metavar="NAME", help="which fold (default: the only one)")
+    what = "train, val, test, or all for all clips of the set (default: train, val and test)"
     parser.add_argument("--split", default="", metavar="S", help=what)
     parser.add_argument("--shard-size", type=size, default="256MB", metavar="B", help="of a shard (default: 256MB)")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
@@ -55,53 +59,63 @@ def size(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the shards of every part that is asked for."""
+    """Write the shards of every split that is asked for."""
     from ccstereo.datasets.prepared.reader import PreparedSet
     from ccstereo.datasets.shards.write import write_shards
 
     prepared = PreparedSet(options.input)
-    split, parts = wanted_parts(prepared, options.split)
-    for part, clips in parts.items():
-        with progress_bar("B", part, quiet=options.quiet) as progress:
+    fold, splits = wanted_splits(prepared, *renamed(options.fold, options.split))
+    for split, clips in splits.items():
+        with progress_bar("B", split, quiet=options.quiet) as progress:
             index = write_shards(
                 prepared,
                 clips,
                 options.output,
-                part=part,
                 split=split,
+                fold=fold,
                 shard_bytes=options.shard_size,
                 progress=progress,
             )
         if not options.quiet:
             shards = f"{len(index.shards)} shard{'s' * (len(index.shards) > 1)}"
-            print(f"{options.output}: {part}: {index.samples} clips in {shards}, {index.bytes / 1e6:.1f} MB")
+            megabytes = sum(shard.bytes for shard in index.shards) / 1e6
+            print(f"{options.output}: {split}: {len(clips)} clips in {shards}, {megabytes:.1f} MB")
     return 0
 
 
-def wanted_parts(prepared: "PreparedSet", text: str) -> tuple[str, dict[str, list[str]]]:
-    """The split, and the clips of its parts, that --split names.
+def renamed(fold: str, split: str) -> tuple[str, str]:
+    """Read the form NAME or NAME/train that --split had in earlier releases, with a warning.
+
+    >>> renamed("split1", "train")
+    ('split1', 'train')
+    """
+    name, _, last = split.rpartition("/")
+    if fold or split in ("", *SPLITS, ALL):
+        return fold, split
+    fold, split = (name, last) if last in SPLITS else (split, "")
+    now = f"--fold {fold}" + f" --split {split}" * bool(split)
+    print(f"warning: a fold in --split is deprecated; write {now}", file=sys.stderr)
+    return fold, split
+
+
+def wanted_splits(prepared: "PreparedSet", fold: str, split: str) -> tuple[str, dict[str, list[str]]]:
+    """The fold, and the clips of its splits, that --fold and --split name.
 
     Raises:
-        DatasetError: there is no such split or part, it has no clips, or there are several splits to choose from.
+        DatasetError: there is no such fold or split, it has no clips, or there are several folds to choose from.
     """
-    from ccstereo.datasets.prepared.format import SPLITS
-    from ccstereo.errors import DatasetError
-
-    if text == "all":
-        return "", {"all": list(prepared.clips)}
-    name, _, part = text.rpartition("/")
-    splits = prepared.folds()
-    if not name and part not in SPLITS:
-        name, part = part, ""
-    if not name:
-        if len(splits) != 1:
-            known = ", ".join(splits) or "none; --split all takes all clips"
-            raise DatasetError(f"{prepared.folder}: has {len(splits)} splits ({known}); choose one with --split NAME")
-        name = splits[0]
-    parts = {each: prepared.ids(name, each) for each in ([part] if part else SPLITS)}
-    found = {each: clips for each, clips in parts.items() if clips}
-    if not found:
-        others = [f"--split {name}/{each}" for each in SPLITS if part and prepared.ids(name, each)]
+    if split == ALL:
+        return "", {ALL: list(prepared.clips)}
+    folds = prepared.folds()
+    if not fold:
+        if len(folds) != 1:
+            known = ", ".join(folds) or "none; --split all takes all clips"
+            raise DatasetError(f"{prepared}: has {len(folds)} folds ({known}); choose one with --fold NAME")
+        fold = folds[0]
+    found = {each: prepared.ids(fold, each) for each in SPLITS}
+    chosen = {each: clips for each, clips in found.items() if clips and split in ("", each)}
+    if not chosen:
+        others = [f"--split {each}" for each, clips in found.items() if clips]
         hint = f"; {' and '.join(others)} {'has' if len(others) == 1 else 'have'}" if others else ""
-        raise DatasetError(f"{prepared.folder}: {'/'.join(filter(None, (name, part)))} has no clips{hint}")
-    return name, found
+        raise DatasetError(f"{prepared}: {'/'.join(filter(None, (fold, split)))} has no clips{hint}")
+    return fold, chosen

@@ -13,19 +13,28 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+ENGINES = ("processes",)
 
 
-def map_items(task: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[tuple[Item, Result | None]]:
+def map_items(
+    task: Callable[[Item], Result], items: Sequence[Item], jobs: int, engine: str = "processes"
+) -> Iterator[tuple[Item, Result | None]]:
     """Yield every item with its result, in the order in which they are done.
 
     Args:
         task: a function that can be pickled.
         items: what to call it with.
         jobs: processes; 1 works in this one.
+        engine: what runs them: "processes" of this machine.
 
     Yields:
         The item and its result, None where the process that worked on it died, as in a crash of a decoder.
+
+    Raises:
+        ValueError: there is no such engine.
     """
+    if engine not in ENGINES:
+        raise ValueError(f"no engine {engine!r}; there are {', '.join(ENGINES)}")
     if jobs == 1 or not items:
         yield from ((item, task(item)) for item in items)
         return
@@ -33,15 +42,16 @@ def map_items(task: Callable[[Item], Result], items: Sequence[Item], jobs: int) 
     rest = list(items)
     while rest:
         rest = yield from _pooled(task, rest, jobs, suspects)
-    for item in suspects:  # each alone, so that a crash tells whose it is
+    for item in suspects:  # each alone, so that a crash shows whose it is
         last: list[Item] = []
         yield from _pooled(task, [item], 1, last)
         if last:
             yield item, None
 
 
-def outlive_sigterm(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_init_fn`
-    """Let a loader's worker ignore SIGTERM, which a cluster sends to all processes of a run: who trains still saves."""
+def outlive_signals(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_init_fn`
+    """Let a loader's worker ignore Ctrl-C and SIGTERM, which reach all processes of a run: who trains still saves."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

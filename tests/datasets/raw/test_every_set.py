@@ -18,10 +18,10 @@ from small import TRAIN_SMALL
 
 TINY = [
     *TRAIN_SMALL,
-    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2"),
+    *("--trainer.accelerator", "cpu", "--trainer.max_steps", "2", "--trainer.default_root_dir", "out"),
     *("--data.batch_size", "2", "--data.workers", "0", "--data.epoch_size", "4", "--data.validation_size", "2"),
 ]
-SPLITS = {
+FOLDS = {
     "fairplay-ten": "ten-split1",
     "fairplay-five": "five-split3",
     "music": "default",
@@ -62,25 +62,25 @@ def sets(request, tmp_path_factory) -> Sets:
     return Sets(request, tmp_path_factory.mktemp("sets"))
 
 
-@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("name", FOLDS)
 def test_from_the_raw_layout_to_a_score(sets: Sets, name: str, tmp_path: Path, monkeypatch, capsys) -> None:
-    """Prepare with all its quirks, check, train two steps, score the test part with the trained weights."""
+    """Prepare with all its quirks, check, train two steps, score the test split with the trained weights."""
     pytest.importorskip("lightning")
-    prepared, split = sets.prepared("fairplay" if name.startswith("fairplay") else name), SPLITS[name]
+    prepared, fold = sets.prepared("fairplay" if name.startswith("fairplay") else name), FOLDS[name]
     assert (prepared / "unused.jsonl").read_text()  # every raw set has files that cannot be used
     assert main(["prepare", "--check", str(prepared)]) == 0
     monkeypatch.chdir(tmp_path)
-    arguments = ["--config", "lite-stage", "--data.path", str(prepared), "--data.split", split, *TINY]
+    arguments = ["--config", "lite-stage", "--data.path", str(prepared), "--data.fold", fold, *TINY]
     assert main(["train", *arguments]) == 0
-    weights = tmp_path / "runs" / prepared.name / "weights"
+    weights = tmp_path / "out" / "weights"
     assert all(parameter.isfinite().all() for parameter in load_model(str(weights)).parameters())
     capsys.readouterr()
-    arguments = ["--weights", str(weights), "--split", f"{split}/test", "--hop", "0.3", "--jobs", "1"]
+    arguments = ["--weights", str(weights), "--fold", fold, "--split", "test", "--hop", "0.3", "--jobs", "1"]
     assert main(["evaluate", str(prepared), *arguments, "-o", "scores"]) == 0
     assert "STFT" in capsys.readouterr().out
     with (tmp_path / "scores" / "clips.csv").open() as file:
         scored = {row[next(iter(row))] for row in csv.DictReader(file)}
-    assert scored == set(PreparedSet(prepared).ids(split, "test"))
+    assert scored == set(PreparedSet(prepared).ids(fold, "test"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing can be killed so there")

@@ -7,17 +7,20 @@ import pytest
 from PIL import Image
 
 from ccstereo.datasets.prepared.build import prepare
+from ccstereo.datasets.prepared.check import check_set
 from ccstereo.datasets.prepared.reader import PreparedSet
+from ccstereo.datasets.prepared.windows import read_sound
 from ccstereo.datasets.sources.yt360 import Rendering, yt360_set
 from ccstereo.datasets.sources.yt360_lists import yt360_folds
+from ccstereo.scenes.acoustics.decoders import load_decoder
 
 USED = ("plain", "flat", "eyes", "cube", "pair", "area")
 
 
 def run(raw, output, **options):
     sources, unused, worker, info = yt360_set(raw.videos, raw.lists, ["yt-music"], Rendering(seconds=1, **options))
-    splits = yt360_folds(raw.lists, ["yt-music"])
-    return prepare(sources, worker, output, info, splits=splits, rejected=unused), PreparedSet(output)
+    folds = yt360_folds(raw.lists, ["yt-music"])
+    return prepare(sources, worker, output, info, folds=folds, rejected=unused), PreparedSet(output)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +96,7 @@ class TestPreparedVideos:
         source, worker = source_of("flat", Rendering(seconds=10))
         (whole,) = list(worker(source))
         np.testing.assert_allclose(joined, whole.sound[:, : joined.shape[1]], atol=1e-4)
-        assert abs(dot(whole.pictures[0]) - yt360_raw.azimuth) < 2
+        assert abs(dot(whole.frames[0]) - yt360_raw.azimuth) < 2
 
     def test_what_cannot_be_used_is_told(self, prepared, clips_of, yt360_raw):
         report, data = prepared
@@ -109,18 +112,19 @@ class TestPreparedVideos:
         assert "id of another source" in twin[1]
         assert len(clips_of("quiet")) == 1
         assert not any(row.source == "not_in_list" for row in data.clips.values())
+        assert reasons["not_in_list", "not_in_list.mkv"] == "is in none of the lists"
 
     def test_splits_are_the_official_ones(self, prepared, yt360_raw):
         _, data = prepared
         names = yt360_raw.names
         assert len(data.folds()) == 6
-        train = {data.clips[clip].source for clip in data.part("yt-music-2", "train")}
-        test = {data.clips[clip].source for clip in data.part("yt-music-2", "test")}
+        train = {data.clips[clip].source for clip in data.ids("yt-music-2", "train")}
+        test = {data.clips[clip].source for clip in data.ids("yt-music-2", "test")}
         assert train == {names[name] for name in USED}
         assert test == {names["quiet"]}
-        assert data.part("yt-music-2", "val") == []
+        assert data.ids("yt-music-2", "val") == []
         held = {
-            part: {data.clips[clip].source for clip in data.part("yt-music-2-val", part)} for part in ("train", "val")
+            part: {data.clips[clip].source for clip in data.ids("yt-music-2-val", part)} for part in ("train", "val")
         }
         assert held["train"] | held["val"] == train
         assert len(held["val"]) == 1
@@ -131,7 +135,7 @@ class TestPreparedVideos:
         louder, earlier = sides(clip.sound)
         assert louder < -3
         assert earlier < -2
-        assert abs(dot(clip.pictures[0]) - (yt360_raw.azimuth - 120)) < 2
+        assert abs(dot(clip.frames[0]) - (yt360_raw.azimuth - 120)) < 2
 
     def test_a_list_of_projections_goes_before_what_is_seen(self, source_of, yt360_raw, tmp_path):
         """Told to be equal-area, an equirectangular picture is remapped: the dot stays on the horizon."""
@@ -139,7 +143,7 @@ class TestPreparedVideos:
         source, worker = source_of("flat", Rendering(seconds=1, projections=tmp_path / "known.txt"))
         clip = next(iter(worker(source)))
         assert (clip.tags["projection"], clip.tags["projection_from"]) == ("equal-area", "list")
-        assert abs(dot(clip.pictures[0]) - yt360_raw.azimuth) < 2
+        assert abs(dot(clip.frames[0]) - yt360_raw.azimuth) < 2
 
     def test_the_command_goes_on_where_it_was(self, prepared, yt360_raw, capsys):
         from ccstereo.cli.main import main
@@ -159,3 +163,35 @@ class TestPreparedVideos:
         assert f"{len(report.rows)} clips" in out
         assert "done before" in out
         assert main([*words, "--decoder", "magls", "--seconds", "1", "-o", str(data.folder)]) == 1
+
+
+class TestKeptAmbisonics:
+    @pytest.fixture(scope="class")
+    def kept(self, yt360_raw, tmp_path_factory):
+        return run(yt360_raw, tmp_path_factory.mktemp("kept") / "set", sound="foa")[1]
+
+    def test_rendering_what_was_kept_is_what_is_prepared_for_two_ears(self, prepared, kept, clips_of):
+        _, ears = prepared
+        assert kept.info.sound == "foa"
+        assert list(kept.clips) == list(ears.clips)
+        assert check_set(kept) == []
+        clip = clips_of("plain")[1].id
+        rendered = read_sound(kept, clip, load_decoder())[:, 300:]  # the filters reach into the clip before
+        np.testing.assert_allclose(rendered.numpy(), ears.sound(clip)[:, 300:], atol=1e-3)
+
+    def test_sound_without_heights_has_a_silent_z(self, kept, clips_of):
+        assert not kept.sound(clips_of("flat")[0].id)[2].any()
+        assert kept.sound(clips_of("plain")[0].id)[2].any()
+
+    def test_the_command(self, yt360_raw, tmp_path, capsys):
+        from ccstereo.cli.main import main
+
+        words = ["prepare", "yt360", str(yt360_raw.videos), "--lists", str(yt360_raw.lists), "--set", "rec-street"]
+        words += ["--jobs", "1", "--seconds", "1", "-o", str(tmp_path / "set"), "--sound", "foa"]
+        assert main(words) == 0
+        assert PreparedSet(tmp_path / "set").info.sound == "foa"
+        assert main(["prepare", "--check", str(tmp_path / "set")]) == 0
+        with pytest.raises(SystemExit) as stop:
+            main([*words, "--decoder", "magls"])
+        assert stop.value.code == 2
+        assert "--decoder and --sofa go with --sound binaural" in capsys.readouterr().err

@@ -63,7 +63,7 @@ def test_files_that_belong_together(tmp_path):
     assert paths == [names[:2], names[2:], ["ddddddddddd.video.mp4"]]
     reasons = {item.source: item.reason for item in missing}
     assert reasons == {
-        "ccccccccccc": "ccccccccccc.audio.f327.m4a is there, but no picture",
+        "ccccccccccc": "ccccccccccc.audio.f327.m4a is there, but no video",
         "eeeeeeeeeee": "is not in the folder",
     }
 
@@ -123,6 +123,8 @@ class TestOfficialLists:
         assert main(["prepare", "yt360", str(tmp_path), "--lists", str(lists), "-o", str(tmp_path / "set")]) == 0
         out = capsys.readouterr().out
         assert "1188 could not be used" in out
+        assert "1188 files: is not in the folder (" in out
+        assert out.count("\n") < 12
         made = PreparedSet(tmp_path / "set")
         assert {name.removesuffix("-val") for name in made.folds()} == {f"rec-street-{n}" for n in (1, 2, 3)}
         assert list(made.clips) == [f"{video}@0000"]

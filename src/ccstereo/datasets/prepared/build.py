@@ -1,34 +1,36 @@
 """Preparing a set: one pure function turns a source into clips; here it is run over all of them.
 
 In parallel, resumable, and to the same bytes however often it was stopped and however many processes ran: a source's
-clips depend on the source alone, a journal tells which sources are done, and the tables are written sorted at the end.
+clips depend on the source alone, a journal holds which sources are done, and the tables are written sorted at the end.
 """
 
-import json
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from ccstereo.datasets.prepared.format import (
-    PARTIAL,
-    Clip,
-    ClipRow,
-    SetInfo,
-    Unused,
+from ccstereo.datasets.prepared.format import CHANNELS, Clip, ClipRow, SetInfo, Unused, write_clip
+from ccstereo.datasets.prepared.tables import (
     read_info,
     read_lines,
-    write_clip,
+    remove_folds,
+    row_of,
     write_fold,
     write_info,
     write_lines,
 )
 from ccstereo.errors import CCStereoError, DatasetError
+from ccstereo.files import PARTIAL
 from ccstereo.jobs.processes import map_items
+from ccstereo.journal import Journal, check_settings, read_journal
 
+COPY = "is a copy of"
 DUPLICATE = "has the id of another source; rename it, or remove one of the two"
 Folds: TypeAlias = dict[str, dict[str, list[str]]]
+"""Ids by fold and split."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Source:
     """What one call of a worker reads.
 
     Attributes:
-        key: unique, of letters, digits, "_" and "-" (see `layout.safe_key`).
+        key: unique, of letters, digits, "_" and "-" (see `format.safe_key`).
         paths: files or folders.
     """
 
@@ -52,7 +54,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A part of a source, named in its own terms, that a worker leaves out, and why; "" is the whole source."""
+    """A stretch of a source, named in its own terms, that a worker skips, and why; "" is the whole source."""
 
     part: str
     reason: str
@@ -80,13 +82,13 @@ class Report:
     Attributes:
         rows: the table.
         unused: everything that could not be used, and why.
-        splits: SHA-256 of each split's ids, by name.
+        folds: SHA-256 of each fold's ids, by name.
         done_before: sources that an earlier run had done.
     """
 
     rows: list[ClipRow]
     unused: list[Unused]
-    splits: dict[str, str]
+    folds: dict[str, str]
     done_before: int
 
 
@@ -94,13 +96,43 @@ class _FullDiskError(Exception):
     """The output cannot be written: this stops everything, unlike a source that cannot be read."""
 
 
-def prepare_source(worker: Worker, source: Source, output: Path) -> Outcome:
+def without_copies(sources: Iterable[Source]) -> tuple[list[Source], list[Unused]]:
+    """Keep the first of sources of one file whose bytes are the same: copies could stand in train and in test.
+
+    Only files of one size are read.
+    """
+    sources = list(sources)
+    sizes = Counter(source.bytes for source in sources)
+    kept: list[Source] = []
+    copies: list[Unused] = []
+    first: dict[str, Path] = {}
+    for source in sources:
+        path = source.paths[0]
+        original = first.setdefault(file_sha256(path), path) if sizes[source.bytes] > 1 else path
+        if original == path:
+            kept.append(source)
+        else:
+            copies.append(Unused(source.key, source.bytes, path.name, f"{COPY} {original}, which is used"))
+    return kept, copies
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file of any size, in bounded memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def prepare_source(worker: Worker, source: Source, output: Path, sound: str = "binaural") -> Outcome:
     """Prepare one source: the unit of work of any scheduler.
 
     Args:
         worker: makes the clips.
         source: what from.
         output: folder of the set.
+        sound: a key of `CHANNELS`, which the clips must have.
 
     Returns:
         The rows of its clips, whose files are written, or why there are none.
@@ -115,7 +147,7 @@ def prepare_source(worker: Worker, source: Source, output: Path) -> Outcome:
             if isinstance(item, Rejected):
                 outcome.unused.append(Unused(source.key, size, item.part, item.reason))
             else:
-                outcome.rows.append(_write(output, item, source, size))
+                outcome.rows.append(_write(output, item, source, size, sound))
     except _FullDiskError as error:
         raise DatasetError(f"{output}: cannot be written ({error.__cause__}); what is done is kept") from error
     except Exception as error:  # any library may raise anything on a broken file, and one must not stop the rest
@@ -126,9 +158,11 @@ def prepare_source(worker: Worker, source: Source, output: Path) -> Outcome:
     return outcome
 
 
-def _write(output: Path, clip: Clip, source: Source, size: int) -> ClipRow:
+def _write(output: Path, clip: Clip, source: Source, size: int, sound: str) -> ClipRow:
     if clip.id != source.key and not clip.id.startswith(f"{source.key}@"):
         raise ValueError(f"clip {clip.id} is not named after its source {source.key}")
+    if len(clip.sound) in CHANNELS.values() and len(clip.sound) != CHANNELS[sound]:
+        raise ValueError(f"clip {clip.id} has {len(clip.sound)} channels in a set of {sound} sound")
     try:
         return write_clip(output, clip, source.key, size)
     except OSError as error:
@@ -142,19 +176,20 @@ def prepare(
     info: SetInfo,
     *,
     jobs: int = 1,
-    splits: Callable[[list[ClipRow]], Folds] | None = None,
+    folds: Callable[[list[ClipRow]], Folds] | None = None,
     rejected: Sequence[Unused] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Prepare a set, or go on with one.
+    """Prepare a set, or resume one.
 
     Args:
         sources: in any order; of several with one key the first is taken and the others are reported.
         worker: see `Worker`.
         output: folder, made if need be.
-        info: of the set; a set that was begun with another name or other options is not gone on with.
+        info: of the set; a set that was begun with another name, sound or options is not resumed.
         jobs: processes; 1 works in this one.
-        splits: makes the named splits from the sorted table.
+        folds: makes the named folds from the sorted table. Folds that an earlier run wrote are replaced; those that a
+            user wrote stay.
         rejected: what was found unusable before any source was read.
         progress: called with sources done and their number.
 
@@ -168,41 +203,40 @@ def prepare(
         if source.key in unique:
             unused.append(Unused(source.key, source.bytes, ", ".join(map(str, source.paths)), DUPLICATE))
         unique.setdefault(source.key, source)
-    journal = output / "journal.jsonl"
-    done = _done_before(output, info, unique)
-    waiting = [source for key, source in sorted(unique.items()) if key not in done]
-    before = len(done)
+    past = _past(output, info, unique, {item.source for item in rejected if item.reason.startswith(COPY)})
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        _begin(journal, info, done.values())
-        (output / "dataset.json").unlink(missing_ok=True)
-        with journal.open("a", encoding="utf-8") as file:
-            for outcome in _outcomes(waiting, worker, output, jobs):
-                file.write(json.dumps(asdict(outcome)) + "\n")
-                file.flush()
-                done[outcome.source] = outcome
-                if progress:
-                    progress(len(done), len(unique))
+        journal = Journal(output / "journal.jsonl", info.settings, [asdict(outcome) for outcome in past.values()])
+        if (output / "dataset.json").exists():
+            remove_folds(output, read_info(output).folds)
+            (output / "dataset.json").unlink()
+        done = {key: outcome for key, outcome in past.items() if _stands(output, outcome, unique.get(key))}
+        before = len(done)
+        waiting = [source for key, source in sorted(unique.items()) if key not in done]
+        for outcome in _outcomes(waiting, worker, output, info.sound, jobs):
+            journal.append(asdict(outcome))
+            done[outcome.source] = outcome
+            if progress:
+                progress(len(done), len(unique))
         rows = sorted((row for outcome in done.values() for row in outcome.rows), key=lambda row: row.id)
         unused += [item for outcome in done.values() for item in outcome.unused]
         unused = sorted(set(unused), key=lambda item: (item.source, item.part, item.reason))
         write_lines(output / "unused.jsonl", unused)
         if not rows:
             first = f", such as {unused[0].source}: {unused[0].reason}" if unused else ""
-            raise DatasetError(f"{output}: no clip could be made{first}; {output / 'unused.jsonl'} tells all reasons")
+            raise DatasetError(f"{output}: no clip could be made{first}; all reasons are in {output / 'unused.jsonl'}")
         write_lines(output / "clips.jsonl", rows)
-        made = splits(rows) if splits else {}
-        checksums = {name: write_fold(output, name, parts) for name, parts in sorted(made.items())}
+        made = folds(rows) if folds else {}
+        info = replace(info, folds={name: write_fold(output, name, splits) for name, splits in sorted(made.items())})
         _tidy(output, {row.id for row in rows})
         write_info(output, info)
-        journal.unlink()
+        journal.remove()
     except OSError as error:
         raise DatasetError(f"{output}: cannot be written ({error}); what is done is kept") from error
-    return Report(rows, unused, checksums, before)
+    return Report(rows, unused, info.folds, before)
 
 
-def _outcomes(sources: list[Source], worker: Worker, output: Path, jobs: int) -> Iterator[Outcome]:
-    task = partial(prepare_source, worker, output=output)
+def _outcomes(sources: list[Source], worker: Worker, output: Path, sound: str, jobs: int) -> Iterator[Outcome]:
+    task = partial(prepare_source, worker, output=output, sound=sound)
     for source, result in map_items(task, sources, jobs):
         if result is None:
             reason = "the process that read it died; it may need too much memory, or crash the decoder"
@@ -211,67 +245,44 @@ def _outcomes(sources: list[Source], worker: Worker, output: Path, jobs: int) ->
             yield result
 
 
-def _done_before(output: Path, info: SetInfo, sources: dict[str, Source]) -> dict[str, Outcome]:
-    """Outcomes of earlier runs whose sources are as they were and whose files are there."""
+def _past(output: Path, info: SetInfo, sources: dict[str, Source], copies: set[str]) -> dict[str, Outcome]:
+    """Outcomes of earlier runs on the same sources with the same settings, by source; earlier releases used copies."""
     journal = output / "journal.jsonl"
+    past: dict[str, Outcome] = {}
     if journal.exists():
-        found, past = _read_journal(journal)
+        settings, items = read_journal(journal)
+        check_settings(output, settings, info.settings)
+        past = {item["source"]: _outcome(item) for item in items}
     elif (output / "dataset.json").exists():
-        found, past = read_info(output), {}
+        check_settings(output, read_info(output).settings, info.settings)
         for row in read_lines(output / "clips.jsonl", ClipRow):
             past.setdefault(row.source, Outcome(row.source, row.source_bytes)).rows.append(row)
         for item in read_lines(output / "unused.jsonl", Unused):
-            if item.reason != DUPLICATE:  # of this run's sources, not of that one's
+            if item.reason != DUPLICATE and (item.source in sources or item.source in past):
                 past.setdefault(item.source, Outcome(item.source, item.source_bytes)).unused.append(item)
-        past = {key: outcome for key, outcome in past.items() if key in sources or outcome.rows}
     elif output.is_file() or (output.is_dir() and any(output.iterdir())):
         raise DatasetError(f"{output}: exists and is no prepared set; choose another folder")
-    else:
-        return {}
-    begun, wanted = ({"set": i.name, **json.loads(json.dumps(i.options))} for i in (found, info))
-    if begun != wanted:
-        differing = [key for key in {**begun, **wanted} if begun.get(key) != wanted.get(key)]
-        told = ", ".join(f"{key} {begun.get(key)}, not {wanted.get(key)}" for key in differing)
-        raise DatasetError(f"{output}: was begun with {told}; choose another folder")
-    foreign = sorted(set(past) - set(sources))
+    foreign = sorted(set(past) - set(sources) - copies)
     if foreign:
         raise DatasetError(
             f"{output}: holds clips of other sources, such as {foreign[0]}; give all sources, or choose another folder"
         )
-    return {key: outcome for key, outcome in past.items() if _stands(output, outcome, sources[key])}
+    return past
 
 
-def _stands(output: Path, outcome: Outcome, source: Source) -> bool:
+def _outcome(item: dict[str, Any]) -> Outcome:
+    rows = [row_of(ClipRow, row) for row in item["rows"]]
+    return Outcome(item["source"], item["bytes"], rows, [row_of(Unused, row) for row in item["unused"]])
+
+
+def _stands(output: Path, outcome: Outcome, source: Source | None) -> bool:
+    """Whether the source is as it was and its clips' files are there."""
     files = [output / kind for row in outcome.rows for kind in (f"sound/{row.id}.wav", f"frames/{row.id}.mjpeg")]
-    return outcome.bytes == source.bytes and all(path.is_file() for path in files)
-
-
-def _begin(journal: Path, info: SetInfo, done: Iterable[Outcome]) -> None:
-    """Write the journal anew with what is known to stand: the last line of a killed run may be half a line."""
-    lines = [json.dumps(asdict(info)), *(json.dumps(asdict(outcome)) for outcome in done)]
-    temporary = journal.with_suffix(PARTIAL)
-    temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    temporary.replace(journal)
-
-
-def _read_journal(journal: Path) -> tuple[SetInfo, dict[str, Outcome]]:
-    head, *lines = journal.read_text(encoding="utf-8").splitlines()
-    past = {}
-    for line in lines:
-        try:
-            item = json.loads(line)
-        except ValueError:  # cut off when the run was killed
-            break
-        rows = [ClipRow(**row | {"rms": tuple(row["rms"])}) for row in item["rows"]]
-        unused = [Unused(**row) for row in item["unused"]]
-        past[item["source"]] = Outcome(item["source"], item["bytes"], rows, unused)
-    content = json.loads(head)
-    return SetInfo(**content | {"frame_size": tuple(content["frame_size"])}), past
+    return source is not None and outcome.bytes == source.bytes and all(path.is_file() for path in files)
 
 
 def _tidy(output: Path, ids: set[str]) -> None:
     """Remove what killed runs and former versions of sources have left."""
-    for kind in ("sound", "frames"):
-        for path in (output / kind).iterdir():
-            if path.stem not in ids or path.suffix == PARTIAL:
-                path.unlink()
+    left = [path for kind in ("sound", "frames") for path in (output / kind).iterdir() if path.stem not in ids]
+    for path in (*left, *output.glob(f".*{PARTIAL}*"), *(output / "splits").rglob(f".*{PARTIAL}*")):
+        path.unlink()

@@ -1,7 +1,8 @@
 """Cutting a video with stereo sound into clips of the prepared layout, in the memory of one clip."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
@@ -16,29 +17,13 @@ from ccstereo.datasets.prepared.format import (
     encode_jpeg,
     frame_count,
 )
-from ccstereo.datasets.sources.surround import SurroundRenderer
 from ccstereo.media import AudioChunk, MediaReader
 
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        "mp4",
-        "m4v",
-        "mov",
-        "mkv",
-        "webm",
-        "avi",
-        "flv",
-        "wmv",
-        "mpg",
-        "mpeg",
-        "ts",
-        "mts",
-        "m2ts",
-        "3gp",
-        "ogv",
-    )
-)
+if TYPE_CHECKING:
+    from ccstereo.datasets.sources.surround import SurroundRenderer
+
+_VIDEO_NAMES = "mp4 m4v mov mkv webm avi flv wmv mpg mpeg ts mts m2ts 3gp ogv"
+VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
 
 
 def resample(sound: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
@@ -48,14 +33,33 @@ def resample(sound: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32
     return np.asarray(soxr.resample(sound, sample_rate, SAMPLE_RATE), dtype=np.float32)
 
 
-def fit_frames(pictures: list[bytes], samples: int) -> list[bytes]:
-    """Give a clip of so many samples its number of pictures: the last one is repeated, those past the end dropped."""
+def fit_frames(frames: list[bytes], samples: int) -> list[bytes]:
+    """Give a clip of so many samples its number of frames: the last one is repeated, those past the end dropped."""
     wanted = frame_count(samples)
-    return (pictures + pictures[-1:] * (wanted - len(pictures)))[:wanted]
+    return (frames + frames[-1:] * (wanted - len(frames)))[:wanted]
+
+
+class FrameEncoder:
+    """Encodes frames as JPEG, one that is shown again only once.
+
+    Args:
+        prepare: what is done to a frame before.
+    """
+
+    def __init__(self, prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda frame: frame) -> None:
+        self._prepare = prepare
+        self._last: NDArray[np.uint8] | None = None
+        self._jpeg = b""
+
+    def __call__(self, frame: NDArray[np.uint8]) -> bytes:
+        """The JPEG bytes of the next frame."""
+        if frame is not self._last:
+            self._last, self._jpeg = frame, encode_jpeg(self._prepare(frame))
+        return self._jpeg
 
 
 def cut_video(
-    path: Path, key: str, seconds: int = 10, least: float = 1.0, render: SurroundRenderer | None = None
+    path: Path, key: str, seconds: int = 10, least: float = 1.0, render: "SurroundRenderer | None" = None
 ) -> Iterator[Clip]:
     """Cut a video into clips, one after the other.
 
@@ -63,7 +67,7 @@ def cut_video(
         path: any video with two channels of sound, or those that `render` takes.
         key: of the source; clip number n begins at n * seconds.
         seconds: length of a clip.
-        least: seconds that the last, shorter one must have, or it is left out.
+        least: seconds that the last, shorter one must have, or it is skipped.
         render: what makes two channels of more.
 
     Raises:
@@ -71,47 +75,51 @@ def cut_video(
     """
     length = seconds * SAMPLE_RATE
     sound = np.zeros((0, 2), np.float32)
-    pictures: list[bytes] = []
+    frames: list[bytes] = []
     number = 0
-    for chunk, jpegs in _at_layout_rates(path, render):
-        sound = np.concatenate([sound, chunk])
-        pictures += jpegs
-        while len(sound) >= length and len(pictures) >= seconds * FRAME_RATE:
-            yield Clip(
-                clip_id(key, number), sound[:length].T, pictures[: seconds * FRAME_RATE], number * float(seconds)
-            )
-            sound, pictures = sound[length:], pictures[seconds * FRAME_RATE :]
-            number += 1
-    if len(sound) >= least * SAMPLE_RATE and pictures:
-        last = fit_frames(pictures, min(len(sound), length))
-        yield Clip(clip_id(key, number), sound[:length].T, last, number * float(seconds))
-
-
-def _at_layout_rates(path: Path, render: SurroundRenderer | None) -> Iterator[tuple[NDArray[np.float32], list[bytes]]]:
-    """Stretches of a second or so of sound (T, 2) at 16 kHz with the JPEG pictures that came before its end."""
     channels = render.channels if render else 2
-    with MediaReader(path, frame_rate=FRAME_RATE, frame_size=FRAME_SIZE, channels=channels, threads=1) as reader:
-        stream = soxr.ResampleStream(reader.sample_rate, SAMPLE_RATE, channels, dtype="float32")
+    reader = MediaReader(path, frame_rate=FRAME_RATE, frame_size=FRAME_SIZE, channels=channels, threads=1)
+    for block, jpegs, _ in at_layout_rates(reader, channels, FrameEncoder()):
+        sound = np.concatenate([sound, render(block) if render else block])
+        frames += jpegs
+        while len(sound) >= length and len(frames) >= seconds * FRAME_RATE:
+            yield Clip(clip_id(key, number), sound[:length].T, frames[: seconds * FRAME_RATE], number * float(seconds))
+            sound, frames = sound[length:], frames[seconds * FRAME_RATE :]
+            number += 1
+    if len(sound) >= least * SAMPLE_RATE and frames:
+        rest = fit_frames(frames, min(len(sound), length))
+        yield Clip(clip_id(key, number), sound[:length].T, rest, number * float(seconds))
 
-        def brought(block: NDArray[np.float32], last: bool = False) -> NDArray[np.float32]:
-            block = block if reader.sample_rate == SAMPLE_RATE else stream.resample_chunk(block, last=last)
-            return render(block) if render else block
 
-        pictures: list[bytes] = []
+def at_layout_rates(
+    reader: MediaReader, channels: int, encode: FrameEncoder
+) -> Iterator[tuple[NDArray[np.float32], list[bytes], bool]]:
+    """Read a file in stretches of a second or so: sound (T, C) at 16 kHz, and the frames that came before its end.
+
+    Args:
+        reader: of the file, with frames at the layout's rate; it is closed at the end.
+        channels: of its sound.
+        encode: makes JPEG bytes of frames.
+
+    Yields:
+        Sound, JPEG bytes of frames, and whether this is the last stretch.
+    """
+    with reader:
+        rate = reader.sample_rate
+        stream = soxr.ResampleStream(rate, SAMPLE_RATE, channels, dtype="float32")
+        frames: list[bytes] = []
         blocks: list[NDArray[np.float32]] = []
-        held = 0
-        shown: NDArray[np.uint8] | None = None
-        jpeg = b""
+
+        def stretch(last: bool) -> tuple[NDArray[np.float32], list[bytes], bool]:
+            block = np.concatenate(blocks) if blocks else np.zeros((0, channels), np.float32)
+            return block if rate == SAMPLE_RATE else stream.resample_chunk(block, last=last), frames, last
+
         for chunk in reader:
             if isinstance(chunk, AudioChunk):
                 blocks.append(chunk.samples)
-                held += len(chunk.samples)
             else:
-                if chunk.frame is not shown:  # a picture that stays is encoded once
-                    shown, jpeg = chunk.frame, encode_jpeg(chunk.frame)
-                pictures.append(jpeg)
-            if held >= reader.sample_rate:
-                yield brought(np.concatenate(blocks)), pictures
-                pictures, blocks, held = [], [], 0
-        block = np.concatenate(blocks) if blocks else np.zeros((0, channels), np.float32)
-        yield brought(block, last=True), pictures
+                frames.append(encode(chunk.frame))
+            if sum(map(len, blocks)) >= rate:
+                yield stretch(last=False)
+                frames, blocks = [], []
+        yield stretch(last=True)

@@ -1,8 +1,4 @@
-"""Writing a prepared set as WebDataset shards: plain tar files, the same bytes however often the run was stopped.
-
-The format is tar, which the standard library reads and writes: the `webdataset` package fetches over HTTP through a
-`curl` that cannot go on after a break, and keeps no position in a pass.
-"""
+"""Writing a prepared set as WebDataset shards: plain tar files, the same bytes however often the run was stopped."""
 
 import hashlib
 import json
@@ -11,10 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ccstereo.datasets.prepared.format import PARTIAL, ClipRow
-from ccstereo.datasets.prepared.reader import PreparedSet
-from ccstereo.datasets.shards.index import VERSION, Shard, ShardIndex, index_bytes, read_index
+from ccstereo.datasets.prepared.format import ClipRow
+from ccstereo.datasets.prepared.reader import SUFFIXES, Kind, PreparedSet
+from ccstereo.datasets.shards.index import VERSION, Member, Shard, ShardIndex, index_bytes, parse_index, shard_of
 from ccstereo.errors import DatasetError
+from ccstereo.files import PARTIAL, atomic_path, write_atomic
+from ccstereo.journal import Journal, read_journal
 
 SHARD_BYTES = 256_000_000
 _BLOCK = tarfile.BLOCKSIZE
@@ -34,21 +32,21 @@ def write_shards(
     clips: Sequence[str],
     output: str | Path,
     *,
-    part: str,
-    split: str = "",
+    split: str,
+    fold: str = "",
     shard_bytes: int = SHARD_BYTES,
     progress: Progress | None = None,
 ) -> ShardIndex:
-    """Write clips as shards, or go on with it.
+    """Write clips as shards, or resume it.
 
     Clips come in the order of a hash of their ids, so that neighbours in a shard are not of one source.
 
     Args:
         prepared: the set.
         clips: ids.
-        output: folder, made if need be; other files in it are left alone.
-        part: begins the names of the shards.
-        split: that the part is of, for the index.
+        output: folder, made if need be; other files in it stay as they are.
+        split: begins the names of the shards.
+        fold: that the split is of, for the index.
         shard_bytes: a shard ends before the clip that would make it larger; a clip larger than that is one alone.
         progress: called with bytes written and their number.
 
@@ -60,35 +58,35 @@ def write_shards(
     """
     output = Path(output)
     if not clips:
-        raise DatasetError(f"{prepared.folder}: the part {part} has no clips; nothing was written")
+        raise DatasetError(f"{prepared}: the split {split} has no clips; nothing was written")
     groups = list(_grouped(prepared, clips, shard_bytes))
-    asked = hashlib.sha256(json.dumps([VERSION, prepared.info.name, split, part, shard_bytes]).encode())
+    asked = hashlib.sha256(json.dumps([VERSION, prepared.info.name, fold, split, shard_bytes]).encode())
     for group in groups:
         for sample in group:
             asked.update(sample.description)
-    index = ShardIndex(prepared.info.name, split, part, asked.hexdigest(), len(clips), 0, [])
+    index = ShardIndex(prepared.info, fold, split, asked.hexdigest(), [])
     total = sum(sample.bytes for group in groups for sample in group) + len(groups) * len(_END)
-    journal = output / f"{part}.journal.jsonl"
+    done = _done_before(output, index)
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        done = _done_before(output, index)
-        for left in output.glob(f".{part}[-.]*{PARTIAL}"):
+        journal = Journal(
+            output / f"{split}.journal.jsonl",
+            {"content_sha256": index.content_sha256},
+            [asdict(shard) for shard in done.values()],
+        )
+        for left in output.glob(f".{split}[-.]*{PARTIAL}*"):
             left.unlink()
-        _replace(journal, "".join(f"{line}\n" for line in _journal_lines(index, done)).encode())
-        (output / f"{part}.json").unlink(missing_ok=True)
-        with journal.open("a", encoding="utf-8") as file:
-            for number, group in enumerate(groups):
-                name = f"{part}-{number:06d}.tar"
-                if name not in done:
-                    before = sum(shard.bytes for shard in done.values())
-                    done[name] = _write_shard(prepared, group, output / name, before, total, progress)
-                    file.write(json.dumps(asdict(done[name])) + "\n")
-                    file.flush()
-                if progress:
-                    progress(sum(shard.bytes for shard in done.values()), total)
-        index = replace(index, bytes=total, shards=[done[name] for name in sorted(done)])
-        _replace(output / f"{part}.json", index_bytes(index))
-        journal.unlink()
+        (output / f"{split}.json").unlink(missing_ok=True)
+        for number, group in enumerate(groups):
+            name = f"{split}-{number:06d}.tar"
+            before = sum(shard.bytes for shard in done.values())
+            if name not in done:
+                done[name] = _write_shard(prepared, group, output / name, before, total, progress)
+                journal.append(asdict(done[name]))
+        if progress:
+            progress(total, total)
+        index = replace(index, shards=[done[name] for name in sorted(done)])
+        write_atomic(output / f"{split}.json", index_bytes(index))
+        journal.remove()
     except OSError as error:
         raise DatasetError(f"{output}: cannot be written ({error}); shards that are done are kept") from error
     return index
@@ -101,13 +99,12 @@ def _grouped(prepared: PreparedSet, clips: Sequence[str], limit: int) -> Iterato
     for clip in sorted(clips, key=lambda clip: hashlib.sha256(clip.encode()).digest()):
         row = prepared.clips[clip]
         description = json.dumps(asdict(row), ensure_ascii=False).encode()
-        paths = (prepared.frames_path(clip), prepared.sound_path(clip))
         try:
-            sizes = (len(description), *(path.stat().st_size for path in paths))
+            frames = Path(prepared.where(clip, "frames")).stat().st_size
         except OSError as error:
             raise DatasetError(f"{error.filename}: cannot be read ({error.strerror}); prepare the set again") from error
-        names = (f"{clip}.json", f"{clip}.mjpeg", f"{clip}.wav")
-        content = sum(len(_header(n, s)) + s + -s % _BLOCK for n, s in zip(names, sizes, strict=True))
+        names = zip(_names(clip), (len(description), frames, row.sound_bytes), strict=True)
+        content = sum(len(_header(name, size)) + size + -size % _BLOCK for name, size in names)
         if group and size + content > limit:
             yield group
             group, size = [], len(_END)
@@ -119,42 +116,44 @@ def _grouped(prepared: PreparedSet, clips: Sequence[str], limit: int) -> Iterato
 def _write_shard(
     prepared: PreparedSet, group: list[_Sample], path: Path, before: int, total: int, progress: Progress | None
 ) -> Shard:
-    temporary = path.with_name(f".{path.name}{PARTIAL}")
     digest = hashlib.sha256()
-    offsets, ends, size = [], [], 0
-    try:
-        with temporary.open("wb") as file:
-            for sample in group:
-                data = _archived(prepared, sample)
-                offsets.append(size)
-                size += len(data)
-                ends.append(size)
-                file.write(data)
-                digest.update(data)
-                if progress:
-                    progress(before + size, total)
-            file.write(_END)
-            digest.update(_END)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    lengths = [sample.row.samples for sample in group]
-    return Shard(path.name, len(group), size + len(_END), digest.hexdigest(), offsets, ends, lengths)
+    members, size = [], 0
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        for sample in group:
+            data, member = _archived(prepared, sample, size)
+            size += len(data)
+            members.append(member)
+            file.write(data)
+            digest.update(data)
+            if progress:
+                progress(before + size, total)
+        file.write(_END)
+        digest.update(_END)
+    return Shard(path.name, size + len(_END), digest.hexdigest(), members)
 
 
-def _archived(prepared: PreparedSet, sample: _Sample) -> bytes:
-    """One clip's files as they stand in an archive."""
-    clip, pieces = sample.row.id, []
-    frames, sound = prepared.frames_path(clip), prepared.sound_path(clip)
-    contents = [sample.description]
-    for path, checksum in ((frames, sample.row.frames_sha256), (sound, sample.row.sound_sha256)):
-        contents.append(path.read_bytes())
-        if hashlib.sha256(contents[-1]).hexdigest() != checksum:
-            raise DatasetError(f"{path}: is damaged; ccstereo prepare --check {prepared.folder} tells what else is")
-    for ending, data in zip(("json", "mjpeg", "wav"), contents, strict=True):
-        pieces += [_header(f"{clip}.{ending}", len(data)), data, bytes(-len(data) % _BLOCK)]
-    return b"".join(pieces)
+def _archived(prepared: PreparedSet, sample: _Sample, offset: int) -> tuple[bytes, Member]:
+    """One clip's files as they stand in an archive from byte `offset` on, and where."""
+    clip, row = sample.row.id, sample.row
+    frames, sound = prepared.read(clip, "frames"), prepared.read(clip, "sound")
+    checked: dict[Kind, tuple[bytes, str]] = {
+        "frames": (frames, row.frames_sha256),
+        "sound": (sound, row.sound_sha256),
+    }
+    for kind, (data, wanted) in checked.items():
+        if hashlib.sha256(data).hexdigest() != wanted:
+            path = prepared.where(clip, kind)
+            raise DatasetError(f"{path}: is damaged; ccstereo prepare --check {prepared} lists all faults")
+    whole, starts = b"", []
+    for name, data in zip(_names(clip), (sample.description, frames, sound), strict=True):
+        whole += _header(name, len(data))
+        starts.append(offset + len(whole))
+        whole += data + bytes(-len(data) % _BLOCK)
+    return whole, Member(row, starts[2], starts[1], len(frames))
+
+
+def _names(clip: str) -> tuple[str, str, str]:
+    return f"{clip}.json", f"{clip}{SUFFIXES['frames']}", f"{clip}{SUFFIXES['sound']}"
 
 
 def _header(name: str, size: int) -> bytes:
@@ -166,14 +165,15 @@ def _header(name: str, size: int) -> bytes:
 
 def _done_before(output: Path, index: ShardIndex) -> dict[str, Shard]:
     """Shards that an earlier run has written and that are still there."""
-    journal, finished = output / f"{index.part}.journal.jsonl", output / f"{index.part}.json"
-    other = f"{output}: holds other shards named {index.part}-*.tar; remove them, or choose another folder"
+    journal, finished = output / f"{index.split}.journal.jsonl", output / f"{index.split}.json"
+    other = f"{output}: holds other shards named {index.split}-*.tar; remove them, or choose another folder"
     if journal.exists():
-        asked, past = _read_journal(journal)
+        settings, items = read_journal(journal)
+        asked, past = settings.get("content_sha256"), [shard_of(item) for item in items]
     elif finished.exists():
-        former = read_index(str(output), index.part)
+        former = parse_index(finished.read_bytes(), str(finished))
         asked, past = former.content_sha256, former.shards
-    elif any(output.glob(f"{index.part}-*.tar")):
+    elif any(output.glob(f"{index.split}-*.tar")):
         raise DatasetError(other)
     else:
         return {}
@@ -182,26 +182,5 @@ def _done_before(output: Path, index: ShardIndex) -> dict[str, Shard]:
     return {shard.name: shard for shard in past if _size(output / shard.name) == shard.bytes}
 
 
-def _journal_lines(index: ShardIndex, done: dict[str, Shard]) -> list[str]:
-    return [json.dumps(index.content_sha256), *(json.dumps(asdict(shard)) for shard in done.values())]
-
-
-def _read_journal(journal: Path) -> tuple[str, list[Shard]]:
-    head, *lines = journal.read_text(encoding="utf-8").splitlines()
-    past = []
-    for line in lines:
-        try:
-            past.append(Shard(**json.loads(line)))
-        except ValueError:  # cut off when the run was killed
-            break
-    return str(json.loads(head)), past
-
-
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else -1
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}{PARTIAL}")
-    temporary.write_bytes(data)
-    temporary.replace(path)

@@ -1,7 +1,8 @@
 """Fetching archives: resumed where they stopped, checked where a checksum is known, unpacked."""
 
-import hashlib
+import json
 import shutil
+import sys
 import tarfile
 import urllib.error
 import urllib.request
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 
+from ccstereo.datasets.prepared.build import file_sha256
 from ccstereo.errors import DatasetError
+from ccstereo.files import write_atomic
 
 Progress = Callable[[int, int], None]
 CHECKSUMS = "SHA256SUMS"  # as sha256sum writes and reads it
@@ -41,8 +44,10 @@ def fetch_archives(archives: tuple[Archive, ...], base: str, folder: Path, progr
         progress: called with bytes done and expected (0 if unknown), of one archive at a time.
 
     Raises:
-        DatasetError: there is not enough space, the server does not give the file, or it is damaged.
+        DatasetError: there is not enough space, the server does not give the file, it is damaged, or this Python cannot
+            unpack archives safely.
     """
+    require_safe_unpacking()
     folder.mkdir(parents=True, exist_ok=True)
     marks = {archive: folder / f".{archive.name}.unpacked" for archive in archives}
     waiting = [archive for archive in archives if not marks[archive].exists()]
@@ -55,7 +60,7 @@ def fetch_archives(archives: tuple[Archive, ...], base: str, folder: Path, progr
         download(base + archive.name, path, archive.sha256 or known.get(archive.name), progress)
         if archive.name not in known:
             with (folder / CHECKSUMS).open("a") as file:
-                file.write(f"{_sha256(path)}  {archive.name}\n")
+                file.write(f"{file_sha256(path)}  {archive.name}\n")
         unpack(path, folder)
         marks[archive].touch()
         path.unlink()
@@ -78,19 +83,19 @@ def read_checksums(path: Path) -> dict[str, str]:
 
 def space_needed(archives: list[Archive], folder: Path) -> float:
     """Gigabytes that downloading and unpacking still takes: all contents, and the largest archive beside its own."""
-    parts = [folder / f"{archive.name}.part" for archive in archives]
-    there = sum(part.stat().st_size for part in parts if part.exists()) / 1e9
+    there = sum(_size(folder / f"{archive.name}.part") for archive in archives) / 1e9
     contents = sum(archive.gigabytes for archive in archives)
     return max(0.0, contents + max((archive.gigabytes for archive in archives), default=0.0) - there)
 
 
 def download(url: str, target: Path, sha256: str | None = None, progress: Progress | None = None) -> None:
-    """Download a file, going on where an earlier call stopped.
+    """Download a file, resuming where an earlier call stopped unless the server's file has changed since.
 
     Args:
         url: of the file; servers that know no ranges send it from the start.
-        target: appears when it is whole; until then `<target>.part` grows.
-        sha256: that the file must have; None takes what comes, of the length that the server tells.
+        target: appears when it is whole; until then `<target>.part` grows, and `<target>.part.json` holds which
+            version of the file it is of.
+        sha256: that the file must have; None takes what comes, of the length that the server names.
         progress: called with bytes done and expected (0 if unknown).
 
     Raises:
@@ -100,9 +105,9 @@ def download(url: str, target: Path, sha256: str | None = None, progress: Progre
         return
     part = target.with_name(target.name + ".part")
     for attempt in range(_TRIES):
-        before = part.stat().st_size if part.exists() else 0
+        before = _size(part)
         try:
-            _go_on(url, part, progress)
+            _resume(url, part, progress)
             break
         except urllib.error.HTTPError as error:
             if error.code < 500:
@@ -113,33 +118,45 @@ def download(url: str, target: Path, sha256: str | None = None, progress: Progre
         except (urllib.error.URLError, TimeoutError, ConnectionError, EOFError) as error:
             reason = error
         if attempt + 1 == _TRIES:
-            raise DatasetError(f"{url}: stopped ({reason}); the same command goes on where it was") from reason
-        got_on = part.exists() and part.stat().st_size > before
-        sleep(_PAUSE * (1 if got_on else attempt + 1))
-    if sha256 and (found := _sha256(part)) != sha256:
+            raise DatasetError(f"{url}: stopped ({reason}); the same command resumes it") from reason
+        sleep(_PAUSE * (1 if _size(part) > before else attempt + 1))
+    if sha256 and (found := file_sha256(part)) != sha256:
         part.unlink()
+        _version_of(part).unlink(missing_ok=True)
         raise DatasetError(f"{url}: has the checksum {found}, not {sha256}; run the command again")
     part.replace(target)
+    _version_of(part).unlink(missing_ok=True)
 
 
-def _go_on(url: str, part: Path, progress: Progress | None) -> None:
-    """Fetch what is missing. Raises EOFError when the connection ends early."""
-    done = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
+def _resume(url: str, part: Path, progress: Progress | None) -> None:
+    """Fetch what is missing. Raises EOFError when the connection ends early, or the server's file has changed."""
+    done = _size(part)
+    known = json.loads(_version_of(part).read_text()) if done and _version_of(part).is_file() else {}
+    headers = {"Range": f"bytes={done}-"} if done else {}
+    # RFC 9110, section 13.1.5: a weak tag (W/) does not name bytes, and a server that has another file sends it whole.
+    validator = known.get("ETag", "W/")
+    validator = known.get("Last-Modified") if validator.startswith("W/") else validator
+    if done and validator:
+        headers["If-Range"] = validator
     try:
-        answer = urllib.request.urlopen(request, timeout=60)
+        answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60)
     except urllib.error.HTTPError as error:
         length = error.headers.get("Content-Range", "").rpartition("/")[2]
         if error.code == 416 and length == str(done):  # nothing is missing
             return
-        if error.code == 416:  # the file has changed
-            part.unlink()
-            raise EOFError("the server's file is shorter than the part that is here") from error
+        if error.code == 416:
+            raise _changed(part) from error
         raise
     with answer:
-        if answer.status != 206:  # from the start: the server knows no ranges, or nothing was there
+        if answer.status != 206:  # from the start: the server knows no ranges, has another file, or nothing was there
             done = 0
         total = done + int(answer.headers.get("Content-Length") or 0)
+        found = {name: value for name in ("ETag", "Last-Modified") if (value := answer.headers.get(name))}
+        found["Content-Length"] = str(total)
+        if done and any(found.get(name, value) != value for name, value in known.items()):
+            raise _changed(part)
+        if not done:
+            write_atomic(_version_of(part), json.dumps(found))
         with part.open("ab" if done else "wb") as file:
             while block := answer.read(_BLOCK):
                 file.write(block)
@@ -150,12 +167,34 @@ def _go_on(url: str, part: Path, progress: Progress | None) -> None:
         raise EOFError(f"the connection ended after {done} of {total} bytes")
 
 
+def _changed(part: Path) -> EOFError:
+    """Drop what is there of a file that the server has no more."""
+    part.unlink()
+    return EOFError("the server's file has changed since the part that was here")
+
+
+def _version_of(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def require_safe_unpacking() -> None:
+    """Raise DatasetError where `tarfile` has no filter against members that would lie outside the folder (PEP 706)."""
+    if not hasattr(tarfile, "data_filter"):
+        version = sys.version.split()[0]
+        raise DatasetError(f"Python {version} cannot unpack archives safely; use 3.10.12, 3.11.4, 3.12 or later")
+
+
 def unpack(path: Path, folder: Path) -> None:
-    """Unpack a tar archive; members that are there in full already are passed over.
+    """Unpack a tar archive; members that are there in full already are skipped.
 
     Raises:
-        DatasetError: it is no whole archive, or a member would lie outside the folder.
+        DatasetError: it is no whole archive, a member would lie outside the folder, or this Python cannot tell.
     """
+    require_safe_unpacking()
     try:
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
@@ -164,11 +203,3 @@ def unpack(path: Path, folder: Path) -> None:
                     archive.extract(member, folder, filter="data")
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DatasetError(f"{path}: cannot be unpacked ({error}); delete it and run the command again") from error
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -2,15 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from ccstereo.datasets.prepared.build import Folds, Source, Worker
-from ccstereo.datasets.prepared.cutting import fit_frames, resample
+from ccstereo.datasets.prepared.cutting import FrameEncoder, fit_frames, resample
 from ccstereo.datasets.prepared.format import (
     FRAME_RATE,
     FRAME_SIZE,
@@ -22,7 +20,6 @@ from ccstereo.datasets.prepared.format import (
     encode_jpeg,
     frame_count,
 )
-from ccstereo.datasets.prepared.splits import numbers_in, require_content
 from ccstereo.datasets.sources.download import Archive
 from ccstereo.errors import DatasetError
 from ccstereo.media import probe, read_channels, read_frames
@@ -35,16 +32,17 @@ ARCHIVES = (
     Archive("audios.tar.gz", gigabytes=3.2),
     Archive("videos.tar.gz", gigabytes=106.0),
 )
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _SOUNDS = ("binaural_audios", "audios", "audio")
-_MISSING = 5  # pictures that may be missing at the end of a clip; the last one stands for them
+_MISSING = 5  # frames that may be missing at the end of a clip; the last one stands for them
 
 
 def fairplay_set(raw: str | Path) -> tuple[list[Source], list[Unused], Worker, SetInfo]:
-    """Return what `prepare` takes, and the sounds without pictures.
+    """Return what `prepare` takes, and the sounds without frames.
 
     Args:
         raw: folder of `binaural_audios/NNNNNN.wav` with `videos/NNNNNN.mp4`, `frames/NNNNNN.mp4/*.png` or
-            `frames/NNNNNN/*.jpg`; extracted frames are taken before videos.
+            `frames/NNNNNN/*.jpg`; extracted frames are preferred to videos.
 
     Raises:
         DatasetError: there is no such folder, or none of these in it.
@@ -53,12 +51,12 @@ def fairplay_set(raw: str | Path) -> tuple[list[Source], list[Unused], Worker, S
     sounds = [path for path in _inside(raw, _SOUNDS, "*.wav") if re.fullmatch(r"\d{6}", path.stem)]
     if not sounds:
         raise DatasetError(f"{raw}: holds no binaural_audios/NNNNNN.wav; give FAIR-Play's folder, or use --download")
-    pictures = {path.stem: path for path in _inside(raw, ("videos",), "*.mp4")}
-    pictures |= {path.stem: path for path in _inside(raw, ("frames",), "*") if path.is_dir()}
+    frames = {path.stem: path for path in _inside(raw, ("videos",), "*.mp4")}
+    frames |= {path.stem: path for path in _inside(raw, ("frames",), "*") if path.is_dir()}
     sources, unused = [], []
     for sound in sounds:
-        if sound.stem in pictures:
-            sources.append(Source(sound.stem, (sound, pictures[sound.stem])))
+        if sound.stem in frames:
+            sources.append(Source(sound.stem, (sound, frames[sound.stem])))
         else:
             unused.append(Unused(sound.stem, sound.stat().st_size, "", f"{raw}: has no video or frames of this number"))
     about = {"licence": "CC BY 4.0", "source": "https://github.com/facebookresearch/FAIR-Play"}
@@ -69,86 +67,128 @@ def fairplay_clip(source: Source) -> Iterator[Clip]:
     """Make the clip of one number.
 
     Raises:
-        DatasetError: a file is a Git LFS pointer, or pictures are missing.
+        DatasetError: a file is a Git LFS pointer, or frames are missing.
         MediaError: a file cannot be read, or the sound has not two channels.
     """
-    sound_path, picture_path = source.paths
+    sound_path, frames_path = source.paths
     require_content(sound_path)
     sound, rate = read_channels(sound_path, 2)
     sound = resample(sound, rate)
     count = frame_count(len(sound))
-    if picture_path.is_dir():
-        pictures = _read_frames(picture_path, count)
+    if frames_path.is_dir():
+        frames = _read_frames(frames_path, count)
     else:
-        require_content(picture_path)
-        pictures = _read_video(picture_path, count)
-    yield Clip(source.key, sound.T, fit_frames(pictures, len(sound)))
+        require_content(frames_path)
+        frames = _read_video(frames_path, count)
+    yield Clip(source.key, sound.T, fit_frames(frames, len(sound)))
 
 
 def _read_video(path: Path, count: int) -> list[bytes]:
     duration = probe(path, require_video=True).duration
     if duration * FRAME_RATE < count - _MISSING:
         raise DatasetError(f"{path}: lasts {duration:.2f} s, its sound {count / FRAME_RATE:g} s; get it again")
-    shown: NDArray[np.uint8] | None = None
-    pictures: list[bytes] = []
-    for picture in read_frames(path, count, frame_rate=FRAME_RATE, frame_size=FRAME_SIZE, threads=1):
-        pictures.append(pictures[-1] if picture is shown else encode_jpeg(picture))
-        shown = picture
-    return pictures
+    frames = read_frames(path, count, frame_rate=FRAME_RATE, frame_size=FRAME_SIZE, threads=1)
+    return list(map(FrameEncoder(), frames))
 
 
 def _read_frames(folder: Path, count: int) -> list[bytes]:
     """Frames extracted at 10 a second: the lowest number is the first, whether that is 0 or 1, padded or not."""
-    numbered = {int(p.stem): p for p in folder.iterdir() if p.suffix in (".png", ".jpg", ".jpeg") and p.stem.isdigit()}
+    files = [path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg")]
+    numbered = {int(found[0]): path for path in files if (found := re.search(r"\d+$", path.stem))}
     order = sorted(numbered)
     if len(order) < count - _MISSING:
-        raise DatasetError(f"{folder}: holds {len(order)} frames, but its sound needs {count}; extract them again")
+        names = "expected 000001.png, 1.jpg, frame0001.jpg and so on, 10 a second"
+        raise DatasetError(f"{folder}: holds {len(order)} frames of the {count} that its sound needs; {names}")
     if order != list(range(order[0], order[0] + len(order))):
         gap = next(number for number in range(order[0], order[-1]) if number not in numbered)
         raise DatasetError(f"{folder}: frame {gap} is missing; extract the frames again")
-    pictures = []
+    frames = []
     for number in order[:count]:
         require_content(numbered[number])
         with Image.open(numbered[number]) as image:
-            pictures.append(encode_jpeg(np.asarray(image.convert("RGB"), dtype=np.uint8)))
-    return pictures
+            frames.append(encode_jpeg(np.asarray(image.convert("RGB"), dtype=np.uint8)))
+    return frames
 
 
 def fairplay_folds(folders: list[Path]) -> tuple[Folds, list[Unused]]:
-    """Read FAIR-Play's splits: `ten-split1` ... from HDF5 files, `five-split1` ... from text lists.
+    """Read FAIR-Play's folds: `ten-split1` ... from HDF5 files, `five-split1` ... from text lists.
 
     Args:
-        folders: each holds `<split>/{train,val,test}.h5` or `.txt`.
+        folders: each holds `<fold>/{train,val,test}.h5` or `.txt`.
 
     Returns:
-        The splits by name, with all their numbers, and the files that could not be used.
+        The folds by name, with all their numbers, and the files that could not be used.
     """
-    splits: Folds = {}
+    folds: Folds = {}
     unused: list[Unused] = []
     for path in sorted({file.parent for folder in folders for file in folder.glob("*/train.*")}):
         for suffix, series in ((".h5", "ten"), (".txt", "five")):
-            files = {part: path / f"{part}{suffix}" for part in SPLITS}
+            files = {split: path / f"{split}{suffix}" for split in SPLITS}
             if not files["train"].exists():
                 continue
             try:
-                parts = {part: numbers_in(file) for part, file in files.items()}
-                numbers = [number for part in parts.values() for number in part]
+                splits = {split: numbers_in(file) for split, file in files.items()}
+                numbers = [number for split in splits.values() for number in split]
                 if len(set(numbers)) < len(numbers):
-                    raise DatasetError(f"{path}: its parts share clips; get the split again")
-                splits[f"{series}-{path.name}"] = parts
+                    raise DatasetError(f"{path}: one clip is in two splits; get the files again")
+                folds[f"{series}-{path.name}"] = splits
             except (OSError, DatasetError) as error:
-                unused.append(Unused(f"{series}-{path.name}", 0, "split", str(error)))
-    return splits, unused
+                unused.append(Unused(f"{series}-{path.name}", 0, "fold", str(error)))
+    return folds, unused
 
 
-def only_present(splits: Folds) -> Callable[[list[ClipRow]], Folds]:
-    """Keep splits that name at least one clip of the table; numbers that are not there stay in their lists."""
-    return partial(_only_present, splits)
+def numbers_in(path: Path) -> list[str]:
+    """Read the clip numbers of a split of a FAIR-Play fold: a text list, or an HDF5 file of the authors' paths.
+
+    Args:
+        path: `.txt` with a name such as `000383.mp3` a line, or `.h5` with a data set `audio` of paths.
+
+    Returns:
+        Numbers of six digits, in the order of the file.
+
+    Raises:
+        DatasetError: the file is a Git LFS pointer, cannot be read, holds no numbers, or one of them twice.
+    """
+    require_content(path)
+    names = path.read_text().split() if path.suffix == ".txt" else _paths_in(path)
+    found = [re.search(r"(\d{6})\.\w+$", name) for name in names]
+    if not names or None in found:
+        odd = next((name for name, match in zip(names, found, strict=True) if match is None), "nothing")
+        raise DatasetError(f"{path}: expected names such as 000383.mp3, found {odd}; get the file again")
+    numbers = [match[1] for match in found if match]
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        raise DatasetError(f"{path}: names {twice} more than once; get the file again")
+    return numbers
 
 
-def _only_present(splits: Folds, rows: list[ClipRow]) -> Folds:
-    ids = {row.id for row in rows}
-    return {name: parts for name, parts in splits.items() if any(ids & set(part) for part in parts.values())}
+def require_content(path: Path) -> None:
+    """Raise DatasetError if a file is the pointer that Git leaves where Git LFS has not fetched the file."""
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise DatasetError(f"{path}: is a Git LFS pointer, not the file itself; fetch it with git lfs pull")
+
+
+def _paths_in(path: Path) -> list[str]:
+    try:
+        import h5py  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    except ImportError as error:
+        raise DatasetError(f"{path}: reading HDF5 needs h5py; pip install 'ccstereo[data]'") from error
+    try:
+        with h5py.File(path, "r") as file:
+            return [name.decode() if isinstance(name, bytes) else str(name) for name in file["audio"][:]]
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: not an HDF5 file with a data set 'audio' ({error}); get it again") from error
+
+
+def only_present(folds: Folds) -> Callable[[list[ClipRow]], Folds]:
+    """Keep folds that name at least one clip of the table; numbers that are not there stay in their lists."""
+
+    def present(rows: list[ClipRow]) -> Folds:
+        ids = {row.id for row in rows}
+        return {name: splits for name, splits in folds.items() if any(ids & set(s) for s in splits.values())}
+
+    return present
 
 
 def _inside(raw: Path, names: tuple[str, ...], pattern: str) -> list[Path]:

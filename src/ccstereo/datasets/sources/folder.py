@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ccstereo.datasets.prepared.build import Folds, Rejected, Source, Worker
+from ccstereo.datasets.prepared.build import Folds, Rejected, Source, Worker, without_copies
 from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES, cut_video
-from ccstereo.datasets.prepared.format import SAMPLE_RATE, Clip, ClipRow, SetInfo, safe_key
+from ccstereo.datasets.prepared.format import SAMPLE_RATE, Clip, ClipRow, SetInfo, Unused, safe_key
 from ccstereo.datasets.prepared.splits import split_by_source
-from ccstereo.datasets.sources.stereo_kind import ORDINARY, balance, delayed_share, file_balance
+from ccstereo.datasets.sources.stereo_kind import ORDINARY, balance, delayed_fraction, file_balance
 from ccstereo.datasets.sources.surround import SPEAKERS, SurroundRenderer
 from ccstereo.errors import DatasetError
 from ccstereo.media import probe
@@ -16,13 +16,13 @@ from ccstereo.media import probe
 
 def folder_set(
     folder: str | Path, seconds: int = 10, surround: bool = False, sofa: Path | None = None
-) -> tuple[list[Source], Worker, SetInfo]:
-    """Return what `prepare` takes to prepare all videos in and under a folder.
+) -> tuple[list[Source], list[Unused], Worker, SetInfo]:
+    """Return what `prepare` takes to prepare all videos in and under a folder, and files that are copies of others.
 
     Args:
         folder: of videos.
         seconds: of a clip.
-        surround: render surround sound for two ears; else videos with it are left out.
+        surround: render surround sound for two ears; else videos with it are skipped.
         sofa: head that it is rendered with; None is the spherical one.
 
     Raises:
@@ -32,17 +32,19 @@ def folder_set(
     videos = find_videos(folder)
     if not videos:
         raise DatasetError(f"{folder}: holds no video; expected files such as .mp4, .mkv or .webm")
-    sources = [Source(safe_key(path.relative_to(folder).with_suffix("").as_posix()), (path,)) for path in videos]
+    sources, copies = without_copies(
+        Source(safe_key(path.relative_to(folder).with_suffix("").as_posix()), (path,)) for path in videos
+    )
     options: dict[str, object] = {"seconds": seconds}
     if surround:
-        SurroundRenderer("5.1", sofa)  # a bad SOFA file is told at once
+        SurroundRenderer("5.1", sofa)  # a bad SOFA file is reported at once
         options["surround"] = "spherical head" if sofa is None else sofa.stem
     info = SetInfo("folder", options, {"licence": "that of the videos"})
-    return sources, partial(folder_clips, seconds=seconds, surround=surround, sofa=sofa), info
+    return sources, copies, partial(folder_clips, seconds=seconds, surround=surround, sofa=sofa), info
 
 
 def find_videos(folder: Path) -> list[Path]:
-    """Video files in and under a folder, by their suffix, sorted; hidden ones are left out.
+    """Video files in and under a folder, by their suffix, sorted; hidden ones are skipped.
 
     Raises:
         DatasetError: there is no such folder.
@@ -56,7 +58,7 @@ def find_videos(folder: Path) -> list[Path]:
 def folder_clips(
     source: Source, seconds: int = 10, surround: bool = False, sofa: Path | None = None
 ) -> Iterator[Clip | Rejected]:
-    """Cut one video with true stereo sound into clips; each is tagged with its share of delayed sound.
+    """Cut one video with true stereo sound into clips; each is tagged with the fraction of its sound that is delayed.
 
     Surround sound is tagged with its layout.
 
@@ -82,12 +84,12 @@ def folder_clips(
         else:
             if layout:
                 clip.tags["rendered"] = layout
-            clip.tags["delayed"] = round(delayed_share(clip.sound, SAMPLE_RATE), 3)
+            clip.tags["delayed"] = round(delayed_fraction(clip.sound, SAMPLE_RATE), 3)
             yield clip
 
 
 def folder_folds(rows: list[ClipRow]) -> Folds:
-    """One split, "default", by file; by time where there is only one."""
+    """One fold, "default", by file; by time where there is only one."""
     return {"default": split_by_source(rows)}
 
 
@@ -96,6 +98,6 @@ def ordinary_sources(rows: list[ClipRow]) -> list[str]:
     sums: dict[str, tuple[float, float]] = {}
     for row in rows:
         if "delayed" in row.tags:
-            share, duration = sums.get(row.source, (0.0, 0.0))
-            sums[row.source] = (share + row.tags["delayed"] * row.duration, duration + row.duration)
-    return [key for key, (share, duration) in sums.items() if share < ORDINARY * duration]
+            delayed, duration = sums.get(row.source, (0.0, 0.0))
+            sums[row.source] = (delayed + row.tags["delayed"] * row.duration, duration + row.duration)
+    return [key for key, (delayed, duration) in sums.items() if delayed < ORDINARY * duration]

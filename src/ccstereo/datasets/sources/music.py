@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ccstereo.datasets.prepared.build import Folds, Rejected, Source, Worker
+from ccstereo.datasets.prepared.build import Folds, Rejected, Source, Worker, without_copies
 from ccstereo.datasets.prepared.cutting import cut_video
 from ccstereo.datasets.prepared.format import SAMPLE_RATE, Clip, ClipRow, SetInfo, Unused, safe_key
 from ccstereo.datasets.prepared.splits import split_by_source
 from ccstereo.datasets.sources.folder import find_videos
-from ccstereo.datasets.sources.stereo_kind import delayed_share
+from ccstereo.datasets.sources.stereo_kind import delayed_fraction
 from ccstereo.errors import DatasetError
 
 SECONDS = 10
@@ -19,7 +19,7 @@ LEAST_DIFFERENCE = 0.001  # sum of |left - right| over a clip at full scale +-1,
 
 
 def music_set(videos: str | Path, ids: str | Path) -> tuple[list[Source], list[Unused], Worker, SetInfo]:
-    """Return what `prepare` takes, and the ids that were not found.
+    """Return what `prepare` takes, the ids that were not found, and files that are copies of others.
 
     Args:
         videos: folder of `<id>.<suffix>`, in any folders within.
@@ -39,8 +39,9 @@ def music_set(videos: str | Path, ids: str | Path) -> tuple[list[Source], list[U
         raise DatasetError(
             f"{videos}: holds none of the {len(missing)} videos of {ids}; expected <id>.mp4 and the like"
         )
+    sources, copies = without_copies(sources)
     about = {"licence": "that of each video on YouTube", "source": "PseudoBinaural, CVPR 2021"}
-    return sources, missing, music_clips, SetInfo("music-stereo", {"seconds": SECONDS}, about)
+    return sources, missing + copies, music_clips, SetInfo("music-stereo", {"seconds": SECONDS}, about)
 
 
 def read_ids(path: Path) -> list[str]:
@@ -74,7 +75,7 @@ def music_clips(source: Source) -> Iterator[Clip | Rejected]:
     for clip in cut_video(path, source.key, SECONDS, least=SECONDS):
         difference = float(np.abs(clip.sound[0].astype(np.float64) - clip.sound[1]).sum())
         if difference > LEAST_DIFFERENCE:
-            clip.tags["delayed"] = round(delayed_share(clip.sound, SAMPLE_RATE), 3)
+            clip.tags["delayed"] = round(delayed_fraction(clip.sound, SAMPLE_RATE), 3)
             yield clip
         else:
             reason = f"its channels differ by {difference:.2g} in sum, not more than {LEAST_DIFFERENCE}"
@@ -82,5 +83,5 @@ def music_clips(source: Source) -> Iterator[Clip | Rejected]:
 
 
 def music_folds(rows: list[ClipRow]) -> Folds:
-    """One split, "default", 80-10-10 by video; the authors' lists are not public."""
+    """One fold, "default", 80-10-10 by video; the authors' lists are not public."""
     return {"default": split_by_source(rows)}

@@ -18,7 +18,7 @@ COMPARED = (
     8_000  # Hz, the rate at which they are: above 4 kHz, AAC gives both channels of a mono sound noise of their own
 )
 SILENT = 1e-4  # RMS of one channel over that of the other, up to which it counts as silent (-80 dB)
-ORDINARY = 0.1  # share of delayed sound below which a file counts as ordinary stereo
+ORDINARY = 0.1  # fraction of delayed sound below which a file counts as ordinary stereo
 
 _WINDOW = 0.032  # seconds
 _GROUP = 16  # windows, half overlapping, over which coherence is measured: a stretch of a quarter of a second
@@ -27,7 +27,7 @@ _COHERENCE = 0.9  # of a cell in which one source prevails
 _HEAD = 1e-3  # seconds, no more than a head's 0.8 ms and a margin
 _STEP = 2.5e-5  # seconds between the delays that are tried
 _OFF_MIDDLE = 5e-5  # seconds, about 5 degrees
-_AGREE = 0.55  # share of a stretch's magnitude that must agree on one delay
+_AGREE = 0.55  # fraction of a stretch's magnitude that must agree on one delay
 _BETTER = 0.05  # by which that delay must be better than none
 
 
@@ -66,7 +66,7 @@ def balance(blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> Balance:
 
 
 def file_balance(path: Path) -> Balance:
-    """Measure the levels of a two-channel file, in bounded memory, without decoding its pictures.
+    """Measure the levels of a two-channel file, in bounded memory, without decoding its frames.
 
     Raises:
         MediaError: the file cannot be read, or its sound has not two channels.
@@ -75,17 +75,17 @@ def file_balance(path: Path) -> Balance:
         return balance((block for block in track.blocks() if len(block)), track.sample_rate)
 
 
-def delayed_share(sound: NDArray[np.float32], sample_rate: int) -> float:
-    """Share of the sound between 200 and 1500 Hz that reaches one channel later than the other, as it does two ears.
+def delayed_fraction(sound: NDArray[np.float32], sample_rate: int) -> float:
+    """Fraction of the sound between 200 and 1500 Hz that reaches one channel later than the other, as it does two ears.
 
     A sound that a mixing desk places between two channels reaches both at the same time, at different levels: where
-    one source prevails, the channels are in phase. Two ears, or two microphones apart, hear it with a delay of up to
-    0.8 ms: phase grows in proportion to frequency. For every stretch of a quarter of a second, the delay is sought on
-    which the phases of its coherent cells agree best; the stretch counts if they do agree, off the middle, and much
+    one source prevails, the channels are in phase. It reaches two ears, or two microphones apart, with a delay of up
+    to 0.8 ms: phase grows in proportion to frequency. For every stretch of a quarter of a second, the delay is sought
+    on which the phases of its coherent cells agree best; the stretch counts if they do agree, off the middle, and much
     better than on none. (A reverberation shifts phases, too, but each in its own way.)
 
-    This cannot tell a dummy head from two spaced microphones, hears nothing in a source that stays in the middle, and
-    loses its ground where sources overlap much or the reverberation is about as loud as what is heard directly.
+    This cannot tell a dummy head from two spaced microphones, finds nothing in a source that stays in the middle, and
+    fails where sources overlap much or the reverberation is about as loud as the direct sound.
 
     Args:
         sound: (2, T).

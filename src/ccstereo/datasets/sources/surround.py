@@ -1,4 +1,4 @@
-"""Surround sound for two ears: every loudspeaker heard through a head, from where standards put it."""
+"""Surround sound for two ears: every loudspeaker rendered through a head, from where standards put it."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ccstereo.datasets.prepared.format import SAMPLE_RATE
 
 # Azimuths in degrees, positive to the left, in the order of FFmpeg's layouts (ITU-R BS.775-4, BS.2051-3); the channel
-# of low frequencies has no place and is left out.
+# of low frequencies has no place and is not rendered.
 SPEAKERS: dict[str, tuple[float | None, ...]] = {
     "quad": (45, -45, 135, -135),
     "5.0": (30, -30, 0, 110, -110),
@@ -20,7 +20,7 @@ SPEAKERS: dict[str, tuple[float | None, ...]] = {
 
 
 class SurroundRenderer:
-    """Renders blocks of surround sound at 16 kHz, one after the other; what one leaves sounding goes on in the next.
+    """Renders blocks of surround sound at 16 kHz, one after the other; the tail of one is added to the next.
 
     Attributes:
         channels: of the layout.
@@ -36,25 +36,20 @@ class SurroundRenderer:
         Raises:
             DatasetError: the SOFA file cannot be read.
         """
-        from ccstereo.scenes.acoustics.hrir import (  # with torch, which stereo needs not wait for
-            load_sofa,
-            spherical_head,
-        )
+        from ccstereo.audio.convolve import BlockConvolver  # with torch, which stereo need not wait for
+        from ccstereo.scenes.acoustics.hrir import load_sofa, spherical_head
 
         places = SPEAKERS[layout]
         azimuths = np.array([place for place in places if place is not None], float)
         head = spherical_head(SAMPLE_RATE, azimuths) if sofa is None else load_sofa(sofa).resampled(SAMPLE_RATE)
         self.channels = len(places)
-        self._heard = [k for k, place in enumerate(places) if place is not None]
-        self._responses = np.stack([head.nearest(azimuth) for azimuth in azimuths]).astype(np.float64)  # (C, 2, K)
-        self._tail = np.zeros((self._responses.shape[-1] - 1, 2))
+        self._placed = [k for k, place in enumerate(places) if place is not None]
+        responses = np.stack([head.nearest(azimuth) for azimuth in azimuths], axis=1)  # (2, C, K)
+        self._convolve = BlockConvolver(responses.astype(np.float64))
 
     def __call__(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Render the next block (T, channels) to (T, 2), left ear first."""
-        taps = self._responses.shape[-1]
-        size = len(block) + taps - 1
-        spectra = np.fft.rfft(block[:, self._heard].astype(np.float64), size, axis=0)  # (F, C)
-        wet = np.fft.irfft(np.einsum("fc,cef->fe", spectra, np.fft.rfft(self._responses, size)), size, axis=0)
-        wet[: taps - 1] += self._tail
-        self._tail = wet[len(block) :]
-        return wet[: len(block)].astype(np.float32)
+        if not len(block):
+            return np.zeros((0, 2), np.float32)
+        rendered: NDArray[np.float64] = self._convolve(block.T[self._placed].astype(np.float64))
+        return rendered.T.astype(np.float32)

@@ -12,15 +12,22 @@ from multiprocessing import parent_process
 from pathlib import Path
 
 import numpy as np
-import soxr
 import torch
 from numpy.typing import NDArray
 
-from ccstereo.audio.ambisonics import CHANNEL_ORDERS, DECODERS, FOADecoder, foa_to_binaural, make_decoder, rotate_yaw
-from ccstereo.audio.ambisonics import to_acn as acn_of
+from ccstereo.audio.ambisonics import (
+    CHANNEL_ORDERS,
+    DECODERS,
+    FOADecoder,
+    foa_to_binaural,
+    rotate_yaw,
+    to_acn,
+    with_height,
+)
 from ccstereo.datasets.prepared.build import Rejected, Source, Worker
-from ccstereo.datasets.prepared.cutting import fit_frames
+from ccstereo.datasets.prepared.cutting import FrameEncoder, at_layout_rates, fit_frames
 from ccstereo.datasets.prepared.format import (
+    CHANNELS,
     FRAME_RATE,
     FRAME_SIZE,
     SAMPLE_RATE,
@@ -28,12 +35,10 @@ from ccstereo.datasets.prepared.format import (
     SetInfo,
     Unused,
     clip_id,
-    encode_jpeg,
 )
 from ccstereo.datasets.sources.yt360_lists import SETS, find_sources, read_list, read_projections
 from ccstereo.errors import DatasetError
 from ccstereo.media import (
-    AudioChunk,
     Detection,
     MediaReader,
     Projection,
@@ -41,7 +46,7 @@ from ccstereo.media import (
     detect_projection,
     probe,
 )
-from ccstereo.scenes.acoustics.hrir import load_sofa, spherical_head
+from ccstereo.scenes.acoustics.decoders import load_decoder
 
 _SILENT = 1e-4  # RMS of W up to which a clip counts as silent (-80 dB)
 _DIFFUSE = 1e-3  # RMS of Y and X over that of W up to which a clip has no direction
@@ -50,18 +55,20 @@ _LEAST = 1.0  # seconds of the last clip of a video
 
 @dataclass(frozen=True)
 class Rendering:
-    """How ambisonics become two ears, and 360 degrees a frame.
+    """What becomes of ambisonics, and how 360 degrees become a frame.
 
     Attributes:
+        sound: "binaural" renders for two ears, "foa" keeps W, Y, Z, X, to be rendered in training and scoring.
         decoder: see `ccstereo.audio.ambisonics.make_decoder`; "projection" is that of the published scores.
         sofa: measured head; None is the spherical one.
         resample_head: bring the head to 16 kHz; False repeats PseudoBinaural's slip (delays 2.76 times too long).
-        yaw: degrees by which sound and picture are turned to the left.
+        yaw: degrees by which sound and frames are turned to the left.
         channel_order: of the files, a key of `CHANNEL_ORDERS`; None goes by codec and number of channels.
         seconds: of a clip.
         projections: list of those videos whose projection is known better than it can be detected.
     """
 
+    sound: str = "binaural"
     decoder: str = "projection"
     sofa: Path | None = None
     resample_head: bool = True
@@ -72,21 +79,28 @@ class Rendering:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that does not exist."""
-        if self.decoder not in DECODERS or self.channel_order not in (None, *CHANNEL_ORDERS) or self.seconds < 1:
+        known = self.sound in CHANNELS and self.decoder in DECODERS
+        if not known or self.channel_order not in (None, *CHANNEL_ORDERS) or self.seconds < 1:
             raise ValueError(f"no such rendering: {self}")
+
+    def load_decoder(self) -> FOADecoder | None:
+        """What renders for two ears; None where ambisonics are kept."""
+        if self.sound == "foa":
+            return None
+        return load_decoder(self.decoder, self.sofa, SAMPLE_RATE, self.resample_head)
 
 
 def yt360_set(
     raw: str | Path, lists: str | Path, names: Sequence[str] = tuple(SETS), rendering: Rendering = Rendering()
 ) -> tuple[list[Source], list[Unused], Worker, SetInfo]:
-    """Return what `prepare` takes, and the listed videos that are not there.
+    """Return what `prepare` takes, the listed videos that are not there, and files in no list.
 
     Args:
         raw: folder, searched with those in it, of videos with ambisonic sound named after their YouTube id,
             `<id>.webm` or yt-dlp's `title [<id>].webm`, or in two files; see `find_sources`.
         lists: spatialaudiogen's `meta/subsets`, or the folder above it.
         names: keys of `SETS`.
-        rendering: of sound and picture.
+        rendering: of sound and frames.
 
     Raises:
         DatasetError: a folder or list is missing, no listed video is there, or the SOFA file cannot be read.
@@ -98,23 +112,26 @@ def yt360_set(
     sources, unused = find_sources(raw, wanted)
     if not sources:
         raise DatasetError(f"{raw}: holds none of the {len(wanted)} listed videos; name files after their YouTube id")
-    _decoder(rendering.decoder, rendering.sofa, rendering.resample_head)  # a bad SOFA file is told at once
+    rendering.load_decoder()  # a bad SOFA file is reported at once
     _projections(rendering.projections)  # a bad list, too
-    options = {
+    head = {
         "decoder": rendering.decoder,
         "head": "spherical head" if rendering.sofa is None else _fingerprint(rendering.sofa),
         "head_resampled": rendering.resample_head,
+    }
+    options = {
+        **(head if rendering.sound == "binaural" else {}),
         "yaw": rendering.yaw,
         "channel_order": rendering.channel_order or "by codec",
         "seconds": rendering.seconds,
         "projections": "detected" if rendering.projections is None else _fingerprint(rendering.projections),
     }
     about = {"licence": "that of each video", "source": "https://github.com/pedro-morgado/spatialaudiogen"}
-    return sources, unused, partial(yt360_clips, rendering=rendering), SetInfo("yt360", options, about)
+    return sources, unused, partial(yt360_clips, rendering=rendering), SetInfo("yt360", options, about, rendering.sound)
 
 
 def yt360_clips(source: Source, rendering: Rendering) -> Iterator[Clip | Rejected]:
-    """Render one video and cut it into clips.
+    """Cut one video into clips: turned, and rendered for two ears unless ambisonics are kept.
 
     Raises:
         DatasetError: its sound is not ambisonic.
@@ -122,45 +139,55 @@ def yt360_clips(source: Source, rendering: Rendering) -> Iterator[Clip | Rejecte
     """
     if parent_process() is not None:  # one of several: they share the cores
         torch.set_num_threads(1)
-    picture, sound = source.paths[0], source.paths[-1]
-    audio = probe(sound, require_audio=True).audio
+    video, track = source.paths[0], source.paths[-1]
+    audio = probe(track, require_audio=True).audio
     assert audio is not None
-    order = rendering.channel_order or channel_order(sound, audio.codec, audio.channels)
-    detection = detect_projection(picture)
+    order = rendering.channel_order or channel_order(track, audio.codec, audio.channels)
+    detection = detect_projection(video)
     known = _projections(rendering.projections).get(source.key)
     if known is not None:
         detection = Detection(known, detection.tagged, "list")
-    decoder = _decoder(rendering.decoder, rendering.sofa, rendering.resample_head)
-    length, taps = rendering.seconds * SAMPLE_RATE, decoder.filters.shape[-1]
-    foa = np.zeros((0, 0), np.float32)
-    begin = number = 0  # sample of the video at which `foa` begins; clip
-    pictures: list[bytes] = []
-    for block, jpegs, last in _at_layout_rates(picture, sound, audio.channels, detection, rendering.yaw):
-        foa = np.concatenate([foa, block]) if foa.size else block
-        pictures += jpegs
+    decoder = rendering.load_decoder()
+    length, taps = rendering.seconds * SAMPLE_RATE, decoder.filters.shape[-1] if decoder else 0
+    sound = np.zeros((0, audio.channels), np.float32)
+    begin = number = 0  # sample of the video at which `sound` begins; clip
+    frames: list[bytes] = []
+    for block, jpegs, last in _stretches(video, track, audio.channels, detection, rendering.yaw):
+        sound = np.concatenate([sound, block])
+        frames += jpegs
         while True:
             start = number * length
-            ready = len(foa) + begin - start
+            ready = len(sound) + begin - start
             if ready < length + taps and not (last and ready >= _LEAST * SAMPLE_RATE):
                 break
             count = min(length, ready)
             # The filters reach over the ends of the clip into its neighbours.
-            heard = torch.from_numpy(foa[: start - begin + count + taps].T.copy())
-            heard = rotate_yaw(acn_of(heard, order), rendering.yaw)
+            around = torch.from_numpy(sound[: start - begin + count + taps].T.copy())
+            foa = rotate_yaw(to_acn(around, order), rendering.yaw)
             inside = slice(start - begin, start - begin + count)
-            shown, pictures = pictures[: rendering.seconds * FRAME_RATE], pictures[rendering.seconds * FRAME_RATE :]
-            fault, tags = _look_at(heard[:, inside].numpy(), detection)
-            if fault or not shown:
-                yield Rejected(
-                    f"{start / SAMPLE_RATE:g} s to {(start + count) / SAMPLE_RATE:g} s", fault or "no picture"
-                )
+            own, frames = frames[: rendering.seconds * FRAME_RATE], frames[rendering.seconds * FRAME_RATE :]
+            fault, tags = _inspect(foa[:, inside].numpy(), detection)
+            if fault or not own:
+                stretch = f"{start / SAMPLE_RATE:g} s to {(start + count) / SAMPLE_RATE:g} s"
+                yield Rejected(stretch, fault or "no frame")
             else:
-                pair = foa_to_binaural(heard, decoder)[:, inside].numpy()
-                at = start / SAMPLE_RATE
-                yield Clip(clip_id(source.key, number), pair, fit_frames(shown, count), at, tags)
+                out = foa_to_binaural(foa, decoder) if decoder else with_height(foa)
+                kept = out[:, inside].numpy()
+                yield Clip(clip_id(source.key, number), kept, fit_frames(own, count), start / SAMPLE_RATE, tags)
             number += 1
-            keep = max(0, number * length - taps - begin)
-            foa, begin = foa[keep:], begin + keep
+            drop = max(0, number * length - taps - begin)
+            sound, begin = sound[drop:], begin + drop
+
+
+def _stretches(
+    video: Path, track: Path, channels: int, detection: Detection, yaw: float
+) -> Iterator[tuple[NDArray[np.float32], list[bytes], bool]]:
+    """Stretches of sound (T, C) at 16 kHz with the equirectangular frames before their ends; see `at_layout_rates`."""
+    remap = ToEquirectangular(detection.projection, FRAME_SIZE)
+    turn = -round(yaw / 360 * FRAME_SIZE[1])
+    size = remap.source_size
+    reader = MediaReader(video, frame_rate=FRAME_RATE, frame_size=size, channels=channels, threads=1, sound=track)
+    return at_layout_rates(reader, channels, FrameEncoder(lambda frame: np.roll(remap(frame), turn, axis=1)))
 
 
 def channel_order(path: Path, codec: str, channels: int) -> str:
@@ -178,42 +205,17 @@ def channel_order(path: Path, codec: str, channels: int) -> str:
     return "aac-5.1" if codec == "aac" and channels >= 5 else "acn"
 
 
-def _at_layout_rates(
-    picture: Path, sound: Path, channels: int, detection: Detection, yaw: float
-) -> Iterator[tuple[NDArray[np.float32], list[bytes], bool]]:
-    """Stretches of sound (T, C) at 16 kHz with the JPEG pictures that came before their end, and whether it is over."""
-    remap = ToEquirectangular(detection.projection, FRAME_SIZE)
-    turn = -round(yaw / 360 * FRAME_SIZE[1])
-    shown: NDArray[np.uint8] | None = None
-    jpeg = b""
-    pictures: list[bytes] = []
-    size = remap.source_size
-    with MediaReader(
-        picture, frame_rate=FRAME_RATE, frame_size=size, channels=channels, threads=1, sound=sound
-    ) as reader:
-        stream = soxr.ResampleStream(reader.sample_rate, SAMPLE_RATE, channels, dtype="float32")
-        for chunk in reader:
-            if isinstance(chunk, AudioChunk):
-                yield stream.resample_chunk(chunk.samples), pictures, False
-                pictures = []
-            else:
-                if chunk.frame is not shown:  # a picture that stays is remapped once
-                    shown, jpeg = chunk.frame, encode_jpeg(np.roll(remap(chunk.frame), turn, axis=1))
-                pictures.append(jpeg)
-        yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True), pictures, True
-
-
-def _look_at(foa: NDArray[np.float32], detection: Detection) -> tuple[str, dict[str, object]]:
+def _inspect(foa: NDArray[np.float32], detection: Detection) -> tuple[str, dict[str, object]]:
     """What speaks against a clip, and what is to be remembered of it."""
-    level = np.sqrt(np.square(foa, dtype=np.float64).mean(1))
-    w, y, x = level[0], level[1], level[-1]
+    rms = np.sqrt(np.square(foa, dtype=np.float64).mean(1))
+    w, y, x = rms[0], rms[1], rms[-1]
     tagged = detection.tagged
     tags: dict[str, object] = {
         "projection": detection.projection.kind,
         "stereo": detection.projection.stereo,
         "projection_from": detection.source,
         "projection_tagged": None if tagged is None else tagged.kind,
-        "height": bool(len(foa) == 4 and level[2] > _SILENT * w),
+        "height": bool(len(foa) == 4 and rms[2] > _SILENT * w),
     }
     if w <= _SILENT:
         return "its sound is silent there", tags
@@ -223,17 +225,6 @@ def _look_at(foa: NDArray[np.float32], detection: Detection) -> tuple[str, dict[
 @lru_cache(maxsize=2)
 def _projections(path: Path | None) -> dict[str, Projection]:
     return {} if path is None else read_projections(path)
-
-
-@lru_cache(maxsize=2)
-def _decoder(method: str, sofa: Path | None, resample: bool) -> FOADecoder:
-    head = spherical_head(SAMPLE_RATE, np.arange(-180.0, 180.0, 5.0)) if sofa is None else load_sofa(sofa)
-    head = head.resampled(SAMPLE_RATE) if resample else head
-    directions, responses = (torch.from_numpy(np.array(a)) for a in (head.directions, head.responses))
-    try:
-        return make_decoder(method, directions, responses, SAMPLE_RATE)
-    except ValueError as error:
-        raise DatasetError(f"{sofa}: cannot decode ambisonics ({error}); use another head") from error
 
 
 def _fingerprint(path: Path) -> str:

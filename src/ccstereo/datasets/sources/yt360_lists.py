@@ -1,4 +1,4 @@
-"""The lists of the 360 degree YouTube sets: ids, official splits, projections, and the files that go with them.
+"""The lists of the 360 degree YouTube sets: ids, official folds, projections, and the files that go with them.
 
 They are those of spatialaudiogen (github.com/pedro-morgado/spatialaudiogen): `meta/subsets/*.lst`, and
 `scraping/video_formats.txt` with the projections as they were taken to be in 2018.
@@ -12,15 +12,15 @@ from pathlib import Path
 
 from ccstereo.datasets.prepared.build import Folds, Source
 from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES
-from ccstereo.datasets.prepared.format import ClipRow, Unused
+from ccstereo.datasets.prepared.format import ClipRow, Unused, safe_key
 from ccstereo.errors import DatasetError
 from ccstereo.media import Projection
 
 SETS = {"rec-street": "REC-Street", "yt-all": "YT-All", "yt-clean": "YT-Clean", "yt-music": "YT-Music"}
 _ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _SOUND_SUFFIXES = frozenset((".m4a", ".webm", ".opus", ".ogg", ".mka", ".mp4", ".mkv", ".wav", ".flac"))
-# spatialaudiogen's download.py and its preprocess.py keep picture and sound in two files.
-_PICTURE_NAME = re.compile(r"([A-Za-z0-9_-]{11})(?:\.video|-video)")
+# spatialaudiogen's download.py and its preprocess.py keep video and sound in two files.
+_VIDEO_NAME = re.compile(r"([A-Za-z0-9_-]{11})(?:\.video|-video)")
 _SOUND_NAME = re.compile(r"([A-Za-z0-9_-]{11})(?:\.audio(?:\.f\d+)?|-ambix)")
 _KINDS: dict[str, Projection] = {
     "equirectangular": Projection(),
@@ -48,9 +48,9 @@ def _stem(path: Path) -> str:
 
 
 def find_sources(raw: Path, wanted: Sequence[str]) -> tuple[list[Source], list[Unused]]:
-    """Files of the wanted ids in and under a folder, and what is missing.
+    """Files of the wanted ids in and under a folder, and what is missing or in no list.
 
-    A source is one file with picture and sound (see `youtube_id`), or two: `<id>.video.mp4` with
+    A source is one file with video and sound (see `youtube_id`), or two: `<id>.video.mp4` with
     `<id>.audio.f338.webm`, as spatialaudiogen's scripts download them, or `<id>-video.mp4` with `<id>-ambix.m4a`, as
     they prepare them.
     """
@@ -63,33 +63,36 @@ def find_sources(raw: Path, wanted: Sequence[str]) -> tuple[list[Source], list[U
         if sound := _SOUND_NAME.fullmatch(_stem(path)):
             sounds.setdefault(sound[1], path)
         elif suffix in VIDEO_SUFFIXES:
-            picture = _PICTURE_NAME.fullmatch(_stem(path))
-            files.setdefault(picture[1] if picture else youtube_id(path), []).append(path)
-    sources, missing = [], []
+            apart = _VIDEO_NAME.fullmatch(_stem(path))
+            files.setdefault(apart[1] if apart else youtube_id(path), []).append(path)
+    sources, unused = [], []
     for video in wanted:
         for path in files.get(video, []):
-            split = _PICTURE_NAME.fullmatch(_stem(path)) and video in sounds
-            sources.append(Source(video, (path, sounds[video]) if split else (path,)))
+            two = _VIDEO_NAME.fullmatch(_stem(path)) and video in sounds
+            sources.append(Source(video, (path, sounds[video]) if two else (path,)))
         if video not in files:
-            reason = f"{sounds[video].name} is there, but no picture" if video in sounds else "is not in the folder"
-            missing.append(Unused(video, 0, "", reason))
-    return sources, missing
+            reason = f"{sounds[video].name} is there, but no video" if video in sounds else "is not in the folder"
+            unused.append(Unused(video, 0, "", reason))
+    for name in sorted(files.keys() - set(wanted)):
+        for path in files[name]:
+            unused.append(Unused(safe_key(name), path.stat().st_size, path.name, "is in none of the lists"))
+    return sources, unused
 
 
-def read_list(lists: str | Path, name: str, part: str = "") -> list[str]:
+def read_list(lists: str | Path, name: str, split: str = "") -> list[str]:
     """Read the ids of an official list.
 
     Args:
         lists: folder of the lists, or the one above.
         name: a key of `SETS`.
-        part: "" for all of the set, or "train.1", "test.3" and so on.
+        split: "" for all of the set, or "train.1", "test.3" and so on.
 
     Raises:
         DatasetError: there is no such list, or it holds something other than ids.
     """
     folder = Path(lists)
     folder = folder / "subsets" if (folder / "subsets").is_dir() else folder
-    path = folder / f"{SETS[name]}{'.' if part else ''}{part}.lst"
+    path = folder / f"{SETS[name]}{'.' if split else ''}{split}.lst"
     try:
         found = path.read_text().split()
     except OSError as error:
@@ -132,32 +135,32 @@ def read_projections(path: Path) -> dict[str, Projection]:
 
 
 def yt360_folds(lists: str | Path, names: Sequence[str] = tuple(SETS)) -> Callable[[list[ClipRow]], Folds]:
-    """Return a function that makes the official splits, "yt-music-1" and so on, from the table.
+    """Return a function that makes the official folds, "yt-music-1" and so on, from the table.
 
-    They have no validation part. "yt-music-1-val" is the same with a tenth of those training videos that are there put
+    They have no validation split. "yt-music-1-val" is the same with a tenth of those training videos that are there put
     aside for it, at least one of two.
     """
-    return partial(_splits, lists=Path(lists), names=tuple(names))
+    return partial(_folds, lists=Path(lists), names=tuple(names))
 
 
-def _splits(rows: list[ClipRow], lists: Path, names: tuple[str, ...]) -> Folds:
+def _folds(rows: list[ClipRow], lists: Path, names: tuple[str, ...]) -> Folds:
     clips: dict[str, list[str]] = {}
     for row in rows:
         clips.setdefault(row.source, []).append(row.id)
-    splits: Folds = {}
+    folds: Folds = {}
     for name in names:
         for number in (1, 2, 3):
-            train, test = (read_list(lists, name, f"{part}.{number}") for part in ("train", "test"))
+            train, test = (read_list(lists, name, f"{split}.{number}") for split in ("train", "test"))
             ranked = sorted(clips.keys() & train, key=lambda video: hashlib.sha256(video.encode()).digest())
             aside = set(ranked[: max(len(ranked) // 10, int(len(ranked) > 1))])
-            parts = {"train": train, "val": [], "test": test}
+            official = {"train": train, "val": [], "test": test}
             held = {
                 "train": [v for v in train if v not in aside],
                 "val": [v for v in train if v in aside],
                 "test": test,
             }
-            for label, chosen in ((f"{name}-{number}", parts), (f"{name}-{number}-val", held)):
-                found = {part: [c for v in ids for c in clips.get(v, [])] for part, ids in chosen.items()}
+            for label, chosen in ((f"{name}-{number}", official), (f"{name}-{number}-val", held)):
+                found = {split: [c for v in ids for c in clips.get(v, [])] for split, ids in chosen.items()}
                 if any(found.values()):  # a set may hold videos of other lists alone
-                    splits[label] = found
-    return splits
+                    folds[label] = found
+    return folds
