@@ -172,13 +172,17 @@ class WaitingTime(Callback):
         rank_zero_info(f"Of the time of training, {self.fraction:.1%} was waiting for data.")
 
 
-class LogExamples(Callback):
-    """Writes the first window of every validation to TensorBoard: true and predicted sound, and their spectrograms."""
+class LogProgress(Callback):
+    """Logs the learning rate and, to TensorBoard, true and predicted sound of each validation's first window."""
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *arguments: Any) -> None:  # noqa: ARG002
+        """Log the rate of everything but the image encoder."""
+        pl_module.log("train/learning_rate", trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        """Log the first window of the first batch."""
+        """Log the sound, and its spectrogram."""
         writer = _writer(trainer)
         if batch_idx or dataloader_idx or writer is None:
             return

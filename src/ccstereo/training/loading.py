@@ -1,7 +1,6 @@
 """Which items a process takes, and batches that continue where a checkpoint was written."""
 
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 from ccstereo.errors import DatasetError
+from ccstereo.jobs.processes import outlive_signals
 
 Item = dict[str, Tensor]
 
@@ -114,9 +114,12 @@ class FreshLoader:
             self.given = 0
         self.resumed = False
         self.order.skipped = self.given * self.batch_size
-        for batch in self.loader:
-            self.given += 1
-            yield batch
+        try:
+            for batch in self.loader:
+                self.given += 1
+                yield batch
+        except DatasetError as error:  # of a worker: its message is a traceback, whose last line is the message
+            raise DatasetError(str(error).strip().rpartition("DatasetError: ")[2]) from None
 
     def state_dict(self) -> dict[str, int]:
         """The position."""
@@ -169,12 +172,6 @@ class KeptItems(Dataset[Item]):
             item = self.dataset[index]
             self.kept[index] = {name: item[name] for name in self.names if name in item}
         return self.kept[index]
-
-
-def outlive_signals(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_init_fn`
-    """Let a loader's worker ignore Ctrl-C and SIGTERM, which reach all processes of a run: who trains still saves."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def check_counts(**counts: int | None) -> None:

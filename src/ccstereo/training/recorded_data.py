@@ -1,16 +1,17 @@
 """Windows of a prepared set, or of its shards, for training and validation."""
 
+from pathlib import Path
+
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ccstereo.datasets.prepared.format import SPLITS
 from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.datasets.prepared.windows import PreparedWindows
-from ccstereo.datasets.shards.index import is_sharded
-from ccstereo.datasets.shards.windows import ShardLoader, ShardWindows
+from ccstereo.datasets.shards.reader import open_set
 from ccstereo.errors import DatasetError
 from ccstereo.models.base import SpatialModel
-from ccstereo.models.config import ModelConfig
+from ccstereo.scenes.acoustics.decoders import load_decoder
 from ccstereo.training.loading import (
     VALIDATION_BATCH,
     FreshLoader,
@@ -29,14 +30,14 @@ class RecordedData(WindowData):
     """Recorded clips, as `ccstereo prepare` and `ccstereo shard` write them. Nobody knows what sounds where in them.
 
     Args:
-        path: of the prepared set, or folder or URL of its shards.
-        fold: name of the fold; None takes the only one. Shards are of one fold.
+        path: folder of the prepared set, or folder or URL of its shards.
+        fold: name of the fold; None takes the only one.
         train_split: split of the fold to train on.
         val_split: split of the fold to validate on.
-        mirror: whether half of the training windows are mirrored, frames and ears.
+        mirror: whether half of the training windows are mirrored, frames and sound.
+        sofa: head for which ambisonics are rendered, for a model of two ears; None takes the spherical head.
         batch_size: windows a step and process.
-        epoch_size: windows between two validations, of all processes; None takes one a clip, and a batch at least. Of
-            shards, at most one a clip, for nothing is read twice.
+        epoch_size: windows between two validations, of all processes; None takes one a clip, and a batch at least.
         validation_size: windows of a validation; None takes one a clip.
         workers: processes that read windows; None takes as many as the machine can spare, see `workers_of`.
         seed: of the first window.
@@ -52,6 +53,7 @@ class RecordedData(WindowData):
         train_split: str = "train",
         val_split: str = "val",
         mirror: bool = True,
+        sofa: str | None = None,
         batch_size: int = 32,
         epoch_size: int | None = None,
         validation_size: int | None = None,
@@ -70,6 +72,7 @@ class RecordedData(WindowData):
         self.fold = fold
         self.splits = (train_split, val_split)
         self.mirror = mirror
+        self.sofa = sofa
         self.batch_size = batch_size
         self.epoch_size = epoch_size
         self.validation_size = validation_size
@@ -83,14 +86,7 @@ class RecordedData(WindowData):
             DatasetError: there is no such set or fold, a split is empty, an epoch has no batch, or there are several
                 folds to choose from.
         """
-        self.training: PreparedWindows | ShardWindows
-        self.validation: PreparedWindows | ShardWindows
-        config, batch = model.config, self.batch_size
-        if is_sharded(self.path):
-            self.training = self._shards(config, self.splits[0], self.epoch_size, self.seed, train=True)
-            self.validation = self._shards(config, self.splits[1], self.validation_size, VALIDATION_SEED, train=False)
-            return
-        prepared = PreparedSet(self.path)
+        prepared = open_set(self.path)
         fold = self.fold or _only_fold(prepared)
         train, val = (prepared.ids(fold, split) for split in self.splits)
         for split, clips in zip(self.splits, (train, val), strict=True):
@@ -99,46 +95,30 @@ class RecordedData(WindowData):
                     f"{self.path}: the split {split} of fold {fold} is empty; prepare more videos, or choose another "
                     f"of {', '.join(SPLITS)}"
                 )
-        size = self.epoch_size or max(batch * place_of(self.trainer)[1], len(train))
-        self.order = fresh_sampler(size, batch, self.trainer)
-        self.training = PreparedWindows(prepared, train, config, size, self.seed, vary=True, mirror=self.mirror)
-        self.validation = PreparedWindows(prepared, val, config, self.validation_size, VALIDATION_SEED, vary=False)
+        size = self.epoch_size or max(self.batch_size * place_of(self.trainer)[1], len(train))
+        self.order = fresh_sampler(size, self.batch_size, self.trainer)
+        decoder = None if self.sofa is None else load_decoder(sofa=Path(self.sofa), sample_rate=model.config.sample_rate)
+        self.training = PreparedWindows(
+            prepared, train, model.config, size, self.seed, mirror=self.mirror, decoder=decoder
+        )
+        self.validation = PreparedWindows(
+            prepared, val, model.config, self.validation_size, VALIDATION_SEED, vary=False, decoder=decoder
+        )
 
-    def train_dataloader(self) -> FreshLoader | ShardLoader:
+    def train_dataloader(self) -> FreshLoader:
         """Fresh windows every epoch."""
         workers = workers_of(self.trainer, self.workers)
-        if isinstance(self.training, ShardWindows):
-            return ShardLoader(self.training, workers)
         return FreshLoader(self.training, self.batch_size, self.order, workers, repeat=self.overfits)
 
     def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
         """The same windows at every validation."""
-        if isinstance(self.validation, ShardWindows):
-            return [ShardLoader(self.validation)]
         sampler = SplitSampler(len(self.validation), *place_of(self.trainer))
         return [DataLoader(self.validation, min(VALIDATION_BATCH, self.batch_size), sampler=sampler)]
-
-    def _shards(self, config: ModelConfig, split: str, size: int | None, seed: int, train: bool) -> ShardWindows:
-        windows = ShardWindows(
-            self.path,
-            config,
-            split,
-            self.batch_size if train else min(VALIDATION_BATCH, self.batch_size),
-            seed,
-            vary=train,
-            mirror=self.mirror,
-            shuffle=train,
-            size=size,
-            drop_last=train,
-        )
-        if self.fold not in (None, windows.index.split):
-            raise DatasetError(f"{self.path}: these shards are of fold {windows.index.split}, not {self.fold}")
-        return windows
 
 
 def _only_fold(prepared: PreparedSet) -> str:
     names = prepared.folds()
     if len(names) != 1:
         known = ", ".join(names) or "none"
-        raise DatasetError(f"{prepared.folder}: has {len(names)} folds ({known}); choose one with --data.fold")
+        raise DatasetError(f"{prepared}: has {len(names)} folds ({known}); choose one with --data.fold")
     return names[0]

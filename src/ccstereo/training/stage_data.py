@@ -1,20 +1,26 @@
 """Windows of simulated scenes, made while training."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ccstereo.datasets.stage import SceneMix, Stage, StageWindows, collate_windows
+from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.models.base import SpatialModel
-from ccstereo.scenes.acoustics.hrir import HRIRSet, load_sofa, spherical_head
-from ccstereo.scenes.acoustics.room_bank import room_bank
+from ccstereo.scenes import (
+    AudioAugmentation,
+    HRIRSet,
+    Material,
+    SceneMix,
+    Split,
+    load_material,
+    load_sofa,
+    room_bank,
+    spherical_head,
+    synthetic_material,
+)
 from ccstereo.scenes.acoustics.rooms import SECONDS
-from ccstereo.scenes.augmentation import AudioAugmentation
-from ccstereo.scenes.material import Split, load_material
-from ccstereo.scenes.synthetic.material import synthetic_material
 from ccstereo.training.loading import (
     VALIDATION_BATCH,
     FreshLoader,
@@ -196,7 +202,7 @@ class StageData(WindowData):
             stages += self._in_rooms(synthetic, spherical_head(head.sample_rate), split, fraction)
         return stages
 
-    def _in_rooms(self, material: Any, head: HRIRSet, split: Split, weight: float) -> list[Stage]:
+    def _in_rooms(self, material: Material, head: HRIRSet, split: Split, weight: float) -> list[Stage]:
         """Stages of one material, dry and, where asked for, in rooms: validation's are other rooms than training's."""
         fraction = self.scenes.room_fraction
         dry = Stage(material, [head], weight * (1 - fraction))

@@ -303,7 +303,6 @@ class SpatialTask(LightningModule):
         named = dict(zip(("loss", *terms), values, strict=True))
         self.log("train/loss", named.pop("loss"), prog_bar=True)
         self.log_dict({f"train/{name}": value for name, value in named.items()})
-        self.log("train/learning_rate", self.optimizers().param_groups[0]["lr"])
 
     def _of_all_processes(self, features: Tensor) -> Tensor:
         """Put (N, C) of every process together, (processes * N, C); gradients find their way back."""
