@@ -121,6 +121,15 @@ class FreshLoader:
         except DatasetError as error:  # of a worker: its message is a traceback, whose last line is the message
             raise DatasetError(str(error).strip().rpartition("DatasetError: ")[2]) from None
 
+    @property
+    def _iterator(self) -> Any:
+        """By which Lightning ends the workers of a `DataLoader`; they ignore what else would."""
+        return self.loader._iterator
+
+    @_iterator.setter
+    def _iterator(self, iterator: Any) -> None:
+        self.loader._iterator = iterator
+
     def state_dict(self) -> dict[str, int]:
         """The position."""
         return {"epoch": self.order.epoch, "batches": self.given}
