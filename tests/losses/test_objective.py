@@ -46,7 +46,11 @@ def test_the_phase_term_is_of_the_decoded_sound() -> None:
 
 @pytest.mark.parametrize(
     ("weights", "words"),
-    [({"contrastiv": 1.0}, "contrastiv; there are difference"), ({"phase": -1.0}, "phase"), ({"phase": float("nan")}, "phase")],
+    [
+        ({"contrastiv": 1.0}, "contrastiv; there are difference"),
+        ({"phase": -1.0}, "phase"),
+        ({"phase": float("nan")}, "phase"),
+    ],
 )
 def test_wrong_weights_are_refused(weights, words) -> None:
     with pytest.raises(ValueError, match=words):

@@ -16,7 +16,17 @@ from ccstereo.cli.main import main
 from small import TRAIN_SMALL
 
 OPTIONS = [
-    *("--config", "lite-stage", *TRAIN_SMALL, "--data.windows_per_frame", "2", "--data.batch_size", "4", "--data.workers", "0"),
+    *(
+        "--config",
+        "lite-stage",
+        *TRAIN_SMALL,
+        "--data.windows_per_frame",
+        "2",
+        "--data.batch_size",
+        "4",
+        "--data.workers",
+        "0",
+    ),
     *("--data.epoch_size", "400", "--data.validation_size", "2", "--trainer.num_sanity_val_steps", "0"),
 ]
 OFTEN = [  # a checkpoint every other step

@@ -1,4 +1,4 @@
-"""What a training does beside its steps: checkpoints, averaged weights, a last validation, logs, and weights at the end.
+"""What a training does beside its steps: checkpoints, averaged weights, a last validation, logs, and its weights.
 
 Each works with a `Trainer` in Python as on the command line; docs/training.md shows how to change one.
 """
@@ -7,8 +7,7 @@ import signal
 import threading
 import time
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -20,6 +19,7 @@ from torch import Tensor
 from ccstereo.audio import STFTConfig, stft
 from ccstereo.training.export import export_checkpoint
 from ccstereo.training.runs import weights_folder
+from ccstereo.training.task import SpatialTask
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -32,9 +32,7 @@ class BestCheckpoint(ModelCheckpoint):
     """
 
     def __init__(self, dirpath: str | None = None) -> None:
-        super().__init__(
-            dirpath, filename="best", monitor="val/stft_to_mono", mode="min", enable_version_counter=False
-        )
+        super().__init__(dirpath, filename="best", monitor="val/stft_to_mono", mode="min", enable_version_counter=False)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the run's folder where no other is given."""
@@ -186,10 +184,11 @@ class LogProgress(Callback):
         writer = _writer(trainer)
         if batch_idx or dataloader_idx or writer is None:
             return
-        config, target = pl_module.model.config, pl_module.model.target
+        task = cast(SpatialTask, pl_module)
+        config, target = task.model.config, task.model.target
         true = batch["sound"][:1]
         context = batch["context"][:1] if "context" in batch else None
-        predicted = pl_module.predict_sound(target.mixture(true), batch["frame"][:1], context)
+        predicted = task.predict_sound(target.mixture(true), batch["frame"][:1], context)
         step = trainer.global_step
         for name, sound in (("true", true), ("predicted", predicted)):
             writer.add_image(f"val/spectrogram/{name}", spectrogram_image(sound[0], config.stft), step)

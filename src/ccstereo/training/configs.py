@@ -1,4 +1,4 @@
-"""A training's options before Lightning reads them: configs by name, old names of options, and the class of the data."""
+"""A training's options before Lightning reads them: configs by name, old names of options, the class of the data."""
 
 import re
 import sys
@@ -83,7 +83,7 @@ def current_options(arguments: Sequence[str]) -> list[str]:
 
 
 def data_class(config: Config) -> str:
-    """The class of the data in a config: the one it names, else recordings where it has a path, else simulated scenes."""
+    """The class of the data in a config: the one it names, recordings where it has a path, or simulated scenes."""
     section = config.get("data", {})
     recorded = RECORDED if "path" in section.get("init_args", {}) else CLASSES["data"]
     return str(section.get("class_path", recorded))
@@ -108,7 +108,7 @@ def _current(config: Config) -> Config:
     result = {name: value for name, value in config.items() if name not in CLASSES}
     for section in CLASSES.keys() & config.keys():
         options = config[section] or {}
-        inside = options.get("init_args", {} if "class_path" in options else options)
+        inside = options.get("init_args", {} if "class_path" in options else options) or {}
         moved: Config = {}
         for name, value in inside.items():
             _place(moved, section, (name,), value)
@@ -155,9 +155,7 @@ def _renamed(option: str) -> str | None:
     for old, new in RENAMED.items():
         if option == old or option.startswith(f"{old}."):
             current = new + option.removeprefix(old)
-            print(
-                f"warning: {option} is now called {current}; the old name goes in the next release", file=sys.stderr
-            )
+            print(f"warning: {option} is now called {current}; the old name goes in the next release", file=sys.stderr)
             return current
     return None
 

@@ -97,7 +97,9 @@ class RecordedData(WindowData):
                 )
         size = self.epoch_size or max(self.batch_size * place_of(self.trainer)[1], len(train))
         self.order = fresh_sampler(size, self.batch_size, self.trainer)
-        decoder = None if self.sofa is None else load_decoder(sofa=Path(self.sofa), sample_rate=model.config.sample_rate)
+        decoder = (
+            None if self.sofa is None else load_decoder(sofa=Path(self.sofa), sample_rate=model.config.sample_rate)
+        )
         self.training = PreparedWindows(
             prepared, train, model.config, size, self.seed, mirror=self.mirror, decoder=decoder
         )

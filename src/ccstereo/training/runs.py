@@ -20,9 +20,7 @@ class Run:
     checkpoint: Path | None = None
 
 
-def choose_run(
-    name: str, folder: str | None = None, checkpoint: str | None = None, *, overwrite: bool = False
-) -> Run:
+def choose_run(name: str, folder: str | None = None, checkpoint: str | None = None, *, overwrite: bool = False) -> Run:
     """Choose a new folder, `runs/NAME/N`, or take the one that is given; nothing is written.
 
     Args:

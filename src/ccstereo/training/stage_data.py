@@ -110,8 +110,8 @@ class StageData(WindowData):
         self,
         folder: str | None = None,
         sofa: str | None = None,
-        scenes: SceneSource = SceneSource(),  # noqa: B008 - frozen
-        augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
+        scenes: SceneSource = SceneSource(),
+        augmentation: Augmentation = Augmentation(),
         batch_size: int = 32,
         epoch_size: int = 16_000,
         validation_size: int = 400,
