@@ -13,6 +13,7 @@ def main() -> int:
     checks = [
         [*module, "ruff", "check"],
         [*module, "ruff", "format", "--check"],
+        [sys.executable, "tools/glossary.py"],
         [*module, "mypy"],
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
         [*module, "pytest", "-n", "auto", *sys.argv[1:]],

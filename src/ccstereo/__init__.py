@@ -1,10 +1,10 @@
-"""Binaural sound for video: a mono soundtrack becomes one heard in space, guided by what the pictures show.
+"""Spatial sound for video: a mono soundtrack becomes a binaural one, guided by the video's frames.
 
     >>> import ccstereo
     >>> "ccstereo-lite" in ccstereo.list_models()
     True
 
-Names are loaded when they are first used, so that importing the package costs little more than importing torch.
+Names are loaded when they are first used: importing the package alone loads neither torch nor anything else of size.
 """
 
 from importlib import import_module
@@ -23,6 +23,8 @@ try:
     __version__ = version("ccstereo")
 except PackageNotFoundError:  # a source tree on the path, not installed
     __version__ = "0+unknown"
+
+DEFAULT_WEIGHTS = "ccstereo-lite.stage"
 
 _HOMES = {
     "Binauralizer": "ccstereo.binauralizer",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ccstereo import DEFAULT_WEIGHTS as DEFAULT_WEIGHTS
 from ccstereo.errors import MediaError
 from ccstereo.inference import BinauralStream, make_backend
 from ccstereo.inference.arrays import check_frame_rate, check_sample_rate
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ccstereo.audio.ambisonics import FOADecoder
     from ccstereo.media import MediaReader
 
-DEFAULT_WEIGHTS = "ccstereo-lite.stage"
 LARGEST_GAIN = 60.0  # dB, either way
 Progress = Callable[[float, float], None]
 

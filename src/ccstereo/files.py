@@ -41,10 +41,12 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 
 def write_atomic(target: str | Path, content: str | bytes) -> None:
-    """Write a whole file: text as UTF-8, or bytes.
+    r"""Write a whole file: text as UTF-8, or bytes.
+
+    A file name that is not UTF-8 (Python keeps its odd bytes as surrogates) is written as \udc.., as JSON does.
 
     Raises:
         OSError: the folder is missing, not writable, or full; an earlier file of that name is as it was.
     """
     with atomic_path(target) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)

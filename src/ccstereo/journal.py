@@ -43,7 +43,7 @@ class Journal:
     def append(self, item: dict[str, Any]) -> None:
         """Note that an item is done."""
         line = json.dumps(item, ensure_ascii=False) + "\n"
-        with self._lock, self.path.open("a", encoding="utf-8") as file:
+        with self._lock, self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(line)
             self.items.append(item)
 

@@ -1,5 +1,8 @@
 """The main job through the real command line, and what it says when the input is bad."""
 
+import io
+import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -14,9 +17,9 @@ import soundfile
 import torch
 
 from ccstereo.cli.main import main
-from ccstereo.cli.options import Parser, add_model_options, make_binauralizer
 from ccstereo.media import write_video
 from ccstereo.models import create_model, save_model
+from small import SMALL
 
 
 @pytest.fixture(scope="session")
@@ -73,25 +76,85 @@ def test_output_has_a_default_name_and_a_report(clip: Path, weights: str, tmp_pa
     assert "holiday.binaural.mp4: 2.0 s in" in capsys.readouterr().out
 
 
-def test_width_scales_the_difference_alone(clip: Path, weights: str, tmp_path: Path) -> None:
+def test_side_gain_scales_the_difference_alone(clip: Path, weights: str, tmp_path: Path) -> None:
     sounds = {}
-    for width in ("0", "0.5", "1"):
-        out = tmp_path / f"{width}.wav"
+    for gain in ("0", "0.5", "1"):
+        out = tmp_path / f"{gain}.wav"
         command = ["binauralize", str(clip), "-o", str(out), "--weights", weights, "--hop", "0.3", "-q"]
-        assert main([*command, "--width", width]) == 0
-        sounds[width] = soundfile.read(out)[0].T
+        assert main([*command, "--side-gain", gain]) == 0
+        sounds[gain] = soundfile.read(out)[0].T
     middle, half = sounds["1"].mean(0), np.subtract(*sounds["1"]) / 2
     assert np.abs(half).max() > 1e-3
-    for width, sound in sounds.items():
-        np.testing.assert_allclose(sound, [middle + float(width) * half, middle - float(width) * half], atol=1e-4)
+    for gain, sound in sounds.items():
+        np.testing.assert_allclose(sound, [middle + float(gain) * half, middle - float(gain) * half], atol=1e-4)
 
 
-@pytest.mark.parametrize("width", ["-0.1", "2.5", "nan", "wide"])
-def test_a_width_out_of_range_is_wrong_usage(clip: Path, width: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_width_is_the_old_name_of_side_gain(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out.wav"
+    assert main(["binauralize", str(clip), "-o", str(out), "--weights", weights, "--width", "0", "-q"]) == 0
+    sound = soundfile.read(out)[0]
+    np.testing.assert_array_equal(sound[:, 0], sound[:, 1])
+    assert capsys.readouterr().err == (
+        "warning: --width is now called --side-gain; the old name goes in the next release\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(f"--side-gain={value}" for value in ("-0.1", "2.5", "nan", "wide")),
+        *(f"--gain={value}" for value in ("nan", "inf", "-inf", "800", "-61", "loud")),
+        *(f"--bitrate={value}" for value in ("-5", "0", "1.5")),
+    ],
+)
+def test_a_number_out_of_range_is_wrong_usage(clip: Path, option: str, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out.mp4"
     with pytest.raises(SystemExit) as exit_:
-        main(["binauralize", str(clip), f"--width={width}"])
+        main(["binauralize", str(clip), "-o", str(out), option])
     assert exit_.value.code == 2
-    assert "--width" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith(f"ccstereo binauralize: error: argument {option.split('=')[0]}: ")
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_bitrate_that_the_codec_does_not_have(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    for name, codec, bitrate, reason in [
+        ("out.mkv", "opus", "192", "opus takes 6000 to 512000 bits a second"),
+        ("out.mp4", "aac", "1000000", "aac takes 6000 to 512000 bits a second"),
+        ("out.mkv", "flac", "192000", "flac is lossless"),
+    ]:
+        arguments = ("-o", tmp_path / name, "--codec", codec, "--bitrate", bitrate, "--weights", weights)
+        assert reason in failure(capsys, clip, *arguments)
+    assert ".wav is lossless" in failure(capsys, clip, "-o", tmp_path / "o.wav", "--bitrate", "9", "--weights", weights)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".MP4", ""])
+def test_the_default_output_can_be_written(clip: Path, weights: str, tmp_path: Path, suffix: str) -> None:
+    source = tmp_path / f"holiday{suffix}"
+    shutil.copy(clip, source)  # FFmpeg goes by the content
+    assert main(["binauralize", str(source), "--weights", weights, "--hop", "0.5", "-q"]) == 0
+    kept = suffix if suffix == ".MP4" else ".mkv"
+    assert (tmp_path / f"holiday.binaural{kept}").is_file()
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are any bytes on Linux alone")
+@pytest.mark.parametrize(("encoding", "suffix"), [("utf-8", ".wav"), ("ascii", ".mp4"), ("cp1252", ".flac")])
+def test_names_that_the_terminal_cannot_show(
+    clip: Path, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, suffix: str
+) -> None:
+    """A name that is not UTF-8, or has a character that the terminal lacks: done, and the report is printed."""
+    for name in (os.fsdecode(b"caf\xe9"), "caf\u00e9 \U0001f3a7"):
+        shutil.copy(clip, tmp_path / f"{name}.mp4")
+        out = tmp_path / f"out {name}{suffix}"
+        terminal = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        command = ["binauralize", str(tmp_path / f"{name}.mp4"), "-o", str(out), "--weights", weights, "--hop", "0.5"]
+        assert main(command) == 0
+        assert out.is_file()
+        terminal.flush()
+        assert b"2.0 s in" in terminal.buffer.getvalue()
 
 
 def test_gain_and_no_tdss_change_the_sound(clip: Path, tmp_path: Path) -> None:
@@ -124,7 +187,7 @@ def test_bad_files_say_what_and_where(clip: Path, weights: str, tmp_path: Path, 
         empty: "empty",
         cut: "",
         silent: "sound|audio",
-        blind: "picture|video",
+        blind: "video",
     }
     for path, reason in expected.items():
         line = failure(capsys, path, "-o", out, "--weights", weights)
@@ -159,7 +222,7 @@ def test_weights_that_do_not_fit(clip: Path, weights: str, tmp_path: Path, capsy
     out = tmp_path / "out.mp4"
     assert "nowhere" in failure(capsys, clip, "-o", out, "--weights", "nowhere")
     other = tmp_path / "other"
-    save_model(create_model("ccstereo-lite", visual_channels=64, audio_channels=(16, 32, 64, 64)), other)
+    save_model(create_model("ccstereo-lite", **SMALL | {"aspp_channels": 4}), other)
     shutil.copy(Path(weights) / "config.json", other / "config.json")
     line = failure(capsys, clip, "-o", out, "--weights", other)
     assert "other" in line
@@ -186,17 +249,26 @@ def test_an_absent_device(clip: Path, weights: str, tmp_path: Path, capsys) -> N
     assert "cuda:77" in line
 
 
+@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
-    ("capability", "precision", "warned"),
-    [("AVX2", "bfloat16", True), ("AVX2", "float32", False), ("AVX512", "bfloat16", False)],
+    ("machine", "capability", "precision", "warned"),
+    [
+        ("x86_64", "AVX2", "bfloat16", True),
+        ("x86_64", "AVX2", "float32", False),
+        ("AMD64", "AVX512", "bfloat16", False),
+        ("aarch64", "DEFAULT", "bfloat16", False),
+        ("arm64", "DEFAULT", "float16", False),  # Apple's name of its own processors
+    ],
 )
-def test_a_precision_that_does_not_pay_is_told(monkeypatch, weights, capsys, capability, precision, warned) -> None:
+def test_a_precision_that_does_not_pay_is_one_line_of_warning(
+    clip: Path, weights: str, tmp_path: Path, monkeypatch, capsys, machine, capability, precision, warned
+) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    parser = Parser()
-    add_model_options(parser)
-    options = parser.parse_args(["--weights", weights, "--precision", precision])
-    assert make_binauralizer(options, parser).precision == precision
-    assert capsys.readouterr().err.startswith("warning: this processor has no AVX-512") == warned
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    arguments = ["binauralize", str(clip), "-o", str(tmp_path / "out.wav"), "--weights", weights, "--hop", "0.6", "-q"]
+    assert main([*arguments, "--precision", precision]) == 0
+    line = f"warning: this processor has no AVX-512 and is many times slower in {precision} than in float32\n"
+    assert capsys.readouterr().err == (line if warned else "")
 
 
 def test_interrupt_leaves_nothing_half_written(weights: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ccstereo.cli.main import main
 from ccstereo.datasets.prepared.build import Source
 from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.datasets.sources import download
-from ccstereo.datasets.sources.fairplay import CLIPS, fairplay_clip, fairplay_folds, numbers_in
+from ccstereo.datasets.sources.fairplay import CLIPS, fairplay_clip, fairplay_folds, fairplay_set, numbers_in
 from ccstereo.errors import DatasetError
 
 
@@ -62,6 +62,16 @@ def test_sound_and_pictures_are_those_of_the_raw_files(raw: Path, prepared: Path
         np.testing.assert_allclose(spectra[1], spectra[0], atol=0.02 * spectra[0].max())  # the same below 5 kHz
         levels = [float(made.frame(name, k).mean()) for k in range(12)]
         np.testing.assert_allclose(levels, 10 * np.arange(12) + 20, atol=3)
+
+
+def test_frames_without_sound_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "000001.wav").touch()
+    for number in ("000001", "000002"):
+        (tmp_path / "frames" / f"{number}.mp4").mkdir(parents=True)
+    sources, unused, *_ = fairplay_set(tmp_path)
+    assert [source.key for source in sources] == ["000001"]
+    assert [(item.source, item.reason) for item in unused] == [("000002", f"{tmp_path}: has no sound of this number")]
 
 
 def test_frames_with_words_in_their_names(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ def test_prepare(music_raw, tmp_path: Path, as_json: bool, capsys) -> None:
     }
     lines = [json.loads(line) for line in (made.folder / "unused.jsonl").read_text().splitlines()]
     reasons = {row["source"]: row["reason"] for row in lines}
+    (unlisted,) = (source for source, reason in reasons.items() if reason == f"is not in {ids}")
+    assert reasons.pop(unlisted)
+    assert unlisted.startswith("Dxy-2-webm-")
     assert set(reasons) == {"mono3", "gone4", "short5", "cut7", "Dxy-2"}
     assert "not more than 0.001" in reasons["mono3"]
     assert "no video of this id" in reasons["gone4"]

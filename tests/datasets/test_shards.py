@@ -6,12 +6,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from ccstereo.cli.main import main
 from ccstereo.datasets.prepared.build import Source, prepare
@@ -22,6 +22,7 @@ from ccstereo.datasets.shards.index import parse_index
 from ccstereo.datasets.shards.reader import ShardedSet, open_set
 from ccstereo.datasets.shards.write import write_shards
 from ccstereo.errors import DatasetError
+from ccstereo.jobs.processes import plain_error
 from ccstereo.models import create_model
 from small import TRAIN_SMALL
 
@@ -187,8 +188,6 @@ class TestPasses:
 
     @pytest.mark.parametrize("workers", [0, 2])
     def test_processes_and_workers_read_nothing_twice(self, shards, workers):
-        from torch.utils.data import DataLoader
-
         sharded = open_set(shards)
         windows = PreparedWindows(sharded, sharded.ids("one", "train"), CONFIG)
         count = len(windows)
@@ -220,18 +219,24 @@ class TestDamage:
 
     def test_damaged_contents(self, copy, capsys):
         shard = read_index(copy, "train").shards[1]
+        heard, shown = shard.clips[:2]
+        size = len(open_set(copy).jpegs(shown.row.id)[0])
         with (copy / shard.name).open("r+b") as file:
-            file.seek(shard.clips[0].sound + 1000)
+            file.seek(heard.sound + 1000)
             file.write(b"\1\2\3\4")
-            file.seek(shard.clips[1].frames)
-            file.write(b"damaged")
+            for k in range(10):
+                file.seek(shown.frames + k * size)
+                file.write(b"damaged")
         assert main(["prepare", "--check", str(copy)]) == 1
         out = capsys.readouterr().out
-        for clip, suffix in ((shard.clips[0], "wav"), (shard.clips[1], "mjpeg")):
+        for clip, suffix in ((heard, "wav"), (shown, "mjpeg")):
             where = f"{copy / shard.name}: {clip.row.id}.{suffix}"
             assert f"{where}: has another checksum than when it was written; copy or write the shards again" in out
-        with pytest.raises(DatasetError, match=rf"{shard.name}: {shard.clips[1].row.id}.mjpeg: is damaged"):
-            open_set(copy).frame(shard.clips[1].row.id, 0)
+        windows = PreparedWindows(open_set(copy), [shown.row.id], CONFIG)
+        for workers in (0, 1):
+            with pytest.raises(DatasetError) as error:
+                list(DataLoader(windows, num_workers=workers))
+            assert str(plain_error(error.value)).startswith(f"{where}: is damaged; ccstereo prepare --check")
 
     def test_files_that_do_not_belong_together(self, copy):
         sharded = open_set(copy)
@@ -272,6 +277,6 @@ def test_training_resumes_in_the_middle_of_a_pass(shards, tmp_path, monkeypatch)
     assert main(["train", *options, "--trainer.max_steps", "6", "--ckpt_path", "last"]) == 0
     sharded = open_set(shards)
     windows = PreparedWindows(sharded, sharded.ids("one", "train"), CONFIG)
-    count = len(windows)  # 17: a pass has 4 steps
-    numbers = [*islice(range(count), 16), *range(count, count + 8)]
-    assert trained == shown([windows[number] for number in numbers])
+    assert trained[:16] == shown([windows[number] for number in range(16)])  # 17 are a pass
+    assert len(set(trained[:16])) == 16
+    assert trained[16:] != trained[:8]

@@ -1,5 +1,6 @@
 """A small prepared set whose sound has a side, and a small model."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,19 +27,21 @@ SPLITS = {
 
 @pytest.fixture(scope="session")
 def make_set():
-    """`make_set(folder, splits)`: six clips of noise, louder and earlier on the left or the right."""
+    """`make_set(folder, splits, even)`: six clips of noise, louder and earlier on the left or the right, or even."""
 
-    def clips(source: Source):
+    def clips(source: Source, even: tuple[str, ...] = ()):
         rng = np.random.default_rng(ord(source.key))
         samples = 16_000 + 1_600 * (ord(source.key) % 3)
         dry = 0.1 * rng.standard_normal(samples)
-        pair = [dry, 0.5 * np.roll(dry, 6) + 0.005 * rng.standard_normal(samples)]
+        gain = 1.0 if source.key in even else 0.5
+        pair = [dry, gain * np.roll(dry, 6) + 0.005 * rng.standard_normal(samples)]
         sound = np.stack(pair[:: 1 if ord(source.key) % 2 else -1]).astype(np.float32)
-        picture = encode_jpeg(rng.integers(0, 255, (240, 480, 3), dtype=np.uint8))
-        yield Clip(source.key, sound, [picture] * (samples // 1_600))
+        frame = encode_jpeg(rng.integers(0, 255, (240, 480, 3), dtype=np.uint8))
+        yield Clip(source.key, sound, [frame] * (samples // 1_600))
 
-    def make(folder: Path, splits=SPLITS) -> PreparedSet:
-        prepare([Source(name, ()) for name in CLIPS], clips, folder, SetInfo("noises"), folds=lambda _: splits)
+    def make(folder: Path, splits=SPLITS, even: tuple[str, ...] = ()) -> PreparedSet:
+        worker = partial(clips, even=even)
+        prepare([Source(name, ()) for name in CLIPS], worker, folder, SetInfo("noises"), folds=lambda _: splits)
         return PreparedSet(folder)
 
     return make
@@ -46,7 +49,7 @@ def make_set():
 
 @pytest.fixture(scope="session")
 def prepared(make_set, tmp_path_factory) -> PreparedSet:
-    """The set with both splits."""
+    """The set with both folds."""
     return make_set(tmp_path_factory.mktemp("prepared") / "set")
 
 
@@ -58,7 +61,7 @@ def weights(lite, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def truths(prepared, tmp_path) -> Path:
-    """The true sounds of the test part of "one" as predictions."""
+    """The true sounds of the test split of fold "one" as predictions."""
     from ccstereo.media import SoundWriter
 
     folder = tmp_path / "truths"

@@ -10,8 +10,8 @@ from ccstereo.datasets.prepared.reader import PreparedSet
 
 
 def command(prepared: PreparedSet, predictions: Path, output: Path, *arguments: str | Path) -> list[str]:
-    words = ["evaluate", prepared.folder, "--split", "one", "--predictions", predictions, "-o", output, *arguments]
-    return [str(word) for word in words]
+    words = ["evaluate", prepared.folder, "--fold", "one", "--predictions", predictions, "-o", output, "--jobs", 1]
+    return [str(word) for word in [*words, *arguments]]
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def noisy(prepared, tmp_path):
         rng = np.random.default_rng(0)
         for clip in prepared.ids("one", "test"):
             sound = prepared.sound(clip)
-            heard = (sound + level * rng.standard_normal(sound.shape)).astype(np.float32)
-            soundfile.write(folder / f"{clip}.wav", heard.T, 16_000, subtype="FLOAT")
+            found = (sound + level * rng.standard_normal(sound.shape)).astype(np.float32)
+            soundfile.write(folder / f"{clip}.wav", found.T, 16_000, subtype="FLOAT")
         return folder
 
     return make
@@ -79,6 +79,11 @@ def test_what_cannot_be_compared(prepared, make_set, noisy, tmp_path, capsys):
         assert not (tmp_path / "second").exists()  # said before any work is done
     assert main(command(prepared, folder, tmp_path / "second", "--compare", tmp_path / "nothing")) == 1
     assert "holds no finished evaluation" in capsys.readouterr().err
-    (first / "clips.csv").write_text("clip,row\n")
+    (first / "journal.jsonl").write_text("{broken\n")
     assert main(command(prepared, folder, tmp_path / "second", "--compare", first)) == 1
+    assert "is damaged" in capsys.readouterr().err
+    assert main(command(prepared, folder, tmp_path / "cut")) == 0
+    lines = (tmp_path / "cut" / "journal.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "cut" / "journal.jsonl").write_text("".join(lines[:-1]))
+    assert main(command(prepared, folder, tmp_path / "second", "--compare", tmp_path / "cut")) == 1
     assert "cannot be read" in capsys.readouterr().err

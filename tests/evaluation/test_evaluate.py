@@ -12,15 +12,22 @@ import torch
 
 from ccstereo.cli.main import main
 from ccstereo.datasets.prepared.reader import PreparedSet
-from ccstereo.evaluation import SCORES, read_run, score_clips
+from ccstereo.evaluation import read_run, score_item
+from ccstereo.evaluation.scores import columns
+from ccstereo.evaluation.sets import CLIP_SCORES
+from ccstereo.models import save_model
+from items import item_of
 
-TEST = ["d", "a", "c", "b"]  # of split "one", in its order
+TEST = ["d", "a", "c", "b"]  # of fold "one", in its order
 
 
-def run(prepared: PreparedSet, output: Path, *arguments: str | Path, split: str = "one") -> dict:
-    command = ["evaluate", prepared.folder, "-o", output, "--split", split, "--jobs", "2", *arguments]
+def run(prepared: PreparedSet, output: Path, *arguments: str | Path, fold: str = "one") -> dict:
+    command = ["evaluate", prepared.folder, "-o", output, "--fold", fold, "--jobs", "1", *arguments]
     assert main([str(word) for word in command]) == 0
     return json.loads((output / "record.json").read_text())
+
+
+COLUMNS = columns(CLIP_SCORES)
 
 
 def clips_of(output: Path) -> list[dict[str, str]]:
@@ -56,37 +63,39 @@ class TestAModel:
         assert settings["split"]["name"] == "one/test"
         assert settings["split"]["clips"] == 4
         sha256 = hashlib.sha256((weights / "model.safetensors").read_bytes()).hexdigest()
-        prediction = {"name": "random", "weights": "random", "sha256": sha256, "model": "ccstereo-lite"}
+        prediction = {"name": "random", "system": "weights", "sha256": sha256, "model": "ccstereo-lite"}
         assert settings["prediction"] == prediction | {"hop": 0.1, "tdss": True, "precision": "float32"}
         assert settings["oracle"] == {"mask_bound": 2.5, "hop": 0.1}
         assert settings["scores"]["normalize"] == "none"
-        assert set(record["versions"]) == {"ccstereo", "torch", "numpy", "python"}
+        assert set(record["versions"]) == {"ccstereo", "torch", "numpy", "scipy", "python"}
         assert record["seconds"] > 0
         assert (record["seed"], record["missing"], record["device"]) == (0, 1, "cpu")
 
     def test_files(self, model_run):
-        assert sorted(p.name for p in model_run.iterdir()) == ["clips.csv", "predictions", "record.json", "summary.md"]
+        assert sorted(p.name for p in model_run.iterdir()) == [
+            *("clips.csv", "journal.jsonl", "predictions", "record.json", "summary.md")
+        ]
         assert [(line["clip"], line["row"]) for line in clips_of(model_run)] == [
             (clip, row) for clip in TEST for row in ("mono", "prediction", "oracle")
         ]
         summary = (model_run / "summary.md").read_text()
-        assert summary.startswith("4 clips of noises, one/test; levels as they are")
+        assert summary.startswith("4 clips of noises, one/test; no sound divided by its peak")
         assert "| Mono-Mono | random | oracle, mask within 2.5 |" in summary
 
     def test_mono_is_scored_as_mono(self, prepared, model_run):
         for line in clips_of(model_run):
             if line["row"] == "mono":
                 truth = torch.from_numpy(prepared.sound(line["clip"]))
-                expected = score_clips(truth.mean(0).expand(2, -1), truth, 16_000)
+                expected = score_item(truth.mean(0).expand(1, 2, -1), item_of(truth), CLIP_SCORES)
                 for name, value in expected.items():
                     assert float(line[name] or "nan") == pytest.approx(value.item(), rel=1e-4, nan_ok=True), name
 
     def test_predictions_are_the_models(self, prepared, model_run, lite):
         from ccstereo import Binauralizer
-        from ccstereo.datasets.prepared.windows import PreparedClips
+        from ccstereo.datasets.prepared.reader import decode_jpeg
 
-        clip = PreparedClips(prepared, ["c"])[0]
-        expected = Binauralizer(lite).binauralize(clip["sound"].mean(0).numpy(), 16_000, clip["frames"].numpy())
+        frames = np.stack([decode_jpeg(jpeg) for jpeg in prepared.jpegs("c")])
+        expected = Binauralizer(lite).binauralize(prepared.sound("c").mean(0), 16_000, frames)
         saved, rate = soundfile.read(model_run / "predictions" / "c.wav", dtype="float32")
         assert rate == 16_000
         np.testing.assert_allclose(saved.T, expected, atol=1e-5)
@@ -135,39 +144,110 @@ class TestPredictions:
         peak = run(prepared, tmp_path / "peak", "--predictions", truths, "--normalize", "peak", "--wav", "sum")
         assert plain["stft"]["mean"] > 0.01
         assert peak["summary"]["prediction"]["stft"]["mean"] < 1e-8
-        assert peak["settings"]["scores"] == {"normalize": "peak", "wav": "sum", "mrstft": plain.keys() >= {"mrstft"}}
+        assert peak["settings"]["scores"] == {"normalize": "peak", "wav": "sum", "names": list(CLIP_SCORES)}
 
     def test_printed(self, prepared, truths, tmp_path, capsys):
         run(prepared, tmp_path / "r", "--predictions", truths)
         printed = capsys.readouterr().out
         assert (tmp_path / "r" / "summary.md").read_text() in printed
-        assert "note: 1 clips of this part are not in the set" in printed
+        assert "note: 1 clips of this split are not in the set" in printed
         run(prepared, tmp_path / "r", "--predictions", truths, "-q")
         assert capsys.readouterr().out == ""
 
 
 class TestSplits:
+    def predictions(self, prepared, folder: Path, clips: list[str]) -> Path:
+        folder.mkdir()
+        for clip in clips:
+            soundfile.write(folder / f"{clip}.wav", prepared.sound(clip).T, 16_000)
+        return folder
+
     @pytest.mark.parametrize(
         ("asked", "name", "clips"),
         [
-            ("two", "two/test", ["c", "d", "e", "f"]),
-            ("two/val", "two/val", ["a", "b"]),
-            ("all", "all", ["a", "b", "c", "d", "e", "f"]),
+            (["--fold", "two"], "two/test", ["c", "d", "e", "f"]),
+            (["--fold", "two", "--split", "val"], "two/val", ["a", "b"]),
+            (["--split", "all"], "all", ["a", "b", "c", "d", "e", "f"]),
         ],
     )
     def test_forms(self, prepared, tmp_path, asked, name, clips):
-        for clip in clips:
-            (tmp_path / "p").mkdir(exist_ok=True)
-            soundfile.write(tmp_path / "p" / f"{clip}.wav", prepared.sound(clip).T, 16_000)
-        record = run(prepared, tmp_path / "r", "--predictions", tmp_path / "p", split=asked)
-        assert record["settings"]["split"]["name"] == name
-        assert read_run(tmp_path / "r").clips == clips
+        folder = self.predictions(prepared, tmp_path / "p", clips)
+        words = ["evaluate", prepared.folder, "-o", tmp_path / "r", "--jobs", "1", "--predictions", folder, *asked]
+        assert main([str(word) for word in words]) == 0
+        run = read_run(tmp_path / "r")
+        assert run.settings["split"]["name"] == name
+        assert list(run.items) == clips
+
+    @pytest.mark.parametrize(("old", "now"), [("two", "--fold two"), ("two/val", "--fold two --split val")])
+    def test_the_old_form_works_with_a_warning(self, prepared, tmp_path, capsys, old, now):
+        clips = ["a", "b"] if "val" in old else ["c", "d", "e", "f"]
+        folder = self.predictions(prepared, tmp_path / "p", clips)
+        words = ["evaluate", prepared.folder, "-o", tmp_path / "r", "--predictions", folder, "--split", old, "-q"]
+        assert main([str(word) for word in [*words, "--jobs", "1"]]) == 0
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert now in error
+        assert list(read_run(tmp_path / "r").items) == clips
 
     def test_test_is_the_default(self, make_set, weights, tmp_path):
         small = make_set(tmp_path / "set", {"only": {"train": ["a"], "val": ["b"], "test": ["c"]}})
-        command = ["evaluate", str(small.folder), "-o", str(tmp_path / "r"), "--weights", str(weights)]
+        command = ["evaluate", str(small.folder), "-o", str(tmp_path / "r"), "--weights", str(weights), "--jobs", "1"]
         assert main(command) == 0
-        assert read_run(tmp_path / "r").clips == ["c"]
+        assert list(read_run(tmp_path / "r").items) == ["c"]
+
+
+def test_one_process_on_a_gpu(monkeypatch):
+    """They would share it; on a CPU every core scores."""
+    import argparse
+
+    from ccstereo.cli.evaluate import jobs
+
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    found = {device: jobs(argparse.Namespace(jobs=None, device=device)) for device in ("cpu", "cuda", "cuda:1", "mps")}
+    assert found == {"cpu": 7, "cuda": 1, "cuda:1": 1, "mps": 1}
+    assert jobs(argparse.Namespace(jobs=3, device="cuda")) == 3
+
+
+class TestNaN:
+    """A prediction that is not finite is an error that names system and clip, never a score."""
+
+    def test_in_a_file(self, prepared, truths, tmp_path, capsys):
+        sound, rate = soundfile.read(truths / "a.wav")
+        sound[7] = np.nan
+        soundfile.write(truths / "a.wav", sound, rate, subtype="FLOAT")
+        command = ["evaluate", prepared.folder, "-o", tmp_path / "run", "--fold", "one", "--predictions", truths]
+        assert main([str(word) for word in [*command, "--jobs", "1"]]) == 1
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert "the prediction of a by truths holds NaN or infinite samples" in error
+
+    def test_of_weights_that_are_nan(self, prepared, lite, tmp_path, capsys):
+        """All of them NaN, as a training that diverged leaves them; saved by hand, as `save_model` refuses them."""
+        from safetensors.torch import load_file, save_file
+
+        folder = save_model(lite, tmp_path / "broken")
+        state = load_file(folder / "model.safetensors")
+        broken = {k: torch.full_like(v, torch.nan) if v.is_floating_point() else v for k, v in state.items()}
+        save_file(broken, folder / "model.safetensors")
+        command = ["evaluate", prepared.folder, "-o", tmp_path / "run", "--fold", "one", "--weights", folder]
+        assert main([str(word) for word in [*command, "--jobs", "1"]]) == 1
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert "the prediction of d by broken holds NaN" in error
+
+
+def test_a_mean_says_over_how_many_clips(make_set, tmp_path, capsys):
+    """Clips whose ears are equally loud have no louder ear: 2 of 4 have one here."""
+    prepared = make_set(tmp_path / "set", {"one": {"test": ["a", "b", "c", "d"]}}, even=("a", "c"))
+    folder = tmp_path / "p"
+    folder.mkdir()
+    for clip in "abcd":
+        soundfile.write(folder / f"{clip}.wav", prepared.sound(clip).T, 16_000)
+    record = run(prepared, tmp_path / "r", "--predictions", folder)
+    assert record["summary"]["prediction"]["louder_ear"]["clips"] == 2
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| louder ear right")]
+    assert line.count(" of 2 |") == 3
+    assert " of " not in (tmp_path / "r" / "summary.md").read_text().split("\n")[5]
 
 
 class TestTablesAndFigure:
@@ -180,8 +260,8 @@ class TestTablesAndFigure:
         path = tmp_path / "t.parquet"
         run(prepared, tmp_path / "r", "--predictions", model_run / "predictions", "--table", path)
         columns = parquet.read_table(path).to_pydict()
-        assert list(columns) == ["clip", "row", *SCORES]
-        for name in SCORES:
+        assert list(columns) == ["clip", "row", *COLUMNS]
+        for name in COLUMNS:
             expected = [float(line[name]) if line[name] else None for line in clips_of(tmp_path / "r")]
             assert columns[name] == expected
         assert columns["clip"] == [clip for clip in TEST for _ in range(3)]
@@ -191,17 +271,14 @@ class TestTablesAndFigure:
         for name in ("scores.png", "scores.svg"):
             run(prepared, tmp_path / "r", "--predictions", model_run / "predictions", "--figure", tmp_path / name)
             assert (tmp_path / name).stat().st_size > 10_000
+        assert "predictions: 4 clips of noises, one/test" in (tmp_path / "scores.svg").read_text()
         assert sorted(p.name for p in tmp_path.iterdir()) == ["r", "scores.png", "scores.svg"]
 
-    def test_without_their_libraries(self, prepared, truths, tmp_path, monkeypatch, capsys):
-        monkeypatch.setattr("ccstereo.evaluation.tables.find_spec", lambda _: None)
+    def test_without_their_libraries(self, prepared, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr("ccstereo.evaluation.report.find_spec", lambda _: None)
         monkeypatch.setattr("ccstereo.cli.evaluate.find_spec", lambda _: None)
-        monkeypatch.setattr("ccstereo.evaluation.scores.find_spec", lambda _: None)
-        command = ["evaluate", str(prepared.folder), "-o", str(tmp_path / "r"), "--split", "one"]
+        command = ["evaluate", str(prepared.folder), "-o", str(tmp_path / "r"), "--fold", "one"]
         for option, name, library in (("--table", "t.parquet", "pyarrow"), ("--figure", "f.png", "matplotlib")):
             assert main([*command, option, str(tmp_path / name)]) == 1
             assert library in capsys.readouterr().err
         assert not (tmp_path / "r").exists()
-        record = run(prepared, tmp_path / "r", "--predictions", truths)  # auraloss is not needed, either
-        assert "mrstft" not in record["summary"]["mono"]
-        assert "MRSTFT" not in (tmp_path / "r" / "summary.md").read_text()

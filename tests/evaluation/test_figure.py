@@ -19,6 +19,15 @@ def test_every_clip_and_the_mean_are_drawn():
     assert not any(other.axison for other in rest)
 
 
+def test_title_and_counts():
+    """The figure says what it is of, and a panel how many clips have its score."""
+    some, all_of_them = np.array([1.0, np.nan, 2.0]), np.array([1.0, 2.0, 3.0])
+    panels = {"louder ear": {"mono": some, "ours": some}, "STFT": {"mono": all_of_them, "ours": all_of_them}}
+    figure = plot_scores(panels, title="mine-3: 3 clips of noises, one/test")
+    assert figure.get_suptitle() == "mine-3: 3 clips of noises, one/test"
+    assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == ["louder ear, 2 of 3", "STFT"]
+
+
 def test_nothing_to_draw():
     with pytest.raises(ValueError, match="no scores"):
         plot_scores({})

@@ -3,24 +3,22 @@ import math
 import numpy as np
 import pytest
 import torch
-from ccstereo.models.output import BinauralOutput
 
 from ccstereo import Binauralizer
-from ccstereo.audio import apply_mask, mix_and_difference, rms_gain, stft
+from ccstereo.audio import apply_mask, rms_gain, stft
+from ccstereo.audio.targets import MID_SIDE
 from ccstereo.evaluation import oracle
 from ccstereo.metrics import functional as metrics
-from ccstereo.models.base import BinauralModel
-from ccstereo.models.config import ModelConfig
+from ccstereo.models import ModelConfig, Prediction, SpatialModel
 
 
-class TrueMask(BinauralModel):
-    """A network that has been told the answer: the true mask of each window in turn, within a bound."""
-
-    feature_shape = (1, 1, 1)
+class TrueMask(SpatialModel):
+    """A network that knows the answer: the true mask of each window in turn, within a bound."""
 
     def __init__(self, truth: torch.Tensor, hop: int, bound: float) -> None:
         super().__init__()
         self.config = ModelConfig()
+        self.feature_shape = (1, 1, 1)
         self.scale = torch.nn.Parameter(torch.ones(()))
         self.windows = torch.nn.functional.pad(truth, (0, 2 * self.config.window)).unfold(-1, self.config.window, hop)
         self.bound, self.done = bound, 0
@@ -28,25 +26,23 @@ class TrueMask(BinauralModel):
     def encode_frames(self, frames):
         return frames.new_zeros(len(frames), 1, 1, 1)
 
-    def fuse(self, audio_features, features):
-        raise NotImplementedError
-
-    def forward(self, mix_spec, features, told=None):  # noqa: ARG002 - it has been told
-        mix, difference = mix_and_difference(self.windows[:, self.done : self.done + len(mix_spec)].movedim(0, 1))
+    def forward(self, mix_spec, features, context=None):  # noqa: ARG002 - it knows
+        windows = self.windows[:, self.done : self.done + len(mix_spec)].movedim(0, 1)
         self.done += len(mix_spec)
-        spec = stft(difference * rms_gain(mix, self.config.rms))
+        difference = MID_SIDE.encode(windows)[:, 0]
+        spec = stft(difference * rms_gain(MID_SIDE.mixture(windows), self.config.rms))
         ratio = torch.complex(*spec.unbind(1)) / torch.complex(*mix_spec.unbind(1))
         mask = torch.view_as_real(ratio).movedim(-1, 1).nan_to_num(0).clamp(-self.bound, self.bound)
-        return BinauralOutput(mask, apply_mask(mask, mix_spec), mix_spec, mix_spec)
+        return Prediction(apply_mask(mask, mix_spec)[:, None], mask[:, None])
 
 
 @pytest.mark.parametrize("bound", [0.5, 1.0, 2.5])
 def test_is_inference_with_the_true_mask(bound):
     truth = 0.1 * torch.randn(2, 23_456, generator=torch.Generator().manual_seed(0))
     binauralizer = Binauralizer(TrueMask(truth, 1600, bound), hop=0.1, batch_size=4)
-    heard = binauralizer.binauralize(truth.mean(0).numpy(), 16_000, np.zeros((15, 24, 48, 3), np.uint8))
-    assert np.abs(heard - oracle(truth, hop=0.1, bound=bound).numpy()).max() < 1e-5
-    assert np.abs(heard - truth.numpy()).max() > 0.01
+    found = binauralizer.binauralize(truth.mean(0).numpy(), 16_000, np.zeros((15, 24, 48, 3), np.uint8))
+    assert np.abs(found - oracle(truth, hop=0.1, bound=bound).numpy()).max() < 1e-5
+    assert np.abs(found - truth.numpy()).max() > 0.01
 
 
 @pytest.mark.parametrize("samples", [100, 10_080, 23_456])

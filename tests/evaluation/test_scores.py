@@ -1,8 +1,17 @@
 import pytest
 import torch
 
-from ccstereo.evaluation import SCORES, Scoring, score_clips
+from ccstereo.evaluation import SCORES, Scoring, register_score, score_item
+from ccstereo.evaluation.scores import PLAIN, columns
+from ccstereo.evaluation.sets import CLIP_SCORES
 from ccstereo.metrics import functional as metrics
+from items import item_of
+
+
+def score_clips(pred, target, scoring=PLAIN):
+    """Scores of one prediction or several, of one truth."""
+    found = score_item(pred if pred.ndim == 3 else pred[None], item_of(target), CLIP_SCORES, scoring)
+    return found if pred.ndim == 3 else {name: value[0] for name, value in found.items()}
 
 
 @pytest.fixture
@@ -12,8 +21,8 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_columns_are_the_functions(pair):
-    found = score_clips(*pair, 16_000)
-    assert list(found) == list(SCORES)
+    found = score_clips(*pair)
+    assert list(found) == columns(CLIP_SCORES)
     expected = {
         "stft": metrics.stft_distance(*pair),
         "env": metrics.envelope_distance(*pair),
@@ -34,34 +43,46 @@ def test_columns_are_the_functions(pair):
 
 def test_systems_are_scored_together_as_alone(pair):
     pred, target = pair
-    alone = score_clips(pred, target, 16_000)
-    for truth in (torch.stack([target, target]), target):
-        together = score_clips(torch.stack([target, pred]), truth, 16_000)
-        for name in SCORES:
-            assert together[name].shape == (2,)
-            assert torch.allclose(together[name][1], alone[name], rtol=1e-4, equal_nan=True), name
+    alone = score_clips(pred, target)
+    together = score_clips(torch.stack([target, pred]), target)
+    for name in columns(CLIP_SCORES):
+        assert together[name].shape == (2,)
+        assert torch.allclose(together[name][1], alone[name], rtol=1e-4, equal_nan=True), name
 
 
 def test_the_papers_peculiarities(pair):
     pred, target = pair
-    plain, peak = (score_clips(pred, target, 16_000, Scoring(normalize)) for normalize in ("none", "peak"))
+    plain, peak = (score_clips(pred, target, Scoring(normalize)) for normalize in ("none", "peak"))
     for name in ("stft", "env", "wav", "mag", "snr"):
         assert peak[name] != plain[name]
     assert peak["stft"] == metrics.stft_distance(pred, target, normalize=True)
-    assert score_clips(0.5 * target, target, 16_000, Scoring("peak"))["stft"] < 1e-12
-    ears = score_clips(pred, target, 16_000, Scoring(wav="sum"))
+    assert score_clips(0.5 * target, target, Scoring("peak"))["stft"] < 1e-12
+    ears = score_clips(pred, target, Scoring(wav="sum"))
     assert torch.allclose(ears["wav"], 2 * plain["wav"])
 
 
 def test_mrstft_where_it_can_be(pair):
     pred, target = pair
-    pytest.importorskip("auraloss")
-    assert score_clips(pred, target, 16_000)["mrstft"] > 0
-    short = score_clips(pred[:, :1_000], target[:, :1_000], 16_000)
+    assert score_clips(pred, target)["mrstft"] > 0
+    short = score_clips(pred[:, :1_000], target[:, :1_000])
     assert short["mrstft"].isnan()
     assert short["stft"] > 0
 
 
 def test_what_the_truth_leaves_undefined(pair):
-    found = score_clips(pair[0], torch.zeros(2, 8_000), 16_000)
+    found = score_clips(pair[0], torch.zeros(2, 8_000))
     assert all(found[name].isnan() for name in ("ild", "itd", "ild_125", "louder_ear"))
+
+
+def test_ones_own_score(pair):
+    @register_score("energy", "energy", digits=1)
+    def energy(pred, item, scoring):
+        return pred.square().sum((-2, -1)) / item.ears.square().sum()
+
+    try:
+        assert score_item(pair[1][None], item_of(pair[1]), ["energy"])["energy"].item() == pytest.approx(1)
+        assert SCORES["energy"].heading == "energy ↓"
+        with pytest.raises(ValueError, match="there is a score 'energy' already"):
+            register_score("energy", "again")(energy)
+    finally:
+        del SCORES["energy"]

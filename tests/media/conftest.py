@@ -28,13 +28,13 @@ def clicks(length, *positions, channels=2):
 
 
 def grays(count):
-    """Pictures that tell their index by their gray level, 10 * k + 20 (limited range of video keeps 0..235 apart)."""
+    """Frames that show their index by their gray level, 10 * k + 20 (limited range of video keeps 0..235 apart)."""
     return [np.full((64, 96, 3), 20 + 10 * k, np.uint8) for k in range(count)]
 
 
-def level(picture):
-    """Index that a picture of `grays` tells."""
-    return round((float(picture.mean()) - 20) / 10)
+def level(frame):
+    """Index that a frame of `grays` shows."""
+    return round((float(frame.mean()) - 20) / 10)
 
 
 def audio_frame(stream, sound, pts):
@@ -58,10 +58,10 @@ def audio_frame(stream, sound, pts):
     return frame
 
 
-def add_video(output, pictures, times, *, codec="libx264", rate=25, time_base=None, options=None, **attributes):
-    """A picture track; `times` are presentation times in units of 1 / rate. Returns the stream and its packets."""
+def add_video(output, frames, times, *, codec="libx264", rate=25, time_base=None, options=None, **attributes):
+    """A video track; `times` are presentation times in units of 1 / rate. Returns the stream and its packets."""
     stream = output.add_stream(codec, rate=rate, options=OPTIONS.get(codec, {}) | (options or {}))
-    stream.width, stream.height = pictures[0].shape[1], pictures[0].shape[0]
+    stream.width, stream.height = frames[0].shape[1], frames[0].shape[0]
     stream.pix_fmt = attributes.pop("pix_fmt", "yuv420p")
     rotation = attributes.pop("rotation", None)
     if rotation is not None:
@@ -70,8 +70,8 @@ def add_video(output, pictures, times, *, codec="libx264", rate=25, time_base=No
         setattr(stream, name, value)
 
     def packets():
-        for picture, time in zip(pictures, times, strict=True):
-            frame = av.VideoFrame.from_ndarray(picture)
+        for frame, time in zip(frames, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(frame)
             frame.pts, frame.time_base = time, 1 / Fraction(rate)
             yield from stream.encode(frame)
         yield from stream.encode(None)
@@ -100,16 +100,16 @@ def add_audio(output, sound, *, codec="aac", rate=48_000, start=0, fmt=None, lay
 
 @pytest.fixture
 def make(tmp_path):
-    """Write a video: `make("a.mp4", pictures, sound, video={...}, audio={...}, extra=callable(output))`."""
+    """Write a video: `make("a.mp4", frames, sound, video={...}, audio={...}, extra=callable(output))`."""
 
-    def write(name, pictures=None, sound=None, *, times=None, video=None, audio=None, extra=None, options=None):
+    def write(name, frames=None, sound=None, *, times=None, video=None, audio=None, extra=None, options=None):
         path = tmp_path / name
-        pictures = grays(20) if pictures is None else pictures
+        frames = grays(20) if frames is None else frames
         muxer = MUXERS.get(path.suffix, path.suffix[1:])
         with av.open(str(path), "w", format=muxer, container_options=options or {}) as output:
             sources = []
-            if len(pictures):
-                sources.append(add_video(output, pictures, times or range(len(pictures)), **(video or {}))[1])
+            if len(frames):
+                sources.append(add_video(output, frames, times or range(len(frames)), **(video or {}))[1])
             if sound is not None:
                 sources.append(add_audio(output, sound, **(audio or {}))[1])
             more = extra(output) if extra else []
@@ -137,7 +137,7 @@ def tools():
         convert=convert,
         video_for=video_for,
         resident=resident,
-        hear=hear,
+        read=read,
     )
 
 
@@ -187,19 +187,19 @@ def peaks(signal, count):
     return sorted(found)
 
 
-def hear(path, **options):
-    """Read a file: `MediaReader`'s attributes, the sound (T,) and the pictures by index."""
+def read(path, **options):
+    """Read a file: `MediaReader`'s attributes, the sound (T,) and the frames by index."""
     from ccstereo.media import AudioChunk, MediaReader
 
     with MediaReader(path, **options) as reader:
         chunks = list(reader)
     sound = np.concatenate([c.samples for c in chunks if isinstance(c, AudioChunk)])
-    pictures = {c.index: c.picture for c in chunks if not isinstance(c, AudioChunk)}
+    frames = {c.index: c.frame for c in chunks if not isinstance(c, AudioChunk)}
     return SimpleNamespace(
         start=reader.audio_start,
         rate=reader.sample_rate,
         sound=sound,
-        pictures=pictures,
+        frames=frames,
         chunks=chunks,
         info=reader.info,
     )
@@ -230,7 +230,7 @@ def convert(source, target, sound, *, rate=48_000, start=None, step=777, **optio
 
 @pytest.fixture(scope="session")
 def big(tmp_path_factory):
-    """A minute of video, 60 MB of pictures, all of which lie before the sound in the file."""
+    """A minute of video, 60 MB of frames, all of which lie before the sound in the file."""
     path = tmp_path_factory.mktemp("big") / "big.mov"
     with av.open(str(path), "w", format="mov", container_options={"max_interleave_delta": "1"}) as output:
         video = output.add_stream("mjpeg", rate=25, options={"qmin": "1", "q": "1"})
@@ -238,8 +238,8 @@ def big(tmp_path_factory):
         sound, packets = add_audio(output, clicks(60 * 8000, 100), codec="pcm_s16le", fmt="s16", rate=8000, step=8000)
         del sound
         frame = av.VideoFrame.from_ndarray(np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8))
-        (picture,) = video.encode(frame) + video.encode(None)
-        data = bytes(picture)
+        (packet,) = video.encode(frame) + video.encode(None)
+        data = bytes(packet)
         for k in range(1500):
             packet = av.Packet(data + bytes(max(0, 40_000 - len(data))))
             packet.stream = video

@@ -22,7 +22,7 @@ def test_channels_stay_apart(make, sound):
 
 
 def test_gaps_are_silent_in_both(make, sound):
-    """A gap of half a second after a second, as `read_mono` hears it."""
+    """A gap of half a second after a second, as `read_mono` gives it."""
     audio = {"codec": "pcm_s16le", "fmt": "s16", "rate": 8_000, "gaps": [(8_000, 4_000)]}
     path = make("a.mkv", sound=sound, audio=audio)
     read, _ = read_channels(path, 2)
@@ -31,7 +31,7 @@ def test_gaps_are_silent_in_both(make, sound):
     np.testing.assert_allclose(read.mean(1), read_mono(path)[0], atol=1e-6)
 
 
-def test_the_reader_gives_them_with_the_pictures(make, sound):
+def test_the_reader_gives_them_with_the_frames(make, sound):
     path = make("a.mkv", sound=sound, audio={"codec": "pcm_s16le", "fmt": "s16", "rate": 8_000})
     chunks = {}
     for channels in (None, 2):
@@ -40,8 +40,8 @@ def test_the_reader_gives_them_with_the_pictures(make, sound):
     mono, stereo = (np.concatenate([c.samples for c in chunks[n] if isinstance(c, AudioChunk)]) for n in (None, 2))
     assert stereo.shape == (16_000, 2)
     np.testing.assert_allclose(stereo.mean(1), mono, atol=1e-6)
-    pictures = [[c.picture for c in chunks[n] if not isinstance(c, AudioChunk)] for n in (None, 2)]
-    np.testing.assert_array_equal(pictures[0], pictures[1])
+    frames = [[c.frame for c in chunks[n] if not isinstance(c, AudioChunk)] for n in (None, 2)]
+    np.testing.assert_array_equal(frames[0], frames[1])
 
 
 def test_another_number_of_channels_is_an_error(make, sound):
@@ -52,8 +52,8 @@ def test_another_number_of_channels_is_an_error(make, sound):
         list(reader)
 
 
-def test_pictures_without_sound(make, tools):
-    """Counted from the first picture; the last one stands."""
+def test_frames_without_sound(make, tools):
+    """Counted from the first frame; the last one stands."""
     path = make("a.mp4", tools.grays(5), times=range(10, 15), video={"rate": 10})
-    pictures = read_frames(path, 7, frame_rate=10, frame_size=(64, 96))
-    assert [tools.level(picture) for picture in pictures] == [0, 1, 2, 3, 4, 4, 4]
+    frames = read_frames(path, 7, frame_rate=10, frame_size=(64, 96))
+    assert [tools.level(frame) for frame in frames] == [0, 1, 2, 3, 4, 4, 4]

@@ -47,12 +47,12 @@ def test_video_packets_byte_for_byte(make, tools, tmp_path, video_codec, source_
 
 def test_broadcast_clock_starts_anew(make, tools, tmp_path):
     source = make("in.ts", sound=tools.clicks(48_000, 100), options={"output_ts_offset": "5000"})
-    assert tools.hear(source).start == pytest.approx(5000, abs=1.5)
+    assert tools.read(source).start == pytest.approx(5000, abs=1.5)
     tools.convert(source, tmp_path / "out.mp4", tools.clicks(48_000, 100))
-    heard = tools.hear(tmp_path / "out.mp4")
+    found = tools.read(tmp_path / "out.mp4")
     before, after = tools.packets(source), tools.packets(tmp_path / "out.mp4")
-    assert heard.start < 0.1
-    assert float(after[0][0]) - heard.start == pytest.approx(float(before[0][0]) - tools.hear(source).start, abs=1e-4)
+    assert found.start < 0.1
+    assert float(after[0][0]) - found.start == pytest.approx(float(before[0][0]) - tools.read(source).start, abs=1e-4)
 
 
 def test_hevc_opens_in_apples_players(make, tools, tmp_path):
@@ -156,9 +156,9 @@ def test_tracks_that_do_not_fit_are_told(make, tools, tmp_path):
     source = make("in.mkv", sound=tools.clicks(48_000, 100), extra=more)
     writer = tools.convert(source, tmp_path / "out.mp4", tools.clicks(48_000, 100))
     assert writer.notes == [
-        "audio track 2 (aac, fra) was left out: only the default sound is made stereo",
-        "subtitle track 3 (subrip, deu) was left out: .mp4 cannot hold it",
-        "attachment track 4 (font.ttf) was left out: .mp4 cannot hold it",
+        "audio track 2 (aac, fra) is skipped: only the default sound is made stereo",
+        "subtitle track 3 (subrip, deu) is skipped: .mp4 cannot hold it",
+        "attachment track 4 (font.ttf) is skipped: .mp4 cannot hold it",
     ]
     info = probe(tmp_path / "out.mp4")
     assert info.other_audios == 0
@@ -235,7 +235,7 @@ def test_dispositions_and_order_are_kept(make, tools, tmp_path):
 
 
 def cover(codec):
-    """Adds a light picture as cover art."""
+    """Adds a light image as cover art."""
 
     def add(output):
         stream = output.add_stream(codec, rate=1)
@@ -256,12 +256,12 @@ def test_cover_art_is_kept(make, tools, tmp_path, codec):
         steps.append(tmp_path / name)
         assert writer.notes == []
         with av.open(str(tmp_path / name)) as container:
-            (picture,) = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
-            assert next(container.decode(picture)).to_ndarray(format="rgb24").mean() == pytest.approx(200, abs=3)
+            (image,) = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
+            assert next(container.decode(image)).to_ndarray(format="rgb24").mean() == pytest.approx(200, abs=3)
         info = probe(tmp_path / name)
         assert (info.video.width, info.other_videos) == (96, 0)
     assert tools.convert(steps[0], tmp_path / "out.mov", tools.clicks(48_000, 100)).notes == [
-        f"video track 2 ({codec}) was left out: .mov cannot hold it"
+        f"video track 2 ({codec}) is skipped: .mov cannot hold it"
     ]
 
 

@@ -1,4 +1,4 @@
-"""What cannot be read is told, and memory stays small."""
+"""What cannot be read is reported, and memory stays small."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def test_arguments(make, tools):
             MediaReader(path, **options)
 
 
-def test_needs_picture_and_sound(make, tools):
+def test_needs_frame_and_sound(make, tools):
     with pytest.raises(MediaError, match="has no audio track"):
         MediaReader(make("a.mp4"))
     with pytest.raises(MediaError, match="has no video track"):
@@ -39,7 +39,7 @@ def test_cut_off(make, tools, name):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(MediaError, match=r"is cut off: its \w+ ends after [123]\.\d\d s of the 4\.0\d s it declares"):
-        tools.hear(path)
+        tools.read(path)
 
 
 def test_cut_off_fragments(make, tools):
@@ -47,7 +47,7 @@ def test_cut_off_fragments(make, tools):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(MediaError, match=r"a\.mp4: (is cut off|no sound decodes)"):
-        tools.hear(path)
+        tools.read(path)
 
 
 def test_too_much_damage(make, tools):
@@ -59,7 +59,7 @@ def test_too_much_damage(make, tools):
         data = data.replace(packet[3], bytes(len(packet[3])))
     path.write_bytes(data)
     with pytest.raises(MediaError, match=r"a\.mkv: 1\.92 s of its sound, from 0\.96 s on, do not decode"):
-        tools.hear(path)
+        tools.read(path)
 
 
 def test_nothing_decodes(make, tools):
@@ -74,13 +74,13 @@ def test_nothing_decodes(make, tools):
         MediaReader(path)
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc to tell its memory")
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc for the memory it uses")
 def test_memory_stays_small(big, tools):
-    # 60 MB of pictures in front of all the sound: a reader that kept what it meets on the way would hold them all.
-    seen = []
+    # 60 MB of frames in front of all the sound: a reader that kept what it meets on the way would hold them all.
+    used = []
     with MediaReader(big) as reader:
         for chunk in reader:
             if isinstance(chunk, FrameChunk):
-                seen.append(tools.resident())
-    assert len(seen) == 600
-    assert max(seen[20:]) - seen[20] < 15e6
+                used.append(tools.resident())
+    assert len(used) == 600
+    assert max(used[20:]) - used[20] < 15e6

@@ -43,8 +43,8 @@ def test_every_sample_is_in_its_place(make, tools, name, codec, fmt, start):
     )
     with MediaReader(path) as reader:
         sound = np.concatenate([c.samples for c in reader if isinstance(c, AudioChunk)])
-        heard = [reader.audio_start + p / 48_000 for p in tools.peaks(sound, 3)]
-    assert heard == pytest.approx([(start + p) / 48_000 for p in CLICKS], abs=1e-3)
+        found = [reader.audio_start + p / 48_000 for p in tools.peaks(sound, 3)]
+    assert found == pytest.approx([(start + p) / 48_000 for p in CLICKS], abs=1e-3)
     late_aac = codec == "aac" and start  # FFmpeg's writer plays the priming then: 1024 samples more, before the start
     assert len(sound) == T + (1024 if late_aac else 0)
     if not late_aac:
@@ -70,8 +70,8 @@ def test_surround_keeps_every_channel_but_lfe(make, tools, layout):
         sound[channel, 4000 * (channel + 1)] = 0.9
     path = make("a.mkv", sound=sound, audio={"codec": "pcm_s16le", "fmt": "s16", "layout": layout})
     mono, _ = read_mono(path)
-    heard = {name for channel, name in enumerate(names) if mono[4000 * (channel + 1)] > 0.05}
-    assert heard == set(names) - {"LFE"}
+    found = {name for channel, name in enumerate(names) if mono[4000 * (channel + 1)] > 0.05}
+    assert found == set(names) - {"LFE"}
 
 
 def test_planar_sound_of_eight_channels(make, tools):
@@ -142,18 +142,18 @@ def test_gap_at_the_decoder_where_a_packet_is_damaged(make, tools):
         notes = reader.notes
     assert len(mono) == 96_000
     assert tools.peaks(mono, 2) == [100, pytest.approx(90_000, abs=48)]
-    assert notes == ["1 damaged packets of sound from 0.77 s on were left out"]
+    assert notes == ["1 damaged packets of sound from 0.77 s on were skipped"]
 
 
 def test_rate_change_in_the_middle(make, tools, tmp_path):
     halves = []
     for rate in (48_000, 44_100):
         with av.open(str(tmp_path / f"{rate}.ts"), "w", format="mpegts") as output:
-            _, pictures = tools.add_video(output, tools.grays(13), range(13))
+            _, frames = tools.add_video(output, tools.grays(13), range(13))
             _, packets = tools.add_audio(
                 output, tools.clicks(rate // 2, rate // 4), codec="mp2", fmt="s16", rate=rate, start=4800
             )
-            for packet in itertools.chain(pictures, packets):
+            for packet in itertools.chain(frames, packets):
                 ticks = round(Fraction(int(rate == 44_100), 2) / packet.time_base)
                 packet.pts += ticks
                 packet.dts += ticks

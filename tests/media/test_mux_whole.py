@@ -34,9 +34,9 @@ def test_real_videos(real, tools, tmp_path, name, shape, videos, suffix):
         assert [p[3] for p in after] == [p[3] for p in before]
         tolerance = 0 if suffix == ".mp4" else Fraction(1, 1000)
         assert all(abs(a[0] - b[0]) <= tolerance for a, b in zip(after, before, strict=True))
-    assert len(tools.hear(target).sound) == samples
+    assert len(tools.read(target).sound) == samples
     if name.startswith("nasa"):
-        lost = [note.split(" was")[0] for note in writer.notes]
+        lost = [note.split(" is ")[0] for note in writer.notes]
         texts = ["subtitle track 2 (mov_text, eng)", "subtitle track 5 (mov_text, eng)"]
         assert lost == ["audio track 1 (aac, eng)", *(texts if suffix == ".mkv" else [])]
         if suffix == ".mp4":
@@ -44,15 +44,15 @@ def test_real_videos(real, tools, tmp_path, name, shape, videos, suffix):
                 assert tools.packets(target, "subtitle", which) == tools.packets(source, "subtitle", which)
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc to tell its memory")
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc for the memory it uses")
 @pytest.mark.parametrize("suffix", [".mov", ".mkv"])
 def test_memory_stays_small(big, tools, tmp_path, suffix):
-    seen = []
+    used = []
     with StereoWriter(big, tmp_path / f"out{suffix}", sample_rate=8000) as writer:
         for _ in range(600):
             writer.write(np.zeros((2, 800), np.float32))
-            seen.append(tools.resident())
-    assert max(seen[60:]) - seen[60] < 15e6
+            used.append(tools.resident())
+    assert max(used[60:]) - used[60] < 15e6
     assert len(tools.packets(tmp_path / f"out{suffix}")) == 1500
 
 
@@ -65,11 +65,11 @@ def test_input_that_breaks_off(make, tools, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
 
-def test_pictures_before_an_edit_list_stay_hidden(make, tools, tmp_path):
-    # Pictures 0 to 6 are there only for the decoder: the edit list starts at picture 7.
+def test_frames_before_an_edit_list_stay_hidden(make, tools, tmp_path):
+    # Frames 0 to 6 are there only for the decoder: the edit list starts at frame 7.
     source = make("in.mp4", sound=tools.clicks(48_000, 100), times=range(-7, 13), video={"options": {"g": "100"}})
     tools.convert(source, tmp_path / "out.mp4", tools.clicks(48_000, 100))
-    before, after = tools.hear(source), tools.hear(tmp_path / "out.mp4")
-    levels = [[tools.level(p) for p in heard.pictures.values()] for heard in (before, after)]
+    before, after = tools.read(source), tools.read(tmp_path / "out.mp4")
+    levels = [[tools.level(p) for p in found.frames.values()] for found in (before, after)]
     assert levels[0] == levels[1] == [7, 9, 12, 14, 17, 19, 19, 19, 19, 19]
     assert tools.packets(tmp_path / "out.mp4") == tools.packets(source)

@@ -73,7 +73,7 @@ def add_cover(output):
 def test_cover_art_is_no_video(make, tools):
     path = make("a.mp4", [], tools.clicks(48_000, 100), extra=add_cover)
     assert probe(path).video is None
-    with pytest.raises(MediaError, match=r"a\.mp4: has no video track; give a file with a picture"):
+    with pytest.raises(MediaError, match=r"a\.mp4: has no video track; give a video"):
         probe(path, require_video=True)
 
 
@@ -85,7 +85,7 @@ def test_size_is_as_shown(make, degrees, size):
     assert video.rotation == -degrees % 360
 
 
-def test_a_picture_without_sound(make):
+def test_a_frame_without_sound(make):
     path = make("a.mp4")
     assert probe(path).audio is None
     with pytest.raises(MediaError, match=r"a\.mp4: has no audio track; give a video with sound"):

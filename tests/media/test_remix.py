@@ -44,7 +44,7 @@ def test_unknown_places():
     assert mono_weights(("NONE",) * 6)[3] == 0  # six channels are 5.1
 
 
-def test_ambisonics_is_heard_from_its_middle():
+def test_ambisonics_gives_its_omnidirectional_channel():
     assert mono_weights(("AMBI0", "AMBI1", "AMBI2", "AMBI3")).tolist() == [1, 0, 0, 0]
 
 

@@ -1,4 +1,4 @@
-"""Written sound is in step with the picture, to the sample, whatever the codec and container."""
+"""Written sound is in step with the frame, to the sample, whatever the codec and container."""
 
 import numpy as np
 import pytest
@@ -19,15 +19,15 @@ OUTPUTS = [
     (".mkv", "alac"),
     (".webm", "opus"),
 ]
-STARTS = [(0, 0), (480, 0), (12_345, 0), (0, 13), (12_345, 13), (30_000, 3)]  # samples of sound, pictures of video
+STARTS = [(0, 0), (480, 0), (12_345, 0), (0, 13), (12_345, 13), (30_000, 3)]  # samples of sound, frames of video
 
 
 @pytest.fixture
 def video(make, tools):
-    """A 2.4 s video whose sound starts at sample `sound` and whose picture at picture `picture`."""
+    """A 2.4 s video whose sound starts at sample `sound` and whose frame at frame `frame`."""
 
-    def build(sound, picture, name="in.mp4", codec="libx264"):
-        times = range(picture, picture + 20)
+    def build(sound, frame, name="in.mp4", codec="libx264"):
+        times = range(frame, frame + 20)
         return make(
             name,
             sound=tools.clicks(T, *CLICKS),
@@ -41,22 +41,22 @@ def video(make, tools):
 
 
 @pytest.mark.parametrize(("suffix", "codec"), OUTPUTS)
-@pytest.mark.parametrize(("sound", "picture"), STARTS)
-def test_in_sync_at_both_ends(video, tools, tmp_path, suffix, codec, sound, picture):
-    source = video(sound, picture, codec="libvpx-vp9" if suffix == ".webm" else "libx264")
+@pytest.mark.parametrize(("sound", "frame"), STARTS)
+def test_in_sync_at_both_ends(video, tools, tmp_path, suffix, codec, sound, frame):
+    source = video(sound, frame, codec="libvpx-vp9" if suffix == ".webm" else "libx264")
     target = tmp_path / f"out{suffix}"
     tools.convert(source, target, tools.clicks(T, *CLICKS), codec=codec)
 
-    heard = tools.hear(target)
-    assert len(heard.sound) == T
-    assert tools.peaks(heard.sound, 3) == list(CLICKS)
+    found = tools.read(target)
+    assert len(found.sound) == T
+    assert tools.peaks(found.sound, 3) == list(CLICKS)
     shown = tools.packets(target)[0][0]
     exact = 1e-6 if suffix[:3] in (".mp", ".m4", ".mo") else 1e-3  # Matroska counts milliseconds
-    assert heard.start == pytest.approx(sound / 48_000, abs=exact)
-    assert float(shown) == pytest.approx(picture / 25, abs=exact)
+    assert found.start == pytest.approx(sound / 48_000, abs=exact)
+    assert float(shown) == pytest.approx(frame / 25, abs=exact)
 
     # The same without our reader. In MP4, FFmpeg's decoder gives the padding of the last frame, too, past the end that
-    # the frame's duration and the edit list tell.
+    # the frame's duration and the edit list say.
     first, raw, padding = tools.raw_sound(target)
     assert float(first) == pytest.approx(sound / 48_000, abs=exact)
     assert tools.peaks(raw[0], 3) == list(CLICKS)
@@ -70,7 +70,7 @@ def test_in_sync_at_both_ends(video, tools, tmp_path, suffix, codec, sound, pict
 def test_any_length_comes_back(video, tools, tmp_path, suffix, length):
     target = tmp_path / f"out{suffix}"
     tools.convert(video(12_345, 0), target, tools.clicks(length, 0), step=333)
-    assert len(tools.hear(target).sound) == length
+    assert len(tools.read(target).sound) == length
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 96_000])
@@ -78,10 +78,10 @@ def test_any_length_comes_back(video, tools, tmp_path, suffix, length):
 def test_sound_keeps_its_rate(video, tools, tmp_path, rate, suffix):
     target = tmp_path / f"out{suffix}"
     tools.convert(video(0, 0), target, tools.clicks(2 * rate + 77, 100, rate, 2 * rate - 100), rate=rate)
-    heard = tools.hear(target)
-    assert heard.rate == rate
-    assert len(heard.sound) == 2 * rate + 77
-    assert tools.peaks(heard.sound, 3) == [100, rate, 2 * rate - 100]
+    found = tools.read(target)
+    assert found.rate == rate
+    assert len(found.sound) == 2 * rate + 77
+    assert tools.peaks(found.sound, 3) == [100, rate, 2 * rate - 100]
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_other_rates_are_resampled_in_step(video, tools, tmp_path, codec, rate, 
     length = 2 * rate + 77
     clicks = (1000, rate, length - 1000)
     tools.convert(video(12_345, 0), target, tools.clicks(length, *clicks), rate=rate, codec=codec)
-    heard = tools.hear(target)
-    assert heard.rate == kept
-    assert len(heard.sound) == round(length * kept / rate)
-    assert np.array(tools.peaks(heard.sound, 3)) / kept == pytest.approx(np.array(clicks) / rate, abs=1e-4)
+    found = tools.read(target)
+    assert found.rate == kept
+    assert len(found.sound) == round(length * kept / rate)
+    assert np.array(tools.peaks(found.sound, 3)) / kept == pytest.approx(np.array(clicks) / rate, abs=1e-4)
 
 
 def test_left_stays_left(video, tools, tmp_path):

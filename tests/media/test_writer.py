@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from ccstereo.errors import MediaError
-from ccstereo.media import SoundWriter, StereoWriter, check_output, open_writer, soundfiles
+from ccstereo.media import SoundWriter, StereoWriter, check_output, default_output, open_writer, soundfiles
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_codec_that_does_not_fit(source, tmp_path, name, codec, message):
 
 
 @pytest.mark.parametrize(("name", "codec"), [("out.webm", "h264"), ("out.mov", "vp9")])
-def test_picture_that_does_not_fit(make, tools, tmp_path, name, codec):
+def test_frame_that_does_not_fit(make, tools, tmp_path, name, codec):
     encoder = {"h264": "libx264", "vp9": "libvpx-vp9"}[codec]
     source = make("in.mkv", sound=tools.clicks(48_000, 100), video={"codec": encoder})
     with pytest.raises(MediaError, match=rf"{name}: \.\w+ cannot hold {codec} video; use \.mkv"):
@@ -221,3 +221,15 @@ def test_fine_outputs_pass(source, tmp_path):
     check_output(source, tmp_path / "there.mp4")
     assert (tmp_path / "there.mp4").read_bytes() == b"an earlier result"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "suffix", [".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv", ".mts", ""]
+)
+def test_the_default_output_of_what_cannot_be_written_is_mkv(suffix):
+    assert default_output(Path(f"a/clip{suffix}")) == Path("a/clip.binaural.mkv")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".MOV"])
+def test_the_default_output_is_of_the_inputs_kind(suffix):
+    assert default_output(Path(f"a/clip{suffix}")) == Path(f"a/clip.binaural{suffix}")

@@ -179,6 +179,10 @@ class TestAzimuth:
         mono = noise(8000).expand(2, -1)
         assert F.estimate_azimuth(mono, 16000, self.bank(), self.azimuths).item() == 0
 
+    def test_a_clip_that_is_nan_comes_from_nowhere(self):
+        clip = torch.full((2, 4000), torch.nan)
+        assert F.azimuth_error(clip, torch.tensor(0.0), 16000, self.bank(), self.azimuths).isnan()
+
     def test_error_goes_the_short_way_round(self):
         bank = self.bank()[:1]
         error = F.azimuth_error(torch.randn(2, 2000), torch.tensor(-170.0), 16000, bank, torch.tensor([175.0]))

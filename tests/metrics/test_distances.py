@@ -185,27 +185,57 @@ def test_unknown_reduction():
 
 
 def test_multi_resolution_is_per_clip():
-    pytest.importorskip("auraloss")
     pred, target = torch.randn(2, 2, 1, 2, 3000)
     batch = F.multi_resolution_stft(pred, target)
     assert batch.shape == (2, 1)
     assert torch.allclose(batch[1, 0], F.multi_resolution_stft(pred[1, 0], target[1, 0]))
     assert F.multi_resolution_stft(target, target).abs().max() < 1e-5
-    auraloss = pytest.importorskip("auraloss.freq").MultiResolutionSTFTLoss  # whose spectra we take without phases
+    auraloss = pytest.importorskip("auraloss.freq").MultiResolutionSTFTLoss  # the reference, one clip at a time
     assert torch.allclose(batch[0, 0], auraloss()(pred[0], target[0]), rtol=1e-5)
-    phases = F.multi_resolution_stft(pred, target, w_phs=0.5)
-    assert torch.allclose(phases[0, 0], auraloss(w_phs=0.5)(pred[0], target[0]), rtol=1e-5)
-    small = F.multi_resolution_stft(pred, target, fft_sizes=[64], hop_sizes=[16], win_lengths=[64])
+    small = F.multi_resolution_stft(pred, target, resolutions=((64, 16, 64),))
     assert not torch.allclose(small, batch)
 
 
 @pytest.mark.parametrize(("size", "window", "samples"), [(64, 33, 500), (63, 40, 501), (256, 256, 40_000)])
-def test_multi_resolution_takes_the_spectra_of_auraloss(size, window, samples):
+def test_multi_resolution_is_what_auraloss_gives_at_any_size(size, window, samples):
     auraloss = pytest.importorskip("auraloss.freq").MultiResolutionSTFTLoss
-    sizes = {"fft_sizes": [size], "hop_sizes": [20], "win_lengths": [window]}
+    reference = auraloss(fft_sizes=[size], hop_sizes=[20], win_lengths=[window])
     pred, target = 0.1 * torch.randn(2, 2, samples)
     pred.requires_grad_()
-    found, expected = F.multi_resolution_stft(pred, target, **sizes), auraloss(**sizes)(pred[None], target[None])
+    found = F.multi_resolution_stft(pred, target, resolutions=((size, 20, window),))
+    expected = reference(pred[None], target[None])
     assert torch.allclose(found, expected, rtol=1e-5)
     (gradient,), (expected_gradient,) = (torch.autograd.grad(value, pred) for value in (found, expected))
     assert torch.allclose(gradient, expected_gradient, atol=1e-4 * expected_gradient.abs().max().item())
+
+
+def test_multi_resolution_of_a_clip_too_short():
+    with pytest.raises(ValueError, match="more than 1024 samples"):
+        F.multi_resolution_stft(torch.zeros(2, 1024), torch.zeros(2, 1024))
+
+
+def test_mono_scores_a_quarter_turn_of_phase_only_where_there_is_a_difference():
+    """Where l - r is exactly zero in truth and prediction, both angles are 0."""
+    x = torch.randn(8000)
+    mono = torch.stack([x, x])
+    assert F.phase_distance(mono, torch.stack([x, torch.randn(8000)])).item() == pytest.approx(math.pi / 2, abs=0.05)
+    half = torch.cat([x[:4000], torch.randn(4000)])
+    assert F.phase_distance(mono, mono).item() == 0
+    assert F.phase_distance(mono, torch.stack([x, half])).item() < 0.6 * math.pi / 2
+
+
+@pytest.mark.parametrize("name", [*SCORES, "mrstft", "spl", "ild", "itd", "louder"])
+@pytest.mark.parametrize("where", ["one sample", "everywhere"])
+def test_a_prediction_that_is_nan_scores_nan(name, where):
+    scores = SCORES | {
+        "mrstft": F.multi_resolution_stft,
+        "spl": lambda p, t: F.spl_distance(p, t, 16000),
+        "ild": lambda p, t: F.ild_error(p, t, 16000, segment=1.0),
+        "itd": lambda p, t: F.itd_error(p, t, 16000, segment=1.0),
+        "louder": F.louder_ear_correct,
+    }
+    target = torch.randn(2, 8000) * torch.tensor([[1.0], [0.3]])
+    pred = target.clone()
+    pred[:, 100 if where == "one sample" else slice(None)] = torch.nan
+    assert scores[name](pred, target).isnan().all()
+    assert not scores[name](target, target).isnan().any()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ccstereo.errors import DatasetError
 from ccstereo.scenes.acoustics.hrir import spherical_head
-from ccstereo.scenes.material import Material, load_material, merge, split_of
+from ccstereo.scenes.material import Material, load_material, split_of
 from ccstereo.scenes.placement.stage import sample_scene
 from ccstereo.scenes.rendering import render_frame, render_sources
 from ccstereo.scenes.synthetic import material as synthetic
@@ -128,20 +128,6 @@ class TestFolder:
         scene = sample_scene(material, 0, duration=0.5, sources=2)
         assert render_frame(scene, material).shape == (240, 480, 3)
         assert render_sources(scene, material, spherical_head(16_000)).any((1, 2)).all()
-
-    def test_joined_materials_have_all_classes(self, folder):
-        one = load_material(folder, "test")
-        other = Material("other", {"emu": one.photos["cat"]}, {"emu": one.sounds["cat"]}, one.backgrounds[:1])
-        both = merge("both", one, other)
-        assert both.labels == ("cat", "dog", "emu")
-        assert len(both.backgrounds) == len(one.backgrounds) + 1
-        assert sorted(both.sounds) == ["cat", "dog", "emu"]
-        assert prints(merge("again", one, load_material(folder, "val"))) == prints(one) | prints(
-            load_material(folder, "val")
-        )
-        slow = Material("slow", other.photos, other.sounds, other.backgrounds, 8_000)
-        with pytest.raises(DatasetError, match="different sample rates"):
-            merge("neither", one, slow)
 
 
 class TestRefusing:

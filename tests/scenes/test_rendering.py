@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ccstereo.scenes.augmentation import AudioAugmentation
-from ccstereo.scenes.geometry import azimuth_of, elevation_of
+from ccstereo.scenes.geometry import azimuth_of
 from ccstereo.scenes.material import Material
 from ccstereo.scenes.placement.stage import sample_scene
-from ccstereo.scenes.rendering import render_frame, render_frames
+from ccstereo.scenes.rendering import dry_sound, render_foa, render_frame, render_frames
 from ccstereo.scenes.scene import Scene, Source
 
 
@@ -31,7 +31,7 @@ def test_a_patch_is_shown_from_where_it_sounds(material, size):
             rows, columns = np.nonzero((frame == colour(material, source)).all(-1))
             x, y = (columns.mean() + 0.5) / width, (rows.mean() + 0.5) / height
             assert azimuth_of(x) == pytest.approx(azimuth_of(source.x(moment)), abs=0.51 * 120 / width)
-            assert elevation_of(y) == pytest.approx(elevation_of(source.y), abs=0.51 * 60 / height)
+            assert y == pytest.approx(source.y, abs=0.51 / height)
             assert np.ptp(columns) + 1 == pytest.approx(source.width * width, abs=0.51)
             assert np.ptp(rows) + 1 == pytest.approx(source.height * height, abs=0.51)
 
@@ -105,3 +105,27 @@ def test_frames_of_a_still_scene_are_one(material):
     frames = render_frames(scene, material, (60, 120))
     assert len(frames) == 7
     assert (frames == frames[0]).all()
+
+
+def test_a_moving_source_is_encoded_along_its_path(material):
+    """W is the dry sound, and Y : X the tangent of the azimuth of the moment; from ear height, Z is silent."""
+    scene = sample_scene(material, 3, duration=1.5, moving=True)
+    (source,) = scene.sources
+    w, y, z, x = render_foa(scene, material)[0].astype(float)
+    np.testing.assert_allclose(w, dry_sound(source, material, 1.5), atol=1e-7)
+    azimuths = np.radians(np.interp(np.linspace(0, 1, len(w)), np.linspace(0, 1, len(source.path)), source.azimuths))
+    np.testing.assert_allclose(y, w * np.sin(azimuths), atol=1e-6)
+    np.testing.assert_allclose(x, w * np.cos(azimuths), atol=1e-6)
+    assert not z.any()
+    raised = replace(scene, sources=(replace(source, elevation=30.0),))
+    np.testing.assert_allclose(render_foa(raised, material)[0, 2], 0.5 * w, atol=1e-6)
+
+
+def test_a_video_crop_shows_the_frame_of_the_moment(material):
+    levels = np.array([50, 150, 250], np.uint8)
+    video = np.broadcast_to(levels[:, None, None, None], (3, 40, 40, 3))
+    films = replace(material, photos={**material.photos, "c": (video,)})
+    (source,) = sample_scene(material, 0).sources
+    source = replace(source, label="c", photo=0, path=(0.5,), y=0.5, width=0.25, height=0.5)
+    frames = render_frames(Scene(0, 0.5, 0, (0.0, 0.0, 1.0, 1.0), (source,)), films)
+    assert frames[:, 120, 240, 0].tolist() == [50, 150, 250, 250, 250]  # ten a second, then the last one stays

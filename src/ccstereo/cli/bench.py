@@ -5,25 +5,31 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ccstereo.cli.evaluate import add_ears_options, add_jobs_option, jobs
 from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive, warn_of_precision
 from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from ccstereo.benchmark import Benchmark, System
+    from ccstereo.evaluation import Benchmark, RowScore, Run, System, Weights
 
 EXAMPLES = """examples:
-  ccstereo bench                                              drawn scenes, a spherical head
+  ccstereo bench                                              synthetic scenes, a spherical head
   ccstereo bench --folder STAGE --sofa KEMAR.sofa             photos and recordings held out of training
   ccstereo bench make -o stage-bench --folder STAGE --sofa KEMAR.sofa
-  ccstereo bench score stage-bench --weights ccstereo-lite.stage runs/mine/weights -o scores
+  ccstereo bench score stage-bench --weights ccstereo-lite.stage runs/mine/1/weights -o scores
+  ccstereo bench score stage-bench --frames "h264 33" "blur 1.5"
+  ccstereo bench select stage-bench-val --weights runs/mine/1/weights runs/mine/2/weights
 
-Without make or score, scenes are made in a temporary folder and scored. Both commands, when stopped, go on where they
-were when given again: make in its folder, score in that of -o. docs/benchmark.md describes rows and scores.
+Without a step, scenes are made in a temporary folder and scored. All steps, when stopped, resume when given again: make
+in its folder, score and select in that of -o. Scores of the test split are noted in a ledger. docs/benchmark.md
+describes rows, scores and ledger.
 """
+CHANGES = "h264 CRF [WxH], jpeg Q, blur PIXELS, brightness F, contrast F, grey, noise STEPS"
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -38,8 +44,9 @@ def add_parser(commands: Subparsers) -> None:
     )
     steps = parser.add_subparsers(title="steps", metavar="STEP")
     _add_scene_options(parser)
-    _add_shared_options(parser)
     _add_score_options(parser)
+    _add_table_options(parser)
+    add_ears_options(parser, sofa=False)
     parser.set_defaults(run=lambda options: run(options, parser))
 
     make = steps.add_parser("make", help="make scenes in a folder", description="Make the benchmark's scenes.")
@@ -49,17 +56,22 @@ def add_parser(commands: Subparsers) -> None:
     make.set_defaults(run=lambda options: run_make(options, make))
 
     score = steps.add_parser("score", help="score weights on them", description="Score weights on scenes made before.")
-    score.add_argument("benchmark", type=Path, metavar="DIR", help="folder that ccstereo bench make has filled")
-    score.add_argument(
-        "-o", "--keep", type=Path, metavar="DIR", help="keep every scene's scores there and go on from them"
-    )
-    _add_shared_options(score)
-    _add_score_options(score)
+    _add_made_options(score)
+    _add_table_options(score)
     score.set_defaults(run=lambda options: run_score(options, score))
+
+    select = steps.add_parser(
+        "select",
+        help="choose the best weights, on validation scenes",
+        description="Choose among weights by the mean over rows of STFT / mono's, on scenes of validation files alone.",
+    )
+    _add_made_options(select)
+    select.set_defaults(run=lambda options: run_select(options, select))
 
 
 def _add_scene_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="photos/, sounds/ and backgrounds/ (default: drawn)")
+    stage = "photos/, sounds/ and backgrounds/ (default: synthetic scenes)"
+    parser.add_argument("--folder", type=Path, metavar="DIR", help=stage)
     parser.add_argument("--sofa", type=Path, metavar="FILE", help="measured head (default: a spherical one)")
     parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="(default: test)")
     parser.add_argument("--scenes", type=count, default=100, metavar="N", help="scenes a row (default: 100)")
@@ -67,29 +79,46 @@ def _add_scene_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the first scene (default: 0)")
 
 
+def _add_made_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("benchmark", type=Path, metavar="DIR", help="folder that ccstereo bench make has filled")
+    parser.add_argument("-o", "--keep", type=Path, metavar="DIR", help="keep every score there and resume from it")
+    _add_score_options(parser)
+    add_ears_options(parser)
+
+
 def _add_score_options(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser, several=True)
+    changed = f"score with changed frames, too: {CHANGES}"
+    parser.add_argument("--frames", nargs="+", default=[], metavar="CHANGE", help=changed)
+    _add_shared_options(parser)
+
+
+def _add_table_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there, too")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every scene's scores there")
+    where = "note scores of the test split there (default: research/ledger.jsonl inside a checkout of this project)"
+    parser.add_argument("--ledger", type=Path, metavar="FILE", help=where)
 
 
 def _add_shared_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", metavar="A;B", help="rows, separated by semicolons (default: all)")
-    parser.add_argument("--jobs", type=count, metavar="N", help="processes (default: the cores; with a GPU 1)")
+    add_jobs_option(parser)
 
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Make scenes in a temporary folder and score them."""
-    from ccstereo.benchmark import ROWS
+    from ccstereo.evaluation import ROWS
 
+    options.keep = None
+    _check_outputs(options)
     systems = _systems(options, parser)
     if not options.rows and find_spec("pyroomacoustics") is None:
         dry = [row for row, kind in ROWS.items() if not kind.room]
         options.rows = ";".join(dry)
-        print("rows in rooms are left out: they need pip install 'ccstereo[rooms]'", file=sys.stderr)
+        print("rows in rooms are skipped: they need pip install 'ccstereo[rooms]'", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="ccstereo-bench-") as folder:
         made = _make(options, parser, Path(folder))
-        return _score(options, parser, made, systems, None)
+        return _report(options, made, systems, _score(options, parser, made, systems))
 
 
 def run_make(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -102,14 +131,31 @@ def run_make(options: argparse.Namespace, parser: argparse.ArgumentParser) -> in
 
 def run_score(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Score weights on scenes made before."""
-    from ccstereo.benchmark import read_benchmark
+    from ccstereo.evaluation import read_benchmark
 
     benchmark = read_benchmark(options.benchmark)
-    return _score(options, parser, benchmark, _systems(options, parser), options.keep)
+    _check_outputs(options)
+    systems = _systems(options, parser)
+    return _report(options, benchmark, systems, _score(options, parser, benchmark, systems))
+
+
+def run_select(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Choose among weights on validation scenes."""
+    from ccstereo.evaluation import check_selection, headline, overview, read_benchmark, select, summarise
+
+    benchmark = read_benchmark(options.benchmark)
+    check_selection(benchmark)
+    systems = {name: system for name, system in _systems(options, parser).items() if name in _weights(options)}
+    rows = summarise(_score(options, parser, benchmark, systems))
+    means = select(rows, list(systems))
+    print(f"{headline(benchmark)}\n\nSTFT / mono's:\n\n{overview(rows, 'stft_to_mono')}\n")
+    print("\n".join(f"{mean:.4f}  {name}" for name, mean in means.items()))
+    print(f"best of {len(means)}, mean over rows: {next(iter(means))}")
+    return 0
 
 
 def _make(options: argparse.Namespace, parser: argparse.ArgumentParser, output: Path) -> "Benchmark":
-    from ccstereo.benchmark import ROWS, Origin, make_benchmark
+    from ccstereo.evaluation import ROWS, Origin, make_benchmark
 
     if options.seconds < 0.1 or options.seed < 0:
         parser.error("--seconds is at least 0.1 and --seed at least 0")
@@ -130,48 +176,93 @@ def _score(
     options: argparse.Namespace,
     parser: argparse.ArgumentParser,
     benchmark: "Benchmark",
-    systems: "list[System]",
-    keep: Path | None,
-) -> int:
-    from ccstereo.benchmark import headline, record, scenes_csv, score_benchmark, summarise, table
-    from ccstereo.evaluation.run import write_whole
+    systems: "Mapping[str, System]",
+) -> "Run":
+    from ccstereo.evaluation import Ears, score
 
-    rows = _rows(options, parser, list(benchmark.rows))
-    jobs = options.jobs or ((os.cpu_count() or 1) if options.device == "cpu" else 1)
+    items = benchmark.only(_rows(options, parser, list(benchmark.rows)))
     with progress_bar("score") as progress:
-        scores = score_benchmark(benchmark, systems, rows=rows, jobs=jobs, keep=keep, progress=progress)
-    found = summarise(benchmark, {system.name: one for system, one in zip(systems, scores, strict=True)})
-    print(f"{headline(benchmark)}\n\n{table(found)}")
+        return score(
+            systems,
+            items,
+            ears=Ears(options.decoder, options.sofa),
+            jobs=jobs(options),
+            keep=options.keep,
+            progress=progress,
+        )
+
+
+def _report(options: argparse.Namespace, benchmark: "Benchmark", systems: "Mapping[str, System]", found: "Run") -> int:
+    """Print the table, write the files, and note the scores of test files."""
+    from ccstereo.evaluation import headline, record, rows_table, summarise
+    from ccstereo.evaluation.report import csv_text, scene_columns
+    from ccstereo.files import write_atomic
+
+    rows = summarise(found)
+    print(f"{headline(benchmark)}\n\n{rows_table(rows)}")
     if options.json:
-        write_whole(options.json, json.dumps(record(benchmark, systems, found), indent=1) + "\n")
+        write_atomic(options.json, json.dumps(record(benchmark, systems, rows), indent=1) + "\n")
     if options.csv:
-        write_whole(options.csv, scenes_csv(benchmark, systems, scores))
+        write_atomic(options.csv, csv_text(scene_columns(found)))
+    if benchmark.split == "test":
+        _note(options, benchmark, systems, rows)
     return 0
 
 
-def _systems(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "list[System]":
-    """Floor, weights, and a ceiling for every bound of a mask that they have."""
-    from ccstereo.benchmark import Mono, Weights
+def _note(
+    options: argparse.Namespace, benchmark: "Benchmark", systems: "Mapping[str, System]", rows: "list[RowScore]"
+) -> None:
+    from ccstereo.evaluation import Weights
+    from ccstereo.evaluation.ledger import append_to_ledger, find_ledger, ledger_lines
 
-    warn_of_precision(options.precision, check_device(options.device))
-    last = [Path(weights).resolve().name for weights in options.weights]
-    chosen = [
-        Weights(
-            weights,
-            options.hop,
-            options.tdss,
-            options.precision,
-            options.device,
-            options.batch_size,
-            name="" if last.count(name) == 1 else weights,
-        )
-        for weights, name in zip(options.weights, last, strict=True)
-    ]
+    ledger = options.ledger or find_ledger(Path.cwd())
+    if ledger is None:
+        print("test files were scored; no ledger notes it, as this is no checkout (--ledger FILE)", file=sys.stderr)
+        return
+    scored = [system for system in systems.values() if isinstance(system, Weights)]
+    append_to_ledger(ledger, ledger_lines(benchmark, scored, rows))
+    print(f"test files were scored: noted in {ledger}; choose weights by validation files", file=sys.stderr)
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse, before any work is done, what could not be written at its end."""
+    from ccstereo.evaluation.report import check_folder, check_output
+
+    for path in filter(None, (options.json, options.csv, options.ledger)):
+        check_output(path)
+    if options.keep is not None:
+        check_folder(options.keep)
+
+
+def _weights(options: argparse.Namespace) -> "dict[str, Weights]":
+    """All weights by the names that tables print, with every change of frames."""
+    from ccstereo.evaluation import Weights, weights_name
+
+    device = check_device(options.device)
+    warn_of_precision(options.precision, device)
+    names = [weights_name(weights) for weights in options.weights]
+    found = {}
+    for weights, last in zip(options.weights, names, strict=True):
+        plain = last if names.count(last) == 1 else weights
+        for change in ["", *options.frames]:
+            name = f"{plain}, {change}" if change else plain
+            found[name] = Weights(
+                weights, options.hop, options.tdss, options.precision, device, options.batch_size, name, change
+            )
+    return found
+
+
+def _systems(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "dict[str, System]":
+    """Floor, weights, and a ceiling for every bound and target of masks that they have."""
+    from ccstereo.evaluation import Mono
+
     try:
-        ceilings = dict.fromkeys(weights.oracle() for weights in chosen)
+        chosen = _weights(options)
+        ceilings = dict.fromkeys(weights.oracle() for weights in chosen.values())
     except ValueError as error:
         parser.error(str(error))
-    return [Mono(), *chosen, *ceilings]
+    systems: list[System] = [Mono(), *chosen.values(), *ceilings]
+    return {system.name: system for system in systems}
 
 
 def _rows(options: argparse.Namespace, parser: argparse.ArgumentParser, known: list[str]) -> list[str]:

@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from ccstereo.cli.options import Subparsers, add_model_options, make_binauralizer
+from ccstereo.cli.options import Subparsers, add_model_options, between, count, make_binauralizer, renamed
 
 EXAMPLES = """examples:
   ccstereo binauralize clip.mp4
   ccstereo binauralize clip.mp4 -o out.mp4
-  ccstereo binauralize film.mkv -o film.heard.mkv --codec flac
+  ccstereo binauralize film.mkv -o film.spatial.mkv --codec flac
   ccstereo binauralize clip.mp4 -o sound.wav --weights my-weights/
-  ccstereo binauralize clip.mp4 --width 0.7         # less wide than predicted
+  ccstereo binauralize clip.mp4 --side-gain 0.7     # nearer to mono than predicted
 """
 
 
@@ -18,8 +18,7 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "binauralize",
-        help="give a video binaural sound",
-        description="Mix a video's sound to mono and make it binaural, guided by the pictures. Pictures are copied.",
+        description="Mix a video's sound to mono and make it binaural, guided by its frames, which are copied.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -29,40 +28,36 @@ def add_parser(commands: Subparsers) -> None:
         "--output",
         type=Path,
         metavar="OUT",
-        help=".mp4, .m4v, .mov, .mkv, .webm; .wav, .flac: sound alone (default: IN with .binaural in its name)",
+        help=".mp4, .m4v, .mov, .mkv, .webm; .wav, .flac: sound alone (default: IN with .binaural in its name, as .mkv "
+        "where its kind cannot be written)",
     )
     add_model_options(parser)
     parser.add_argument("--codec", metavar="C", help="aac, opus, flac or alac (default: by the output's suffix)")
-    parser.add_argument("--bitrate", type=int, metavar="B", help="bits a second, for aac and opus")
-    parser.add_argument("--gain", type=float, default=0.0, metavar="DB", help="make the sound louder or softer")
+    parser.add_argument("--bitrate", type=count, metavar="B", help="bits a second, for aac and opus")
     parser.add_argument(
-        "--width",
-        type=width,
+        "--gain", type=between(-60, 60), default=0.0, metavar="DB", help="make the sound louder, or softer below 0"
+    )
+    parser.add_argument(
+        "--side-gain",
+        type=between(0, 2),
         default=1.0,
         metavar="X",
         help="factor of the difference between both ears: 0 mono, 1 as predicted, up to 2 (default: 1)",
     )
+    renamed(parser, "--width", "--side-gain")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
     parser.set_defaults(run=lambda options: run(options, parser))
-
-
-def width(text: str) -> float:
-    """Read a number from 0 to 2."""
-    value = float(text)
-    if not 0 <= value <= 2:
-        raise argparse.ArgumentTypeError(f"must be from 0 (mono) to 2, got {text}")
-    return value
 
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Convert one file."""
     from tqdm import tqdm
 
-    from ccstereo.media import check_output, probe
+    from ccstereo.media import check_output, default_output, probe
 
-    output = options.output or options.input.with_suffix(f".binaural{options.input.suffix}")
+    output = options.output or default_output(options.input)
     probe(options.input, require_video=True, require_audio=True)  # what is wrong with the files is said at once
-    check_output(options.input, output, codec=options.codec)
+    check_output(options.input, output, codec=options.codec, bitrate=options.bitrate)
     binauralizer = make_binauralizer(options, parser)
     with tqdm(unit="s", desc=options.input.name, disable=True if options.quiet else None, leave=False) as bar:
 
@@ -76,13 +71,13 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             codec=options.codec,
             bitrate=options.bitrate,
             gain=options.gain,
-            side_gain=options.width,
+            side_gain=options.side_gain,
             progress=progress,
         )
     if not options.quiet:
         print(
             f"{report.output}: {report.duration:.1f} s in {report.elapsed:.1f} s ({report.speed:.1f} times real time), "
-            f"difference at {100 * report.side_to_mid:.0f} % of the mixture's level, peak {report.peak:.2f}"
+            f"side-to-mid ratio {report.side_to_mid:.2f}, peak {report.peak:.2f}"
         )
         for note in report.notes:
             print(f"note: {note}")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ccstereo.cli.options import Subparsers, add_model_options, make_binauralizer
+from ccstereo.cli.options import Subparsers, add_model_options, make_binauralizer, positive
 
 EXAMPLES = """examples:
   ccstereo demo
@@ -23,7 +23,7 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="(default: demo)")
     parser.add_argument("--seed", type=int, default=4, help="another scene (default: 4)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of the scene (default: 10)")
+    parser.add_argument("--seconds", type=positive, default=10.0, help="length of the scene (default: 10)")
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="photos/, sounds/ and backgrounds/ (default: synthetic)"
     )

@@ -7,25 +7,27 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccstereo.cli.options import Subparsers, add_model_options, count, make_binauralizer, positive
+from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive, warn_of_precision
 from ccstereo.cli.progress import progress_bar
-from ccstereo.errors import CCStereoError
+from ccstereo.errors import CCStereoError, DatasetError
 
 if TYPE_CHECKING:
-    from ccstereo.datasets.prepared.reader import PreparedSet
-    from ccstereo.evaluation import Predictor
-    from ccstereo.models.config import ModelConfig
+    from ccstereo.evaluation import Oracle, PreparedItems, System
 
 EXAMPLES = """examples:
-  ccstereo evaluate prepared/fairplay --split five-split1 -o runs/embedded
-  ccstereo evaluate prepared/fairplay --split five-split1 --weights weights/mine -o runs/mine --compare runs/embedded
-  ccstereo evaluate prepared/mine --predictions theirs/ -o runs/theirs      theirs/<clip id>.wav or .flac
-  ccstereo evaluate prepared/mine -o runs/mine --figure scores.png --table clips.parquet
-  ccstereo evaluate prepared/mine --normalize peak --wav sum -o runs/paper  as CCStereo's code prints its scores
+  ccstereo evaluate prepared/fairplay --fold five-split1 -o scores/embedded
+  ccstereo evaluate prepared/fairplay --fold five-split1 --weights runs/mine/1/weights -o scores/mine \\
+    --compare scores/embedded
+  ccstereo evaluate prepared/mine --predictions theirs/ -o scores/theirs      theirs/<clip id>.wav or .flac
+  ccstereo evaluate prepared/mine -o scores/mine --figure scores.png --table clips.parquet
+  ccstereo evaluate prepared/mine --normalize peak --wav sum -o scores/paper  as CCStereo's code prints its scores
+  ccstereo evaluate prepared/foa --decoder magls --sofa KEMAR.sofa -o scores/foa  ambisonics, at these ears
+  ccstereo --import my_scores evaluate prepared/mine --scores stft mine -o scores/mine
 
-A run that was stopped goes on where it was when the same command is given again. -o DIR gets clips.csv (every clip),
-summary.md (what is printed) and record.json. The scores are described in docs/metrics.md.
+A run that was stopped resumes when the same command is given again. -o DIR gets clips.csv (every clip), summary.md
+(what is printed) and record.json. The scores are described in docs/metrics.md.
 """
+SPLITS = ("test", "val", "train", "all")
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -40,10 +42,12 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("input", type=Path, metavar="PREPARED", help="set that ccstereo prepare has made")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the run")
-    what = "test, val or train of the only split, NAME/test, NAME, or all for all clips (default: test)"
-    parser.add_argument("--split", default="test", metavar="S", help=what)
+    parser.add_argument("--fold", default="", metavar="NAME", help="which fold (default: the only one)")
+    parser.add_argument("--split", default="test", metavar="S", help=f"{', '.join(SPLITS)} (default: test)")
     parser.add_argument("--predictions", type=Path, metavar="DIR", help="score <clip id>.wav or .flac, not a model")
     add_model_options(parser)
+    add_ears_options(parser)
+    parser.add_argument("--scores", nargs="+", metavar="NAME", help="which, one's own among them (default: all)")
     parser.add_argument("--compare", type=Path, metavar="RUN", help="folder of an earlier run on the same clips")
     parser.add_argument(
         "--normalize",
@@ -54,19 +58,37 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--wav", choices=("mean", "sum"), default="mean", help="over the ears (default: mean)")
     bound = "largest part of the oracle's mask, or inf (default: that of the model; of predictions 1)"
     parser.add_argument("--mask-bound", type=mask_bound, metavar="B", help=bound)
-    parser.add_argument("--figure", type=picture, metavar="FILE", help="draw every clip: .png, .svg or .pdf")
+    parser.add_argument("--figure", type=figure, metavar="FILE", help="draw every clip: .png, .svg or .pdf")
     parser.add_argument("--table", type=Path, metavar="FILE", help="the scores of every clip, .csv or .parquet")
     parser.add_argument("--save-predictions", action="store_true", help="write the sound to DIR/predictions")
-    parser.add_argument(
-        "--jobs",
-        type=count,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="clips at once (default: the cores, %(default)s)",
-    )
+    add_jobs_option(parser)
     parser.add_argument("--seed", type=int, default=0, help="of intervals and tests (default: 0)")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
     parser.set_defaults(run=lambda options: run(options, parser))
+
+
+def add_ears_options(parser: argparse.ArgumentParser, *, sofa: bool = True) -> None:
+    """Add the options that say how ambisonics are rendered before they are scored."""
+    parser.add_argument(
+        "--decoder",
+        choices=("projection", "pseudo-inverse", "magls"),
+        default="projection",
+        help="from ambisonics to the ears that are scored (default: projection)",
+    )
+    if sofa:
+        parser.add_argument("--sofa", type=Path, metavar="FILE", help="its measured head (default: a spherical one)")
+
+
+def add_jobs_option(parser: argparse.ArgumentParser) -> None:
+    """Add --jobs; None where it is not given, see `jobs`."""
+    parser.add_argument("--jobs", type=count, metavar="N", help="processes (default: the cores; with a GPU 1)")
+
+
+def jobs(options: argparse.Namespace) -> int:
+    """How many processes score: as asked for, else one a core, and one alone beside a GPU, which they would share."""
+    if options.jobs:
+        return int(options.jobs)
+    return (os.cpu_count() or 1) if options.device == "cpu" else 1
 
 
 def mask_bound(text: str) -> float:
@@ -74,8 +96,8 @@ def mask_bound(text: str) -> float:
     return math.inf if text == "inf" else positive(text)
 
 
-def picture(text: str) -> Path:
-    """Read the name of a picture."""
+def figure(text: str) -> Path:
+    """Read the name of a figure."""
     path = Path(text)
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise argparse.ArgumentTypeError(f"must end in .png, .svg or .pdf, got {text}")
@@ -84,88 +106,103 @@ def picture(text: str) -> Path:
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Score all clips, print and write the tables."""
-    from ccstereo.datasets.prepared.reader import PreparedSet
-    from ccstereo.evaluation import (
-        Evaluation,
-        Scoring,
-        check_comparable,
-        check_table,
-        draw,
-        evaluate,
-        finish,
-        read_run,
-        summarise,
-        write_table,
-    )
+    from ccstereo.evaluation import Ears, Scoring, evaluate, finish, read_run, summarise, write_table
+    from ccstereo.evaluation.evaluate import clips_of, titles
+    from ccstereo.evaluation.report import check_output, check_table, draw
+    from ccstereo.evaluation.scores import SCORES
 
     if options.seed < 0:
         parser.error("--seed must be at least 0")
+    if unknown := [name for name in options.scores or () if name not in SCORES]:
+        parser.error(f"no score {unknown[0]!r}; scores are {', '.join(SCORES)}")
     if options.figure and find_spec("matplotlib") is None:
         raise CCStereoError("--figure needs matplotlib: pip install 'ccstereo[viz]'")
     for path in filter(None, (options.figure, options.table)):
-        if not path.absolute().parent.is_dir():
-            raise CCStereoError(f"{path}: there is no folder {path.parent}; make it first")
+        check_output(path)
     if options.table:
         check_table(options.table)
-    prepared = PreparedSet(options.input)
-    split, clips, missing = _part(prepared, options.split)
+    ears = Ears(options.decoder, options.sofa)
+    clips, missing = chosen_clips(options)
     other = read_run(options.compare) if options.compare else None
-    predictor, config = _predictor(options, parser, prepared, clips)
-    scoring = Scoring(options.normalize, options.wav)
-    bound = options.mask_bound or getattr(config, "mask_bound", 1.0)  # 1 where a network's last layer sets it
-    try:
-        evaluation = Evaluation(prepared, split, clips, predictor, scoring, config, options.hop or config.hop, bound)
-    except ValueError as error:
-        parser.error(str(error))
-    if other:
-        check_comparable(other, evaluation.settings())
-    with progress_bar("clip", quiet=options.quiet) as progress:
+    system, oracle = _system(options, parser, clips)
+    with progress_bar("score", quiet=options.quiet) as progress:
         found = evaluate(
-            evaluation, options.output, jobs=options.jobs, save_predictions=options.save_predictions, progress=progress
+            clips,
+            system,
+            options.output,
+            oracle=oracle,
+            names=options.scores,
+            scoring=Scoring(options.normalize, options.wav),
+            ears=ears,
+            jobs=jobs(options),
+            save_predictions=options.save_predictions,
+            compare=other,
+            progress=progress,
         )
     about = {} if options.predictions else {"device": options.device, "batch_size": options.batch_size}
-    text = finish(found, other, options.seed, {**about, "jobs": options.jobs, "missing": missing})
+    about = {**about, "jobs": jobs(options), "missing": missing}
+    other_name = options.compare.name if options.compare else ""
+    text = finish(found, options.output, other=other, other_name=other_name, seed=options.seed, about=about)
     if options.table:
         write_table(options.table, found)
     if options.figure:
-        draw(found, summarise(found, options.seed), options.figure)
+        title = f"{system.name}: {clips_of(found)}"
+        draw(found, summarise(found, options.seed), titles(found), options.figure, title)
     if not options.quiet:
         print(text)
         if missing:
-            print(f"\nnote: {missing} clips of this part are not in the set; do not compare with scores of all of it")
+            print(f"\nnote: {missing} clips of this split are not in the set; do not compare with scores of all of it")
     return 0
 
 
-def _part(prepared: "PreparedSet", text: str) -> tuple[str, list[str], int]:
-    """Name in full of what --split names, its clips, and how many it names that are not in the set."""
-    from ccstereo.cli.shard import wanted_parts
-    from ccstereo.datasets.prepared.format import SPLITS
+def chosen_clips(options: argparse.Namespace) -> "tuple[PreparedItems, int]":
+    """The clips that --fold and --split name, and how many these name that are not in the set.
 
-    # A split's name alone is its test part.
-    name, parts = wanted_parts(prepared, text if text in (*SPLITS, "all") or "/" in text else f"{text}/test")
-    ((part, clips),) = parts.items()
-    if not name:
-        return part, clips, 0
-    listed = (prepared.folder / "splits" / name / f"{part}.txt").read_text().split()
-    return f"{name}/{part}", clips, len(listed) - len(clips)
+    Raises:
+        DatasetError: there are none, or several folds to choose from.
+    """
+    from ccstereo.cli.shard import renamed, wanted_splits
+    from ccstereo.datasets.prepared.reader import PreparedSet
+    from ccstereo.evaluation import PreparedItems
+
+    prepared = PreparedSet(options.input)
+    fold, split = renamed(options.fold, options.split)
+    split = split or "test"  # a fold's name alone, as --split took it, is its test split
+    if split not in SPLITS:
+        raise DatasetError(f"no split {split!r}; use {', '.join(SPLITS)}")
+    fold, found = wanted_splits(prepared, fold, split)
+    ((split, clips),) = found.items()
+    if not fold:
+        return PreparedItems(prepared, split, tuple(clips)), 0
+    listed = (prepared.folder / "splits" / fold / f"{split}.txt").read_text().split()
+    return PreparedItems(prepared, f"{fold}/{split}", tuple(clips)), len(listed) - len(clips)
 
 
-def _predictor(
-    options: argparse.Namespace, parser: argparse.ArgumentParser, prepared: "PreparedSet", clips: list[str]
-) -> "tuple[Predictor, ModelConfig]":
-    """What predicts, and the sizes of its windows."""
+def _system(
+    options: argparse.Namespace, parser: argparse.ArgumentParser, clips: "PreparedItems"
+) -> "tuple[System, Oracle]":
+    """What predicts, and the ceiling beside it."""
+    from ccstereo.audio.targets import MID_SIDE
     from ccstereo.binauralizer import DEFAULT_WEIGHTS
-    from ccstereo.evaluation import FolderPredictor, ModelPredictor
-    from ccstereo.models.config import ModelConfig
-    from ccstereo.models.weights import weights_sha256
+    from ccstereo.datasets.prepared.format import SAMPLE_RATE
+    from ccstereo.evaluation import Oracle, Weights, read_files
+    from ccstereo.evaluation.oracle import SIZES
 
-    if options.predictions:
-        if options.weights != DEFAULT_WEIGHTS:
-            parser.error("--predictions and --weights exclude each other")
-        return FolderPredictor(prepared, clips, options.predictions), ModelConfig()
-    binauralizer = make_binauralizer(options, parser)
-    name = Path(options.weights).name if Path(options.weights).exists() else options.weights
-    return (
-        ModelPredictor(prepared, binauralizer, name, weights_sha256(options.weights)),
-        binauralizer.model.config,
-    )
+    system: System
+    try:
+        if options.predictions:
+            if options.weights != DEFAULT_WEIGHTS:
+                parser.error("--predictions and --weights exclude each other")
+            config, target = SIZES, "foa" if clips.channels == 4 else MID_SIDE.name
+            system = read_files(options.predictions, clips)
+        else:
+            device = check_device(options.device)
+            warn_of_precision(options.precision, device)
+            weights = Weights(options.weights, options.hop, options.tdss, options.precision, device, options.batch_size)
+            weights.check_rate(SAMPLE_RATE)
+            model = weights.binauralizer().model
+            config, target, system = model.config, model.config.target, weights
+        bound = options.mask_bound or getattr(config, "mask_bound", 1.0)  # 1 where a network's last layer sets it
+        return system, Oracle(bound, options.hop or config.hop, target, config)
+    except ValueError as error:
+        parser.error(str(error))

@@ -16,13 +16,12 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "import-checkpoint",
-        help="turn released checkpoints into weights",
         description="Turn the authors' released checkpoint into a folder of weights. Pickled code is never run.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the .pth file, or all files of a set")
-    parser.add_argument("--model", required=True, metavar="NAME", help="ccstereo or mono2binaural")
+    parser.add_argument("--model", required=True, metavar="NAME", help="whose checkpoint it is")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the weights")
     parser.add_argument("--half", action="store_true", help="store half precision")
     parser.set_defaults(run=lambda options: run(options, parser))
@@ -30,10 +29,10 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Import and say where the weights are."""
-    from ccstereo.models import import_checkpoint, list_models
+    from ccstereo.models import import_checkpoint, released_models
 
-    if options.model not in list_models():
-        parser.error(f"--model {options.model}: there are {', '.join(list_models())}")
+    if options.model not in released_models():
+        parser.error(f"argument --model: no released {options.model!r}; there are {', '.join(released_models())}")
     folder = import_checkpoint(options.files, options.model, options.output, half=options.half)
     print(f"{folder}: weights of {options.model}; try ccstereo binauralize clip.mp4 --weights {folder}")
     return 0

@@ -4,15 +4,33 @@ Exit status: 0 done, 1 the work failed (one line says why), 2 wrong usage, 130 i
 """
 
 import argparse
+import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
 
 import ccstereo
-from ccstereo.cli import bench, binauralize, demo, evaluate, import_checkpoint, models, prepare, shard, simulate, train
 from ccstereo.cli.options import Parser
 from ccstereo.errors import CCStereoError
+from ccstereo.plugins import load_plugins
 
+# Each is a module of this package, imported when it is asked for: --version and --help stay quick.
+COMMANDS = {
+    "binauralize": "give a video binaural sound",
+    "models": "list models and weights",
+    "demo": "two moving sources, true and predicted",
+    "prepare": "bring videos and data sets into the layout that is trained on",
+    "simulate": "make a set of photos and mono sounds",
+    "shard": "pack a prepared set into files that are read in a row",
+    "train": "train a model",
+    "evaluate": "score models on a prepared set",
+    "bench": "score models on scenes whose truth is known",
+    "import-checkpoint": "turn released checkpoints into weights",
+    "export-checkpoint": "turn a checkpoint of a training into weights",
+}
 EXAMPLES = """examples:
   ccstereo binauralize clip.mp4                 writes clip.binaural.mp4
   ccstereo binauralize clip.mkv -o out.flac     sound alone
@@ -21,46 +39,104 @@ EXAMPLES = """examples:
   ccstereo prepare folder videos/ -o prepared/  bring videos into the layout that is trained on
   ccstereo simulate --photos P --sounds S -o prepared/  make a set of photos and mono sounds
   ccstereo train --config lite-stage            train on simulated scenes
-  ccstereo evaluate prepared/ -o runs/first     score a model on the test part of a prepared set
+  ccstereo evaluate prepared/ -o runs/first     score a model on the test split of a prepared set
 """
 
 
 def build_parser() -> Parser:
-    """Return the parser of all subcommands."""
+    """Return the parser of what stands before a subcommand's own arguments."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {line}" for name, line in COMMANDS.items())
     parser = Parser(
         prog="ccstereo",
-        description="Binaural sound for video, guided by what the pictures show.",
-        epilog=EXAMPLES,
+        usage="ccstereo [-h] [--version] [--import MODULE] COMMAND ...",
+        description="Binaural sound for video, guided by its frames.",
+        epilog=f"commands, each with --help of its own:\n{commands}\n\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ccstereo {ccstereo.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for command in (binauralize, models, demo, prepare, simulate, shard, train, evaluate, bench, import_checkpoint):
-        command.add_parser(commands)
+    parser.add_argument(
+        "--import",
+        metavar="MODULE",
+        help="import a module of your own first: its models, metrics, losses and data sets; again for more; anywhere",
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see below")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
+            output.reconfigure(errors="backslashreplace")
     try:
-        if arguments[:1] == ["train"]:  # Lightning's command line reads its own arguments
-            return train.run(arguments[1:])
-        options = build_parser().parse_args(arguments)
-        run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line_warnings()
+            return _run(sys.argv[1:] if argv is None else argv)
     except CCStereoError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
         print("\nccstereo: interrupted; files that were not finished have been removed", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
+    except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
         if os.environ.get("CCSTEREO_TRACEBACK"):
             raise
         return _fail(f"{type(error).__name__}: {error} (CCSTEREO_TRACEBACK=1 shows where)")
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser = build_parser()
+    plugins, arguments = take_imports(argv, parser)
+    end = 1 + next((place for place, argument in enumerate(arguments) if not argument.startswith("-")), len(arguments))
+    command: str = parser.parse_args(arguments[:end]).command
+    arguments = arguments[end:]
+    load_plugins(plugins)
+    module = import_module(f"ccstereo.cli.{command.replace('-', '_')}")
+    if command == "train":  # Lightning's command line reads its own arguments
+        status: int = module.run(arguments)
+        return status
+    commands = Parser(prog="ccstereo").add_subparsers(parser_class=Parser, prog="ccstereo")
+    module.add_parser(commands)
+    options = commands.choices[command].parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def take_imports(argv: Sequence[str], parser: Parser) -> tuple[list[str], list[str]]:
+    """Part the modules of --import, wherever it stands before a "--", from the other arguments."""
+    names: list[str] = []
+    rest: list[str] = []
+    given = iter(argv)
+    for argument in given:
+        option, equals, value = argument.partition("=")
+        if argument == "--":
+            return names, [*rest, argument, *given]
+        if option != "--import":
+            rest.append(argument)
+            continue
+        value = value if equals else next(given, "")
+        if not value or value.startswith("-"):
+            parser.error("argument --import: expected the name of a module")
+        names.append(value)
+    return names, rest
+
+
+def _one_line_warnings() -> Callable[..., None]:
+    """Return a `warnings.showwarning`: what is meant for users in one line, once, without the place in the code."""
+    shown = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        text = f"warning: {' '.join(str(message).split())}\n"
+        if not issubclass(category, UserWarning):
+            text = warnings.formatwarning(message, category, place[0], place[1])
+        if text not in shown:
+            sys.stderr.write(text)
+        shown.add(text)
+
+    return show
 
 
 def _fail(message: str) -> int:

@@ -2,8 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.errors import CCStereoError
 
 if TYPE_CHECKING:
@@ -13,11 +15,20 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, which names the subcommand that they are about."""
+    """An argument parser whose errors are one line, which names the subcommand that they are about.
 
-    def parse_known_args(self, *arguments: Any, **named: Any) -> Any:
-        """Refuse what is unknown here: left to the parser of all subcommands, it would be told of without its place."""
-        options, unknown = super().parse_known_args(*arguments, **named)
+    Attributes:
+        old_names: options that were renamed, old name to new; see `renamed`.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.old_names: dict[str, str] = {}
+
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+        """Refuse what is unknown here: the parser of all subcommands would report it without its place."""
+        given = current_names(sys.argv[1:] if args is None else list(args), self.old_names)
+        options, unknown = super().parse_known_args(given, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return options, unknown
@@ -25,6 +36,45 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is; exit with status 2."""
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def renamed(parser: Parser, old: str, new: str) -> None:
+    """Have a parser take an option's old name too, for one release, with a warning; dashes included."""
+    parser.old_names[old] = new
+
+
+def current_names(arguments: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """Replace the old names of options by the new ones, with a warning on stderr for each.
+
+    Args:
+        arguments: as given; what follows "--" stays as it is.
+        names: old name to new, dashes included.
+
+    >>> current_names(["--side-gain=2", "--", "--width"], {"--width": "--side-gain"})
+    ['--side-gain=2', '--', '--width']
+    """
+    result = list(arguments)
+    end = result.index("--") if "--" in result else len(result)
+    for place, argument in enumerate(result[:end]):
+        name, equals, value = argument.partition("=")
+        if name in names:
+            print(
+                f"warning: {name} is now called {names[name]}; the old name goes in the next release", file=sys.stderr
+            )
+            result[place] = names[name] + equals + value
+    return result
+
+
+def between(least: float, most: float) -> Callable[[str], float]:
+    """Return a reader of numbers from `least` to `most`."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be from {least:g} to {most:g}, got {text}")
+        return value
+
+    return number
 
 
 def positive(text: str) -> float:
@@ -45,8 +95,6 @@ def count(text: str) -> int:
 
 def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Add the options that choose weights, one or a list of several, and how they are run."""
-    from ccstereo.binauralizer import DEFAULT_WEIGHTS
-
     parser.add_argument(
         "--weights",
         nargs="+" if several else None,
@@ -58,7 +106,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False)
         "--hop", type=positive, metavar="S", help="seconds between windows (default: 0.1 for windows of 0.63 s)"
     )
     parser.add_argument(
-        "--no-tdss", dest="tdss", action="store_false", help="see whole frames, not five crops of them in turn"
+        "--no-tdss", dest="tdss", action="store_false", help="use whole frames, not five crops of them in turn"
     )
     parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps (default: cpu)")
     parser.add_argument(
@@ -77,7 +125,6 @@ def make_binauralizer(options: argparse.Namespace, parser: argparse.ArgumentPars
     from ccstereo.models import load_model
 
     model = load_model(options.weights, device=check_device(options.device))
-    warn_of_precision(options.precision, options.device)
     try:
         return Binauralizer(
             model, hop=options.hop, tdss=options.tdss, batch_size=options.batch_size, precision=options.precision
@@ -105,9 +152,7 @@ def check_device(name: str) -> str:
 
 
 def warn_of_precision(precision: str, device: str) -> None:
-    """Say on stderr, before long work, that float32 would be faster on this device."""
-    from ccstereo.inference import precision_pays
+    """Warn where float32 would be faster, for commands whose networks run in other processes."""
+    from ccstereo.inference.backends import warn_of_precision
 
-    if not precision_pays(precision, device):
-        told = f"this processor has no AVX-512 and is many times slower in {precision} than in float32"
-        print(f"warning: {told}", file=sys.stderr)
+    warn_of_precision(precision, device)

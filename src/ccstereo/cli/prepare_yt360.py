@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from ccstereo.cli.options import Parser, Subparsers, count
-from ccstereo.cli.prepare import add_set, run_prepare
+from ccstereo.cli.preparing import add_set, run_prepare
 
 EXAMPLES = """examples:
   ccstereo prepare yt360 videos/ --lists spatialaudiogen/meta/subsets --sofa CIPIC_subject_003.sofa -o prepared/yt360

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Parser, Subparsers, count, positive
-from ccstereo.cli.prepare import run_prepare, say
+from ccstereo.cli.preparing import run_prepare, say
 from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -100,13 +100,9 @@ def run(options: argparse.Namespace, parser: Parser) -> int:
     sources, worker, info = simulated_set(inputs, _recipe(options), options.clips)
     run_prepare(options, sources, worker, info, simulated_folds, unused, unit="clip")
     prepared = PreparedSet(options.output)
-    plotted = write_contact_sheet(prepared, options.output / "contact-sheet.png")
+    write_contact_sheet(prepared, options.output / "contact-sheet.png")
     write_preview(prepared, options.output / "preview.mp4")
-    if plotted:
-        say(options, f"some clips: {options.output / 'contact-sheet.png'}")
-    say(options, f"with headphones: {options.output / 'preview.mp4'}")
-    if not plotted:
-        say(options, "for a contact sheet: pip install 'ccstereo[viz]'")
+    say(options, f"some clips: {options.output / 'contact-sheet.png'}, and with sound {options.output / 'preview.mp4'}")
     return 0
 
 

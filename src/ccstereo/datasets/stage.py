@@ -121,7 +121,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         return self.size
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Make item `index`; indices past the size go on with new scenes."""
+        """Make item `index`; indices past the size are new scenes."""
         rng = np.random.default_rng([self.seed, index])
         stage = self.stages[int(rng.choice(len(self.stages), p=self.odds))]
         seconds = self.config.window / self.config.sample_rate

@@ -1,40 +1,58 @@
-"""Scoring a model, or a folder of predictions, against the true sound of a prepared set; see docs/evaluate.md."""
+"""Scoring: systems on a prepared set or on the stage benchmark; see docs/evaluate.md and docs/benchmark.md.
 
-from ccstereo.evaluation.evaluate import Evaluation, evaluate
+`systems` is what is scored, `sets` what it is scored on, `scores` by what, `runs` does it, `report` and `compare` print
+it. `evaluate` puts them together for a prepared set, `benchmark` makes the stage benchmark.
+"""
+
+from ccstereo.evaluation.benchmark.make import Origin, make_benchmark
+from ccstereo.evaluation.benchmark.rendering import ROWS, render_scene
+from ccstereo.evaluation.benchmark.storage import Benchmark, read_benchmark, read_scene
+from ccstereo.evaluation.compare import check_selection, gains, mean_over_seeds, overview, select
+from ccstereo.evaluation.evaluate import evaluate, finish, read_run
 from ccstereo.evaluation.oracle import oracle
-from ccstereo.evaluation.predictors import FolderPredictor, ModelPredictor, Predictor
-from ccstereo.evaluation.report import (
-    check_comparable,
-    comparison,
-    comparison_table,
-    draw,
-    finish,
-    summarise,
-    summary_table,
-)
-from ccstereo.evaluation.run import Run, read_run
-from ccstereo.evaluation.scores import SCORES, Scoring, score_clips
-from ccstereo.evaluation.tables import check_table, write_table
+from ccstereo.evaluation.report import RowScore, headline, record, rows_table, summarise, write_table
+from ccstereo.evaluation.runs import Run, score
+from ccstereo.evaluation.scores import SCORES, Scoring, register_score, score_item
+from ccstereo.evaluation.sets import Ears, EvaluationSet, Item, PreparedItems
+from ccstereo.evaluation.systems import Mono, Oracle, System, Weights, read_files, weights_name
 
 __all__ = [
+    "ROWS",
     "SCORES",
-    "Evaluation",
-    "FolderPredictor",
-    "ModelPredictor",
-    "Predictor",
+    "Benchmark",
+    "Ears",
+    "EvaluationSet",
+    "Item",
+    "Mono",
+    "Oracle",
+    "Origin",
+    "PreparedItems",
+    "RowScore",
     "Run",
     "Scoring",
-    "check_comparable",
-    "check_table",
-    "comparison",
-    "comparison_table",
-    "draw",
+    "System",
+    "Weights",
+    "check_selection",
     "evaluate",
     "finish",
+    "gains",
+    "headline",
+    "make_benchmark",
+    "mean_over_seeds",
     "oracle",
+    "overview",
+    "read_benchmark",
+    "read_files",
     "read_run",
-    "score_clips",
+    "read_scene",
+    "record",
+    "register_score",
+    "render_scene",
+    "rows_table",
+    "score",
+    "score_item",
+    "select",
     "summarise",
-    "summary_table",
+    "weights_name",
     "write_table",
 ]

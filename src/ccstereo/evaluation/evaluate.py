@@ -1,156 +1,230 @@
-"""Scoring a prepared set: every clip predicted and compared with its truth, next to mono and an oracle."""
+"""Scoring a prepared set: a system next to mono (the floor) and the oracle (the ceiling), in a folder of its own.
 
-import hashlib
+RUN/journal.jsonl     settings, then the scores of every clip and system, on disk as soon as they are there
+RUN/clips.csv         clip, row, scores; rows are mono, prediction and oracle
+RUN/summary.md        what was printed
+RUN/record.json       settings, versions, summary; written last
+RUN/predictions/      <clip>.wav, where asked for
+"""
+
+import json
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ccstereo.datasets.prepared.format import SAMPLE_RATE
-from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.errors import DatasetError
-from ccstereo.evaluation.oracle import oracle
-from ccstereo.evaluation.predictors import Predictor
-from ccstereo.evaluation.run import ROWS, ClipScores, Journal, Run, collect
-from ccstereo.evaluation.scores import Scoring, has_mrstft, score_clips
-from ccstereo.models.config import ModelConfig
+from ccstereo.evaluation.compare import comparison, comparison_table
+from ccstereo.evaluation.report import RowScore, clip_columns, csv_text, deviation, scores_table, summarise, versions
+from ccstereo.evaluation.runs import JOURNAL, Progress, Run, read_scores, score
+from ccstereo.evaluation.scores import PLAIN, Scoring
+from ccstereo.evaluation.sets import Ears, PreparedItems
+from ccstereo.evaluation.systems import Mono, Oracle, System
+from ccstereo.files import write_atomic
+from ccstereo.journal import first_difference
+from ccstereo.metrics.statistics import RESAMPLES
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What is scored, and how.
-
-    Attributes:
-        prepared: the set.
-        split: name of what the clips are, such as "default/test".
-        clips: ids.
-        predictor: gives the predictions.
-        scoring: peculiarities of the scores.
-        config: sizes of the oracle's windows and transform: those of the model.
-        hop: seconds between the oracle's windows.
-        mask_bound: largest real and imaginary part of the oracle's mask; infinity does not clamp it.
-
-    Raises:
-        ValueError: hop or bound are out of range.
-    """
-
-    prepared: PreparedSet
-    split: str
-    clips: Sequence[str]
-    predictor: Predictor
-    scoring: Scoring = field(default_factory=Scoring)
-    config: ModelConfig = field(default_factory=ModelConfig)
-    hop: float = 0.1
-    mask_bound: float = 1.0
-
-    def __post_init__(self) -> None:
-        longest = self.config.window / self.config.sample_rate
-        if not 0 < self.hop <= longest or not self.mask_bound > 0:
-            raise ValueError(
-                f"the hop must be more than 0 and at most {longest:g} s, the mask's bound more than 0; "
-                f"got {self.hop:g} and {self.mask_bound:g}"
-            )
-
-    def settings(self) -> dict[str, Any]:
-        """Everything on which the scores depend, as JSON values."""
-        table = (self.prepared.folder / "clips.jsonl").read_bytes()  # which holds the checksums of all files
-        listed = "".join(f"{clip}\n" for clip in self.clips)
-        bound = None if math.isinf(self.mask_bound) else self.mask_bound
-        return {
-            "dataset": {"name": self.prepared.info.name, "sha256": hashlib.sha256(table).hexdigest()},
-            "split": {
-                "name": self.split,
-                "clips": len(self.clips),
-                "sha256": hashlib.sha256(listed.encode()).hexdigest(),
-            },
-            "prediction": {"name": self.predictor.name, **self.predictor.identity},
-            "oracle": {"mask_bound": bound, "hop": self.hop},
-            "scores": {**asdict(self.scoring), "mrstft": has_mrstft()},
-        }
-
-    def score(self, clip: str, predictions: Path | None = None) -> ClipScores:
-        """Predict one clip and score it next to mono and the oracle.
-
-        Args:
-            clip: id.
-            predictions: folder into which the prediction is written as <clip>.wav; None keeps nothing.
-
-        Returns:
-            Scores of the rows "mono", "prediction" and "oracle".
-
-        Raises:
-            DatasetError: the clip or its prediction cannot be read, or the prediction has another length.
-            MediaError: the prediction cannot be written.
-        """
-        with torch.inference_mode():
-            truth = torch.from_numpy(self.prepared.sound(clip))
-            predicted = self.predictor(clip, truth)
-            if predicted.shape != truth.shape:
-                shapes = f"{tuple(predicted.shape)}, but its truth {tuple(truth.shape)}"
-                raise DatasetError(f"the prediction of {clip} by {self.predictor.name} is {shapes}")
-            best = oracle(truth, self.config, hop=self.hop, bound=self.mask_bound)
-            systems = torch.stack([truth.mean(0).expand(2, -1), predicted, best])  # as in ROWS
-            scores = score_clips(systems, truth, SAMPLE_RATE, self.scoring)
-        if predictions is not None:
-            from ccstereo.media import SoundWriter
-
-            with SoundWriter(predictions / f"{clip}.wav", sample_rate=SAMPLE_RATE) as writer:
-                writer.write(predicted.numpy())
-        return {row: {name: values[i].item() for name, values in scores.items()} for i, row in enumerate(ROWS)}
+ROLES = ("mono", "prediction", "oracle")
+CEILING = Oracle()
+MUST_AGREE = ("dataset", "split", "scores", "ears")  # settings without which two runs cannot be compared
 
 
 def evaluate(
-    evaluation: Evaluation,
+    clips: PreparedItems,
+    system: System,
     output: str | Path,
     *,
+    oracle: Oracle = CEILING,
+    names: Iterable[str] | None = None,
+    scoring: Scoring = PLAIN,
+    ears: Ears | None = None,
     jobs: int = 1,
     save_predictions: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    compare: Run | None = None,
+    progress: Progress | None = None,
 ) -> Run:
-    """Score all clips, or go on where an earlier attempt was stopped.
-
-    Clips are shared out to threads, each with one thread of torch, so that scores do not depend on their number. What
-    is scored is on disk at once; see `ccstereo.evaluation.run` for the files, of which this writes the journal.
+    """Score a system on all clips, or resume where an earlier attempt was stopped; `finish` writes the tables.
 
     Args:
-        evaluation: what to score.
-        output: folder of the run; `ccstereo.evaluation.report.finish` writes its tables.
-        jobs: threads.
+        clips: of a prepared set.
+        system: what is scored.
+        output: folder of the run.
+        oracle: the ceiling.
+        names: of the scores; all that a prepared set has by default.
+        scoring: peculiarities of the scores.
+        ears: how ambisonics are rendered.
+        jobs: processes.
         save_predictions: whether to write the predictions to `output`/predictions.
-        progress: called with clips done and their number.
-
-    Returns:
-        The scores of all clips.
+        compare: an earlier run that must be of the same clips and scores.
+        progress: called with scores done and their number.
 
     Raises:
-        DatasetError: there are no clips; one cannot be read; the output holds another run or cannot be written.
+        DatasetError: the output holds something else or another run, or cannot be written; the runs cannot be
+            compared; or see `score`.
     """
-    clips, output = evaluation.clips, Path(output)
-    if not clips:
-        raise DatasetError(f"{evaluation.prepared.folder}: {evaluation.split} names no clip of the set")
-    settings = evaluation.settings()
-    journal = Journal(output, settings)
-    folder = output / "predictions" if save_predictions else None
-    if folder:
-        folder.mkdir(exist_ok=True)
+    output = Path(output)
+    if output.is_file() or (output.is_dir() and any(output.iterdir()) and not (output / JOURNAL).is_file()):
+        raise DatasetError(f"{output}: exists and holds no evaluation; choose another folder")
+    chosen = list(clips.scores if names is None else names)
+    if compare is not None:
+        check_comparable(compare, settings_of(clips, chosen, scoring, ears))
+    folder = output / "predictions"
+    if save_predictions:
         for stale in folder.glob(".*.part.wav"):  # of an attempt that was killed
             stale.unlink()
-    waiting = [c for c in clips if c not in journal.done or (folder and not (folder / f"{c}.wav").is_file())]
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(jobs, initializer=torch.set_num_threads, initargs=(1,))
-    if progress:
-        progress(len(clips) - len(waiting), len(clips))
+        _make(folder)
+    return score(
+        dict(zip(ROLES, (Mono(), system, oracle), strict=True)),
+        clips,
+        names=chosen,
+        scoring=scoring,
+        ears=ears,
+        jobs=jobs,
+        keep=output,
+        settings={
+            "prediction": {"name": system.name, **system.identity()},
+            "oracle": {"mask_bound": None if math.isinf(oracle.bound) else oracle.bound, "hop": oracle.hop},
+        },
+        save=("prediction", folder) if save_predictions else None,
+        progress=progress,
+    )
+
+
+def settings_of(
+    clips: PreparedItems, names: Iterable[str], scoring: Scoring, ears: Ears | None = None
+) -> dict[str, Any]:
+    """JSON values in which runs must agree that are compared."""
+    return {
+        **clips.identity(),
+        "scores": {**asdict(scoring), "names": list(names)},
+        "ears": (ears or Ears()).identity(),
+    }
+
+
+def read_run(folder: str | Path) -> Run:
+    """Read a finished run.
+
+    Raises:
+        DatasetError: there is none, or its files are damaged.
+    """
+    folder = Path(folder)
     try:
-        futures = [pool.submit(lambda clip: journal.add(clip, evaluation.score(clip, folder)), c) for c in waiting]
-        for number, future in enumerate(as_completed(futures)):
-            future.result()
-            if progress:
-                progress(len(clips) - len(waiting) + number + 1, len(clips))
-    finally:
-        pool.shutdown(cancel_futures=True)  # clips that are at work are finished, after an interrupt, too
-        torch.set_num_threads(threads)
-    return collect(output, settings, clips, journal)
+        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        split = record["settings"]["split"]["name"]
+        return read_scores(folder / JOURNAL, dict.fromkeys(record["clips"], split), ROLES)
+    except FileNotFoundError as error:
+        unfinished = " (one was begun here: give its command again)" if (folder / JOURNAL).exists() else ""
+        raise DatasetError(
+            f"{folder}: holds no finished evaluation{unfinished}; make one with ccstereo evaluate"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{folder}: its evaluation cannot be read ({error!r}); evaluate again") from error
+
+
+def check_comparable(other: Run, settings: Mapping[str, Any]) -> None:
+    """Refuse to compare a run with these settings to one of other clips or scores.
+
+    Raises:
+        DatasetError: naming the first difference.
+    """
+    one, two = ({key: found.get(key) for key in MUST_AGREE} for found in (other.settings, settings))
+    difference = first_difference(one, two)
+    if difference:
+        raise DatasetError(f"the run to compare with is another: its {difference}")
+
+
+def finish(
+    run: Run,
+    output: str | Path,
+    *,
+    other: Run | None = None,
+    other_name: str = "",
+    seed: int = 0,
+    about: Mapping[str, Any] | None = None,
+) -> str:
+    """Write the table of clips, the summary and the record of a run.
+
+    Args:
+        run: all of it.
+        output: its folder.
+        other: a run to compare with.
+        other_name: of the other run's folder, by which two runs of one system are told apart.
+        seed: of the bootstrap and the test.
+        about: more for the record, such as device and batch size.
+
+    Returns:
+        The summary in Markdown.
+
+    Raises:
+        DatasetError: the folder cannot be written.
+    """
+    output = Path(output)
+    rows = summarise(run, seed)
+    text = f"{run_headline(run)}\n\n{scores_table(run, rows, titles(run))}"
+    content: dict[str, Any] = {
+        "settings": run.settings,
+        "clips": list(run.items),
+        "seconds": round(run.seconds, 3),
+        "seed": seed,
+        "resamples": RESAMPLES,
+        "versions": versions(),
+        **(about or {}),
+        "summary": {row.system: _summary(run, row) for row in rows},
+    }
+    if other is not None:
+        compared = comparison(run, other, seed=seed)
+        names = (titles(run)["prediction"], titles(other)["prediction"])
+        if names[0] == names[1]:
+            names = (f"{names[0]} ({output.name})", f"{names[1]} ({other_name})")
+        text += f"\n\n{comparison_table(names, compared)}"
+        scores = {name: asdict(found) for name, found in compared.items() if found.clips}
+        content["comparison"] = {"with": other.settings["prediction"], "scores": scores}
+    try:
+        write_atomic(output / "clips.csv", csv_text(clip_columns(run)))
+        write_atomic(output / "summary.md", text + "\n")
+        write_atomic(output / "record.json", json.dumps(content, indent=1) + "\n")
+    except OSError as error:
+        raise DatasetError(f"{output}: cannot be written ({error.strerror}); what is scored is kept") from error
+    return text
+
+
+def run_headline(run: Run) -> str:
+    """What a run is of, in one line."""
+    scores = run.settings["scores"]
+    peaks = "each side divided by its peak" if scores["normalize"] == "peak" else "no sound divided by its peak"
+    return f"{clips_of(run)}; {peaks}, WAV the {scores['wav']} over ears"
+
+
+def clips_of(run: Run) -> str:
+    """How many clips of what a run is of."""
+    split, dataset = run.settings["split"], run.settings["dataset"]
+    return f"{split['clips']} clips of {dataset['name']}, {split['name']}"
+
+
+def titles(run: Run) -> dict[str, str]:
+    """What people call the systems of a run."""
+    bound = run.settings["oracle"]["mask_bound"]
+    ceiling = f"oracle, mask within {bound:g}" if bound else "oracle, any mask"
+    return {"mono": "Mono-Mono", "prediction": run.settings["prediction"]["name"], "oracle": ceiling}
+
+
+def _summary(run: Run, row: RowScore) -> dict[str, dict[str, float]]:
+    return {
+        name: {
+            "mean": found.value,
+            "deviation": deviation(run.column(row.system, name)),
+            "low": found.low,
+            "high": found.high,
+            "clips": found.count,
+        }
+        for name, found in row.scores.items()
+        if found is not None
+    }
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error

@@ -1,174 +1,159 @@
-"""Tables, figure and record of a run: means with deviation and interval, and two runs compared clip by clip."""
+"""A run as means with intervals, as a table, as CSV, Parquet and JSON, and as a figure."""
 
-import json
+import csv
+import io
 import platform
-from dataclasses import asdict
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
+import scipy
 import torch
-from numpy.typing import NDArray
 
 import ccstereo
-from ccstereo.errors import DatasetError
-from ccstereo.evaluation.run import ROWS, Run, first_difference, write_whole
+from ccstereo.errors import CCStereoError, DatasetError
+from ccstereo.evaluation.benchmark.storage import Benchmark
+from ccstereo.evaluation.runs import Run
 from ccstereo.evaluation.scores import SCORES
-from ccstereo.evaluation.tables import clips_csv
-from ccstereo.metrics.statistics import RESAMPLES, PairedComparison, bootstrap_interval, paired_comparison
+from ccstereo.evaluation.systems import System
+from ccstereo.files import atomic_path, write_atomic
+from ccstereo.metrics.statistics import RESAMPLES, Estimate, estimate, ratio_of_means
 
-DRAWN = ("stft", "env", "phs", "snr", "mrstft", "spl", "ild", "itd")  # WAV and Mag look as STFT does
-MUST_AGREE = ("dataset", "split", "scores")  # settings without which two runs cannot be compared
-Summary: TypeAlias = dict[str, dict[str, dict[str, float]]]
-"""Row -> score -> "mean", "deviation", "low" and "high" end of the 95 % interval, and number of "clips" counted."""
-
-
-def summarise(run: Run, seed: int = 0, resamples: int = RESAMPLES) -> Summary:
-    """Mean, standard deviation and 95 % bootstrap interval over clips; a score that no clip has is left out."""
-    return {row: _summarise_row(run.scores[row], seed, resamples) for row in ROWS}
+RATIOS = {"stft_to_mono": ("stft", "stft_mono")}
+"""Scores of a row that are one mean over another."""
+NOT_DRAWN = ("wav", "mag", "louder_ear", "own_side")  # look as STFT does, or are 0 or 1
 
 
-def _summarise_row(scores: dict[str, NDArray[np.float64]], seed: int, resamples: int) -> dict[str, dict[str, float]]:
-    known = {name: values for name, values in scores.items() if not np.isnan(values).all()}
-    low, high = bootstrap_interval(np.stack(list(known.values()), axis=1), resamples=resamples, seed=seed)
-    counts = {name: int(np.sum(~np.isnan(values))) for name, values in known.items()}
-    return {
-        name: {
-            "mean": float(np.nanmean(values)),
-            "deviation": float(np.nanstd(values, ddof=1)) if counts[name] > 1 else 0.0,
-            "low": float(low[i]),
-            "high": float(high[i]),
-            "clips": counts[name],
-        }
-        for i, (name, values) in enumerate(known.items())
-    }
+@dataclass(frozen=True)
+class RowScore:
+    """A row as one system does it.
+
+    Attributes:
+        row: its name.
+        system: name.
+        items: their number.
+        scores: estimate by column, and of `RATIOS`; None where a score is defined in no item. "azimuth_error" is a
+            median, all others are means.
+    """
+
+    row: str
+    system: str
+    items: int
+    scores: dict[str, Estimate | None]
 
 
-def summary_table(run: Run, summary: Summary) -> str:
-    """A summary as Markdown: floor, prediction and ceiling beside each other, a line a score."""
-    lines = [f"| mean ± deviation [95 % interval] | {' | '.join(_titles(run).values())} |", "|---|---|---|---|"]
-    for name, score in SCORES.items():
-        if score.main and name in summary["mono"]:
-            cells = []
-            for row in ROWS:
-                values = (summary[row][name][key] for key in ("mean", "deviation", "low", "high"))
-                mean, deviation, low, high = (f"{value:.{score.digits}f}" for value in values)
-                cells.append(f"{mean} ± {deviation} [{low}, {high}]")
-            lines.append(f"| {_title(name)} | {' | '.join(cells)} |")
+def summarise(run: Run, seed: int = 0, resamples: int = RESAMPLES) -> list[RowScore]:
+    """Rows with every system in turn."""
+    found = []
+    of = partial(estimate, seed=seed, resamples=resamples)
+    for row in run.rows:
+        for system, values in run.scores.items():
+            table = {name: run.column(system, name, row) for name in values}
+            scores = {name: of(_statistic(name), column) for name, column in table.items()}
+            for name, (above, below) in RATIOS.items():
+                if {above, below} <= table.keys():
+                    scores[name] = of(ratio_of_means, table[above], table[below])
+            found.append(RowScore(row, system, len(next(iter(table.values()))), scores))
+    return found
+
+
+def _statistic(name: str) -> Any:
+    return np.median if name in SCORES and SCORES[name].median else np.mean
+
+
+def cell(found: Estimate | None, digits: int, factor: float = 1.0, unit: str = "", items: int = 0) -> str:
+    """Print a value and its interval, "-" for none, and of how many items where that is not all of `items`.
+
+    >>> cell(Estimate(0.5, 0.25, 1.0, 9), 2, items=12)
+    '0.50 [0.25, 1.00] of 9'
+    """
+    if found is None:
+        return "-"
+    value, low, high = (f"{factor * number:.{digits}f}" for number in (found.value, found.low, found.high))
+    return f"{value}{unit} [{low}, {high}]" + (f" of {found.count}" if items and found.count < items else "")
+
+
+def rows_table(rows: Sequence[RowScore]) -> str:
+    """Rows of a stage benchmark as a Markdown table, a line a row and system: means with 95 % intervals."""
+    head = "| scenes | system | STFT / mono's | SNR, dB | louder ear right, % | own side right, % | azimuth error |"
+    lines = [head, "|---|---|---|---|---|---|---|"]
+    for row in rows:
+        of = row.scores
+        cells = [
+            f"{row.row} ({row.items})",
+            row.system,
+            cell(of["stft_to_mono"], 3),
+            cell(of["snr"], 1),
+            cell(of["louder_ear"], 1, 100, items=row.items),
+            cell(of["own_side"], 1, 100, items=row.items),
+            cell(of["azimuth_error"], 1, unit="°", items=row.items),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def check_comparable(other: Run, settings: dict[str, Any]) -> None:
-    """Refuse to compare a run with these settings to one of other clips or scores.
-
-    Raises:
-        DatasetError: naming the first difference.
-    """
-    one, two = ({key: found[key] for key in MUST_AGREE} for found in (other.settings, settings))
-    difference = first_difference(one, two)
-    if difference:
-        raise DatasetError(f"{other.folder}: cannot be compared with: its {difference}")
-
-
-def comparison(run: Run, other: Run, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, PairedComparison]:
-    """Compare the predictions of two runs clip by clip: score -> this run against the other.
-
-    Raises:
-        DatasetError: they are not of the same data set, clips and scores.
-    """
-    check_comparable(other, run.settings)
-    return {
-        name: paired_comparison(
-            run.scores["prediction"][name],
-            other.scores["prediction"][name],
-            higher_is_better=score.higher_is_better,
-            resamples=resamples,
-            seed=seed,
-        )
-        for name, score in SCORES.items()
-    }
-
-
-def comparison_table(run: Run, other: Run, compared: dict[str, PairedComparison]) -> str:
-    """A comparison as Markdown, a line a score."""
-    names = [each.settings["prediction"]["name"] for each in (run, other)]
-    if names[0] == names[1]:
-        names = [f"{name} ({each.folder.name})" for name, each in zip(names, (run, other), strict=True)]
-    lines = [f"| {names[0]} against {names[1]} | difference [95 % interval] | better clips | p |", "|---|---|---|---|"]
-    for name, found in compared.items():
-        if SCORES[name].main and found.clips:
-            values = (found.difference, found.low, found.high)
-            gap, low, high = (f"{value:+.{SCORES[name].digits + 1}f}" for value in values)
-            better, p = f"{100 * found.better:.0f} %", f"{found.p_value:.4f}"
-            lines.append(f"| {_title(name)} | {gap} [{low}, {high}] | {better} | {p} |")
-    return "\n".join(lines)
-
-
-def draw(run: Run, summary: Summary, path: Path) -> None:
-    """Draw every clip's scores, mono and oracle beside the prediction, as the file its suffix names.
-
-    Raises:
-        DatasetError: the file cannot be written.
-        ImportError: matplotlib is not installed.
-    """
-    from ccstereo.viz import plot_scores, save_figure
-
-    titles = _titles(run)
-    shown = [name for name in DRAWN if name in summary["mono"]]
-    panels = {_title(name): {titles[row]: run.scores[row][name] for row in ROWS} for name in shown}
-    ends = {
-        _title(name): {titles[row]: (summary[row][name]["low"], summary[row][name]["high"]) for row in ROWS}
-        for name in shown
-    }
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        save_figure(plot_scores(panels, ends), temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def finish(run: Run, other: Run | None = None, seed: int = 0, about: dict[str, Any] | None = None) -> str:
-    """Write the table of clips, the summary and the record of a run, and end its journal.
+def scores_table(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str]) -> str:
+    """A run of one row as Markdown, a line a score: systems beside each other.
 
     Args:
-        run: all of it.
-        other: a run to compare with.
-        seed: of the bootstrap and the test.
-        about: more for the record, such as device and batch size.
-
-    Returns:
-        The summary in Markdown.
-
-    Raises:
-        DatasetError: the runs cannot be compared, or the folder cannot be written.
+        run: of one row.
+        rows: its summary.
+        titles: of the systems.
     """
-    compared = comparison(run, other, seed) if other else {}
-    summary = summarise(run, seed)
-    text = f"{_headline(run)}\n\n{summary_table(run, summary)}"
-    record = {
-        "settings": run.settings,
-        "seconds": round(run.seconds, 3),
-        "seed": seed,
-        "resamples": RESAMPLES,
+    lines = [f"| mean ± deviation [95 % interval] | {' | '.join(titles.values())} |"]
+    lines.append("|---" * (len(titles) + 1) + "|")
+    of = {row.system: row.scores for row in rows}
+    for name in run.settings["scores"]["names"]:
+        cells = []
+        for system in titles:
+            found, values = of[system][name], run.column(system, name)
+            if found is not None:
+                digits, spread = SCORES[name].digits, deviation(values)
+                items = f" of {found.count}" if found.count < len(values) else ""
+                interval = f"[{found.low:.{digits}f}, {found.high:.{digits}f}]"
+                cells.append(f"{found.value:.{digits}f} ± {spread:.{digits}f} {interval}{items}")
+        if cells:
+            lines.append(f"| {SCORES[name].heading} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def deviation(values: np.ndarray) -> float:
+    """Standard deviation over the items in which a score is defined."""
+    known = values[~np.isnan(values)]
+    return float(known.std(ddof=1)) if len(known) > 1 else 0.0
+
+
+def headline(benchmark: Benchmark) -> str:
+    """What was scored on, in one line."""
+    settings = benchmark.settings
+    made_of = f"{settings['material']['name']} ({settings['material']['split']} files), {settings['head']['name']}"
+    return f"{made_of}, {settings['seconds']:g} s a scene; checksum {benchmark.sha256[:16]}"
+
+
+def record(
+    benchmark: Benchmark, systems: Mapping[str, System], rows: Sequence[RowScore], seed: int = 0
+) -> dict[str, Any]:
+    """All of a benchmark's table as JSON values, with what it depends on."""
+    return {
+        "benchmark": {"sha256": benchmark.sha256, **benchmark.settings},
+        "systems": [{"name": name, **system.identity()} for name, system in systems.items()],
+        "rows": [
+            {
+                "row": row.row,
+                "system": row.system,
+                "scenes": row.items,
+                **{name: found and asdict(found) for name, found in row.scores.items()},
+            }
+            for row in rows
+        ],
+        "intervals": {"level": 0.95, "resamples": RESAMPLES, "seed": seed},
         "versions": versions(),
-        **(about or {}),
-        "summary": summary,
     }
-    if other:
-        text += f"\n\n{comparison_table(run, other, compared)}"
-        scores = {name: asdict(found) for name, found in compared.items() if found.clips}
-        record["comparison"] = {"with": other.settings["prediction"], "scores": scores}
-    try:
-        write_whole(run.folder / "clips.csv", clips_csv(run))
-        write_whole(run.folder / "summary.md", text + "\n")
-        write_whole(run.folder / "record.json", json.dumps(record, indent=1) + "\n")
-        (run.folder / "journal.jsonl").unlink(missing_ok=True)
-    except OSError as error:
-        raise DatasetError(f"{run.folder}: cannot be written ({error.strerror}); what is scored is kept") from error
-    return text
 
 
 def versions() -> dict[str, str]:
@@ -177,22 +162,142 @@ def versions() -> dict[str, str]:
         "ccstereo": ccstereo.__version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
+        "scipy": scipy.__version__,
         "python": platform.python_version(),
     }
 
 
-def _headline(run: Run) -> str:
-    split, dataset, scores = run.settings["split"], run.settings["dataset"], run.settings["scores"]
-    levels = "each side divided by its peak" if scores["normalize"] == "peak" else "levels as they are"
-    return f"{split['clips']} clips of {dataset['name']}, {split['name']}; {levels}, WAV the {scores['wav']} over ears"
+Columns = dict[str, list[Any]]
 
 
-def _titles(run: Run) -> dict[str, str]:
-    """What people call the rows."""
-    bound = run.settings["oracle"]["mask_bound"]
-    oracle = f"oracle, mask within {bound:g}" if bound else "oracle, any mask"
-    return {"mono": "Mono-Mono", "prediction": run.settings["prediction"]["name"], "oracle": oracle}
+def scene_columns(run: Run) -> Columns:
+    """Every scene's scores, system by system."""
+    names = list(next(iter(run.scores.values())))
+    return {
+        "system": [system for system in run.scores for _ in run.items],
+        "row": list(run.items.values()) * len(run.scores),
+        "scene": list(run.items) * len(run.scores),
+        **{name: np.concatenate([run.scores[system][name] for system in run.scores]).tolist() for name in names},
+    }
 
 
-def _title(score: str) -> str:
-    return f"{SCORES[score].title} {'↑' if SCORES[score].higher_is_better else '↓'}"
+def clip_columns(run: Run) -> Columns:
+    """Every clip's scores, clip by clip; rows are the systems' roles (mono, prediction, oracle)."""
+    names = list(next(iter(run.scores.values())))
+    return {
+        "clip": [item for item in run.items for _ in run.scores],
+        "row": list(run.scores) * len(run.items),
+        **{name: np.stack([run.scores[system][name] for system in run.scores], 1).ravel().tolist() for name in names},
+    }
+
+
+def csv_text(columns: Columns) -> str:
+    """Columns as CSV, empty where a score is undefined."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(
+        [["" if value != value else value for value in line] for line in zip(*columns.values(), strict=True)]
+    )
+    return text.getvalue()
+
+
+def check_table(path: Path) -> None:
+    """Refuse, before any work is done, a table that could not be written at its end.
+
+    Raises:
+        DatasetError: the suffix is unknown, or its library is not installed.
+    """
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise DatasetError(f"{path}: tables are written as .csv or .parquet, by the file's suffix")
+    if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+        raise DatasetError(f"{path}: Parquet needs pyarrow: pip install 'ccstereo[parquet]', or write .csv")
+
+
+def check_output(path: Path) -> None:
+    """Refuse, before any work is done, a file that could not be written at its end.
+
+    Raises:
+        CCStereoError: there is no such folder, it cannot be written to, or the path is a folder.
+    """
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise CCStereoError(f"{path}: there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise CCStereoError(f"{path}: is a folder; give the name of a file")
+    try:
+        tempfile.TemporaryFile(dir=parent).close()
+    except OSError as error:
+        raise CCStereoError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def check_folder(path: Path) -> None:
+    """Make a folder that results go to, before any work is done.
+
+    Raises:
+        CCStereoError: it cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise CCStereoError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
+
+
+def write_table(path: Path, run: Run) -> None:
+    """Write the table of clips, a line a clip and row (mono, prediction, oracle).
+
+    Args:
+        path: .csv leaves scores that are undefined empty, .parquet (needs pyarrow) has them null.
+        run: the scores.
+
+    Raises:
+        DatasetError: see `check_table`; or the file cannot be written.
+    """
+    check_table(path)
+    try:
+        if path.suffix.lower() == ".csv":
+            write_atomic(path, csv_text(clip_columns(run)))
+            return
+        import pyarrow
+        from pyarrow import parquet
+
+        columns = {name: pyarrow.array(values, from_pandas=True) for name, values in clip_columns(run).items()}
+        with atomic_path(path) as temporary:
+            parquet.write_table(pyarrow.table(columns), temporary)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def draw(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str], path: Path, title: str = "") -> None:
+    """Draw every item's scores, systems beside each other, as the file its suffix names.
+
+    Args:
+        run: of one row.
+        rows: its summary.
+        titles: of the systems.
+        path: .png, .svg or .pdf.
+        title: of the figure.
+
+    Raises:
+        DatasetError: the file cannot be written.
+        ImportError: matplotlib is not installed.
+    """
+    from ccstereo.viz import plot_scores, save_figure
+
+    of = {row.system: row.scores for row in rows}
+    names = [name for name in run.settings["scores"]["names"] if name not in NOT_DRAWN and of[next(iter(of))][name]]
+    panels = {
+        SCORES[name].heading: {titles[system]: run.column(system, name) for system in run.scores} for name in names
+    }
+    ends = {
+        SCORES[name].heading: {
+            titles[system]: (found.low, found.high) for system in run.scores if (found := of[system][name])
+        }
+        for name in names
+    }
+    try:
+        with atomic_path(path) as temporary:
+            save_figure(plot_scores(panels, ends, title=title), temporary)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written ({error.strerror}); choose another place") from error

@@ -11,6 +11,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
+from ccstereo.errors import CCStereoError
+from ccstereo.plugins import load_plugins
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 ENGINES = ("processes",)
@@ -55,6 +58,16 @@ def outlive_signals(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_i
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def plain_error(error: CCStereoError) -> CCStereoError:
+    """The error that a loader's worker raised, of one line: PyTorch gives it a traceback, which ends with its message.
+
+    >>> wrapped = "Caught CCStereoError in worker 0.\\nOriginal Traceback ...\\nCCStereoError: a.wav: is cut off"
+    >>> str(plain_error(CCStereoError(wrapped))), str(plain_error(CCStereoError("b.wav: is damaged")))
+    ('a.wav: is cut off', 'b.wav: is damaged')
+    """
+    return type(error)(str(error).strip().rpartition(f"{type(error).__name__}: ")[2])
+
+
 def _pooled(
     task: Callable[[Item], Result], items: list[Item], jobs: int, suspects: list[Item]
 ) -> Generator[tuple[Item, Result | None], None, list[Item]]:
@@ -84,7 +97,10 @@ def _pooled(
 
 
 def _watch(held: Connection) -> None:
-    """Have this process end when the one that started it ends, however it does; that one handles interruptions."""
+    """Have this process end when the one that started it ends, however it does; that one handles interruptions.
+
+    It imports the same modules of one's own.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def end() -> None:
@@ -93,3 +109,4 @@ def _watch(held: Connection) -> None:
         os._exit(1)
 
     threading.Thread(target=end, daemon=True).start()
+    load_plugins()

@@ -28,6 +28,7 @@ CONTAINERS = {
     ".webm": Container("webm", ("opus",)),
 }
 SOUND_FILES = (".wav", ".flac")
+BITRATES = (6_000, 512_000)  # bits a second that the encoders of AAC and Opus take for two channels
 CODECS = tuple(dict.fromkeys(codec for container in CONTAINERS.values() for codec in container.codecs))
 
 
@@ -50,6 +51,15 @@ def choose_codec(path: Path, codec: str | None) -> str:
     return codec
 
 
+def default_output(path: Path) -> Path:
+    """Where a video goes if nobody says: beside it, in the same kind of file, or in .mkv where that cannot be written.
+
+    >>> default_output(Path("film.mp4")).name, default_output(Path("film.avi")).name
+    ('film.binaural.mp4', 'film.binaural.mkv')
+    """
+    return path.with_suffix(f".binaural{path.suffix if path.suffix.lower() in CONTAINERS else '.mkv'}")
+
+
 def holds(muxer: str, stream: Stream, tag: str | None = None) -> bool:
     """Whether a file can hold a copy of a track, under a certain tag: its writer knows best, so one starts in memory.
 
@@ -69,17 +79,21 @@ def holds(muxer: str, stream: Stream, tag: str | None = None) -> bool:
     return True
 
 
-def check_output(input_path: str | Path, output_path: str | Path, *, codec: str | None = None) -> None:
+def check_output(
+    input_path: str | Path, output_path: str | Path, *, codec: str | None = None, bitrate: int | None = None
+) -> None:
     """Find out before any work whether the output can be written.
 
     Args:
-        input_path: the video whose picture is to be copied.
+        input_path: the video to copy.
         output_path: the file to be written: .mp4, .m4v, .mov, .mkv, .webm, or .wav or .flac for the sound alone.
         codec: the sound codec asked for, None for the default.
+        bitrate: bits a second asked for, None for the default.
 
     Raises:
         MediaError: the output is the input itself (be it through a link) or a folder; its folder is missing or not
-            writable; its suffix is unknown; it cannot hold the codec or the input's picture; the input is unreadable.
+            writable; its suffix is unknown; it cannot hold the codec or the input's video; it has no such bitrate;
+            the input is unreadable.
     """
     source, target = Path(input_path), Path(output_path)
     if target.is_dir():
@@ -88,7 +102,8 @@ def check_output(input_path: str | Path, output_path: str | Path, *, codec: str 
         if codec is not None and codec != target.suffix.lower().lstrip("."):
             raise MediaError(f"{target}: {target.suffix} cannot hold {codec} sound; leave the codec out")
     else:
-        choose_codec(target, codec)
+        codec = choose_codec(target, codec)
+    _check_bitrate(target, codec or target.suffix, bitrate)
     folder = target.absolute().parent
     if not folder.is_dir():
         raise MediaError(f"{target}: its folder {folder} does not exist; create it first")
@@ -97,14 +112,25 @@ def check_output(input_path: str | Path, output_path: str | Path, *, codec: str 
     if source.exists() and target.exists() and source.samefile(target):
         raise MediaError(f"{target}: is the input itself; write to another file")
     if target.suffix.lower() in CONTAINERS:
-        _check_picture(source, target)
+        _check_video(source, target)
 
 
-def _check_picture(source: Path, target: Path) -> None:
+def _check_bitrate(target: Path, codec: str, bitrate: int | None) -> None:
+    least, most = BITRATES
+    if bitrate is None:
+        return
+    if codec not in ("aac", "opus"):
+        raise MediaError(f"{target}: {codec} is lossless and has no bitrate to choose; leave it out")
+    if not least <= bitrate <= most:
+        raise MediaError(f"{target}: bitrate {bitrate}: {codec} takes {least} to {most} bits a second")
+
+
+def _check_video(source: Path, target: Path) -> None:
     with open_input(source) as container:
         video = default_video(container)
         if video is None:
             raise MediaError(f"{source}: has no video track; write to .wav or .flac for the sound alone")
         if not holds(CONTAINERS[target.suffix.lower()].muxer, video):
             name = video.codec_context.codec.canonical_name
-            raise MediaError(f"{target}: {target.suffix} cannot hold {name} video; use .mkv")
+            advice = "re-encode the video first" if target.suffix.lower() == ".mkv" else "use .mkv"
+            raise MediaError(f"{target}: {target.suffix} cannot hold {name} video; {advice}")

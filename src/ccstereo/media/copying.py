@@ -11,8 +11,8 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from ccstereo.errors import MediaError
 from ccstereo.media.containers import holds
+from ccstereo.media.damage import broken_off
 from ccstereo.media.probe import only, open_input, seconds
 
 # What describes the file that was, not the one that will be.
@@ -42,7 +42,7 @@ class PacketCopier:
     """Copies tracks from an input to an output, up to a time at a go.
 
     Attributes:
-        notes: which tracks were left out, and why.
+        notes: which tracks were skipped, and why.
     """
 
     def __init__(self, path: Path, source: InputContainer, target: OutputContainer, shift: Fraction) -> None:
@@ -85,7 +85,7 @@ class PacketCopier:
 
     def _leave_out(self, stream: Stream) -> bool:
         suffix = Path(self._target.name).suffix
-        self.notes.append(f"{describe(stream)} was left out: {suffix} cannot hold it")
+        self.notes.append(f"{describe(stream)} is skipped: {suffix} cannot hold it")
         return False
 
     def _attach(self, stream: Stream) -> bool:
@@ -96,8 +96,8 @@ class PacketCopier:
         ending = {"mjpeg": "jpeg"}.get(codec, codec)
         name = stream.metadata.get("filename", f"cover.{ending}")
         with open_input(self._path) as source:
-            picture = next(source.demux(source.streams[stream.index]))
-            self._target.add_attachment(name, stream.metadata.get("mimetype", f"image/{ending}"), bytes(picture))
+            image = next(source.demux(source.streams[stream.index]))
+            self._target.add_attachment(name, stream.metadata.get("mimetype", f"image/{ending}"), bytes(image))
         return True
 
     def copy_until(self, time: Fraction | None) -> None:
@@ -129,9 +129,7 @@ class PacketCopier:
                 reached = seconds(packet.dts, packet.time_base)
                 yield packet
         except av.FFmpegError as error:
-            raise MediaError(
-                f"{self._path}: cannot be read past {float(reached):.2f} s ({error.strerror}); get the file again"
-            ) from error
+            raise broken_off(self._path, reached, error) from error
 
     def _time(self, packet: "Packet[Stream]") -> None:
         """Shift a packet, and let decoding times rise where a broken input does not."""

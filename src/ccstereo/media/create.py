@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
-from ccstereo.media.temporary import Temporary
+from ccstereo.files import atomic_path
 
 
 def write_video(
@@ -18,15 +18,17 @@ def write_video(
     *,
     frame_rate: float = 10.0,
     sample_rate: int = 16_000,
+    crf: int = 18,
 ) -> None:
-    """Write H.264 pictures and AAC sound.
+    """Write H.264 video and AAC sound.
 
     Args:
         path: .mp4, .mov or .mkv file; appears when it is whole.
         frames: (N, H, W, 3) uint8, H and W even.
         sound: (channels, T) float, one or two channels, full scale +-1.
-        frame_rate: pictures a second.
+        frame_rate: frames a second.
         sample_rate: Hz.
+        crf: quality of x264, 0 to 51; a larger one is worse.
 
     Raises:
         MediaError: the file cannot be written.
@@ -35,28 +37,22 @@ def write_video(
     if frames.ndim != 4 or frames.shape[3] != 3 or sound.ndim != 2 or len(sound) not in (1, 2):
         raise ValueError(f"expected (N, H, W, 3) and (1 or 2, T), got {frames.shape} and {sound.shape}")
     target = Path(path)
-    temporary = Temporary(target)
     try:
-        with av.open(str(temporary.path), "w") as container:
-            pictures = container.add_stream("libx264", rate=Fraction(frame_rate).limit_denominator(1000))
-            pictures.height, pictures.width = frames.shape[1:3]
-            pictures.pix_fmt = "yuv420p"
-            pictures.options = {"crf": "18"}
+        with atomic_path(target) as temporary, av.open(str(temporary), "w") as container:
+            video = container.add_stream("libx264", rate=Fraction(frame_rate).limit_denominator(1000))
+            video.height, video.width = frames.shape[1:3]
+            video.pix_fmt = "yuv420p"
+            video.options = {"crf": str(crf)}
             layout = "mono" if len(sound) == 1 else "stereo"
             track = container.add_stream("aac", rate=sample_rate, layout=layout, bit_rate=96_000 * len(sound))
-            for picture in frames:
-                container.mux(pictures.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            container.mux(pictures.encode(None))
+            for frame in frames:
+                container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(video.encode(None))
             for start in range(0, sound.shape[1], 1024):
                 block = np.ascontiguousarray(sound[:, start : start + 1024], dtype=np.float32)
-                frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
-                frame.sample_rate, frame.pts, frame.time_base = sample_rate, start, Fraction(1, sample_rate)
-                container.mux(track.encode(frame))
+                samples = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+                samples.sample_rate, samples.pts, samples.time_base = sample_rate, start, Fraction(1, sample_rate)
+                container.mux(track.encode(samples))
             container.mux(track.encode(None))
     except (av.FFmpegError, OSError) as error:
-        temporary.discard()
         raise MediaError(f"{target}: cannot be written ({error.strerror or error})") from error
-    except BaseException:
-        temporary.discard()
-        raise
-    temporary.commit()

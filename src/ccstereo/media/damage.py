@@ -2,12 +2,17 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
+
+import av
+from av.packet import Packet
 
 from ccstereo.errors import MediaError
+from ccstereo.media.probe import seconds
 
 _MISSING = Fraction(1)  # seconds short of the declared end: less is a rounded or sloppy header
-_LOSS = Fraction(1, 20)  # share of a track that may fail to decode
-_SPELL = Fraction(1)  # seconds that may fail whatever the share: a short clip with one bad packet is still of use
+_LOSS = Fraction(1, 20)  # part of a track that may fail to decode
+_SPELL = Fraction(1)  # seconds that may fail whatever the part: a short clip with one bad packet is still of use
 
 
 def clock(time: Fraction | float) -> str:
@@ -17,6 +22,11 @@ def clock(time: Fraction | float) -> str:
     '83.46 s'
     """
     return f"{float(time):.2f} s"
+
+
+def broken_off(path: Path, time: Fraction, error: av.FFmpegError) -> MediaError:
+    """The error of a file that FFmpeg cannot read past `time` seconds."""
+    return MediaError(f"{path}: cannot be read past {clock(time)} ({error.strerror}); get the file again")
 
 
 class Damage:
@@ -30,25 +40,28 @@ class Damage:
         self._packets = 0
         self._first: Fraction | None = None
 
-    def kept(self, duration: Fraction) -> None:
-        """Count a packet that decoded."""
+    def decode(self, packet: "Packet[Any]") -> list[Any]:
+        """Frames of a packet; none, and a count, where it fails to decode."""
+        duration = seconds(packet.duration, packet.time_base)
+        try:
+            frames: list[Any] = packet.decode()
+        except av.FFmpegError:
+            self._first = seconds(packet.pts, packet.time_base) if self._first is None else self._first
+            self._bad += duration
+            self._packets += 1
+            return []
         self._good += duration
-
-    def lost(self, time: Fraction, duration: Fraction) -> None:
-        """Count a packet at `time` seconds that failed to decode."""
-        self._first = time if self._first is None else self._first
-        self._bad += duration
-        self._packets += 1
+        return frames
 
     @property
     def notes(self) -> list[str]:
         """One line on what failed, or none."""
         if self._first is None:
             return []
-        return [f"{self._packets} damaged packets of {self._kind} from {clock(self._first)} on were left out"]
+        return [f"{self._packets} damaged packets of {self._kind} from {clock(self._first)} on were skipped"]
 
     def check_whole(self) -> None:
-        """Raise MediaError if more failed than a listener or viewer would pass over."""
+        """Raise MediaError if more failed than anybody would pass over."""
         if self._first is not None and self._bad > max(_SPELL, _LOSS * (self._good + self._bad)):
             raise MediaError(
                 f"{self._path}: {clock(self._bad)} of its {self._kind}, from {clock(self._first)} on, "

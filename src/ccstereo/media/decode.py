@@ -1,4 +1,4 @@
-"""Reading a video as a stream of mono sound and pictures on one clock, in bounded memory."""
+"""Reading a video as a stream of mono sound and frames on one clock, in bounded memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ class FrameChunk:
 class MediaReader:
     """Reads a video's default tracks, interleaved in the order of time.
 
-    Time zero is the first sample of the sound, and the sound's length is the video's: frame k is the picture shown at
-    k / frame_rate, for every k from 0 on with k / frame_rate < duration of the sound. A picture comes before the sound
+    Time zero is the first sample of the sound, and the sound's length is the video's: frame k is the one shown at
+    k / frame_rate, for every k from 0 on with k / frame_rate < duration of the sound. A frame comes before the sound
     that starts with or after it. The file is opened once for each track, so that memory stays small however far apart
     the tracks lie in it.
 
     Attributes:
-        info: what `probe` tells.
+        info: what `probe` gives.
         sample_rate: Hz, the sound's own.
         audio_start: presentation time in seconds of the first sample on the file's own clock, as `StereoWriter` takes.
     """
@@ -61,14 +61,14 @@ class MediaReader:
 
         Args:
             path: any video with sound that FFmpeg reads.
-            frame_rate: pictures a second, > 0.
-            frame_size: (height, width) of the pictures; their shape is not kept.
+            frame_rate: frames a second, > 0.
+            frame_size: (height, width) of the frames; their shape is not kept.
             channels: that the sound must have, to be given as they are; None downmixes to mono.
-            threads: that decode the pictures; 0 lets FFmpeg choose.
+            threads: that decode the frames; 0 lets FFmpeg choose.
             sound: file of the sound on the same clock, as downloads in two files have it; None is `path` itself.
 
         Raises:
-            MediaError: a file cannot be read, or lacks picture or sound.
+            MediaError: a file cannot be read, or lacks video or sound.
             ValueError: frame_rate or frame_size is not positive.
         """
         if frame_rate <= 0 or min(frame_size) <= 0:
@@ -76,10 +76,10 @@ class MediaReader:
         self.info: MediaInfo = probe(path, require_video=True, require_audio=sound is None)
         # A float rate such as 29.97 stays itself; one such as 0.1 becomes the decimal that was meant.
         self._frame_rate = Fraction(frame_rate).limit_denominator(1_000_000)
-        heard = self.info.path if sound is None else Path(sound)
-        self._sound = SoundTrack(heard, KeepChannels(heard, channels) if channels else None)
+        source = self.info.path if sound is None else Path(sound)
+        self._sound = SoundTrack(source, KeepChannels(source, channels) if channels else None)
         try:
-            self._picture = FrameTrack(self.info.path, frame_size, threads)
+            self._video = FrameTrack(self.info.path, frame_size, threads)
         except BaseException:
             self._sound.close()
             raise
@@ -89,7 +89,7 @@ class MediaReader:
     @property
     def notes(self) -> list[str]:
         """Damage met so far that was passed over, one line each."""
-        return self._sound.notes + self._picture.notes
+        return self._sound.notes + self._video.notes
 
     def __iter__(self) -> Iterator[AudioChunk | FrameChunk]:
         """Yield all chunks; may be called once.
@@ -111,12 +111,12 @@ class MediaReader:
             index += 1
 
     def _frame(self, index: int) -> FrameChunk:
-        return FrameChunk(index, self._picture.at(self._sound.start + index / self._frame_rate))
+        return FrameChunk(index, self._video.at(self._sound.start + index / self._frame_rate))
 
     def close(self) -> None:
         """Release the file."""
         self._sound.close()
-        self._picture.close()
+        self._video.close()
 
     def __enter__(self) -> "MediaReader":
         return self

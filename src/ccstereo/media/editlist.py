@@ -1,11 +1,9 @@
 """Cutting the encoder's priming from an MP4 whose sound starts late."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-_CONTAINERS = (b"moov", b"trak", b"edts", b"mdia")
+from ccstereo.media.boxes import Box, walk
 
 
 def cut_priming(path: Path, priming: int, sample_rate: int) -> None:
@@ -16,18 +14,19 @@ def cut_priming(path: Path, priming: int, sample_rate: int) -> None:
     too. Here the second entry gets the first one's way. Numbers are changed in place: no box changes its size.
 
     Args:
-        path: a file whose movie time scale is `sample_rate`, its sound written as if the priming were heard.
+        path: a file whose movie time scale is `sample_rate`, its sound written as if the priming were played.
         priming: samples the encoder puts before the first true one.
         sample_rate: Hz.
     """
     with path.open("r+b") as file:
-        boxes = list(_walk(file, 0, path.stat().st_size))
+        boxes = list(walk(file, 0, path.stat().st_size))
         header = next(box for box in boxes if box.name == b"mvhd")
         if _Field(header, 12, 20, 4, 4).read(file) != sample_rate:
             return
         longest = 0
         for trak in (box for box in boxes if box.name == b"trak"):
-            inside = {box.name: box for box in boxes if trak.start < box.start < trak.end}
+            # The first of each name: QuickTime has a second hdlr further in.
+            inside = {box.name: box for box in reversed(boxes) if trak.start < box.start < trak.end}
             length = _Field(inside[b"tkhd"], 20, 28, 4, 8)
             if b"elst" in inside and _is_sound(file, inside[b"hdlr"]) and _skip(file, inside[b"elst"], priming):
                 length.write(file, length.read(file) - priming)
@@ -35,19 +34,10 @@ def cut_priming(path: Path, priming: int, sample_rate: int) -> None:
         _Field(header, 16, 24, 4, 8).write(file, longest)
 
 
-@dataclass(frozen=True)
-class _Box:
-    """A box's name, the position of its content, and its end."""
-
-    name: bytes
-    start: int
-    end: int
-
-
 class _Field:
     """A number in a box, whose place and width depend on the box's version (its first byte), 0 or 1."""
 
-    def __init__(self, box: _Box, at_0: int, at_1: int, width_0: int, width_1: int) -> None:
+    def __init__(self, box: Box, at_0: int, at_1: int, width_0: int, width_1: int) -> None:
         self._box, self._at, self._width = box, (at_0, at_1), (width_0, width_1)
 
     def _seek(self, file: BinaryIO) -> int:
@@ -65,28 +55,12 @@ class _Field:
         file.write(value.to_bytes(width, "big", signed=True))
 
 
-def _walk(file: BinaryIO, start: int, end: int) -> Iterator[_Box]:
-    """Every box between two positions, and what is in the containers among them."""
-    while start + 8 <= end:
-        file.seek(start)
-        header = file.read(16)
-        length, skip = int.from_bytes(header[:4], "big"), 8
-        if length == 1:
-            length, skip = int.from_bytes(header[8:], "big"), 16
-        if length < skip:  # 0: to the end of the file
-            length = end - start
-        yield _Box(header[4:8], start + skip, start + length)
-        if header[4:8] in _CONTAINERS:
-            yield from _walk(file, start + skip, start + length)
-        start += length
-
-
-def _is_sound(file: BinaryIO, hdlr: _Box) -> bool:
+def _is_sound(file: BinaryIO, hdlr: Box) -> bool:
     file.seek(hdlr.start + 8)
     return file.read(4) == b"soun"
 
 
-def _skip(file: BinaryIO, elst: _Box, priming: int) -> bool:
+def _skip(file: BinaryIO, elst: Box, priming: int) -> bool:
     # Version and flags, number of entries; then per entry a duration and a media time (-1: nothing is played) of 4 or 8
     # bytes, and a rate of 4.
     count = _Field(elst, 4, 4, 4, 4).read(file)

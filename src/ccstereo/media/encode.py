@@ -132,7 +132,7 @@ class StereoEncoder:
             yield packet
 
     def _timed(self, packet: "Packet[AudioStream]") -> "Packet[AudioStream]":
-        """Make Matroska's millisecond clock tell the time of the first true sample, and the end to the sample."""
+        """Make Matroska's millisecond clock give the time of the first true sample, and the end to the sample."""
         if packet.pts is None:
             return packet
         if self.late:  # the edit list is to cut the priming; until it does, it stands between the start and the sound
@@ -145,8 +145,8 @@ class StereoEncoder:
         # The writer adds the priming, and a reader takes it away, each rounded to a millisecond: rounding the sum
         # first keeps the two from adding up to a whole one.
         priming = self.priming or 0
-        heard = _milliseconds(Fraction(packet.pts + priming, self._rate))
-        packet.pts = packet.dts = heard - _milliseconds(Fraction(priming, self._rate))
+        played = _milliseconds(Fraction(packet.pts + priming, self._rate))
+        packet.pts = packet.dts = played - _milliseconds(Fraction(priming, self._rate))
         packet.duration = _milliseconds(Fraction(packet.duration or 0, self._rate))
         packet.time_base = _MILLISECOND
         return packet

@@ -1,6 +1,7 @@
-"""The default picture track of a file, asked for the picture shown at a time."""
+"""The default video track of a file, asked for the frame shown at a time."""
 
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -13,20 +14,20 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
-from ccstereo.media.damage import Damage, clock
+from ccstereo.media.damage import Damage, broken_off, clock
 from ccstereo.media.probe import default_video, only, open_input, seconds
 
 _FLIP = {1: slice(None), -1: slice(None, None, -1)}
 
 
 class FrameTrack:
-    """Decodes the default picture track forwards; scales only the pictures that are asked for."""
+    """Decodes the default video track forwards; scales only the frames that are asked for."""
 
     def __init__(self, path: Path, size: tuple[int, int], threads: int = 0) -> None:
-        """Open `path`, to give pictures of `size` (height, width), decoded by so many threads; 0 lets FFmpeg choose.
+        """Open `path`, to give frames of `size` (height, width), decoded by so many threads; 0 lets FFmpeg choose.
 
         Raises:
-            MediaError: the file cannot be read or has no picture that decodes.
+            MediaError: the file cannot be read or has no frame that decodes.
         """
         self._path = path
         self._size = size
@@ -38,7 +39,7 @@ class FrameTrack:
         try:
             stream = default_video(self._container)
             if stream is None:
-                raise MediaError(f"{path}: has no video track; give a file with a picture")
+                raise MediaError(f"{path}: has no video track; give a video")
             self._stream = stream
             only(self._container, stream)
             stream.codec_context.thread_type = "AUTO"
@@ -47,7 +48,7 @@ class FrameTrack:
             self._frames = self._timed()
             first = next(self._frames, None)
             if first is None:
-                raise MediaError(f"{path}: no picture decodes from its {stream.codec_context.name} track; get it again")
+                raise MediaError(f"{path}: no frame decodes from its {stream.codec_context.name} track; get it again")
             self._time, self._frame = first
             self._next = next(self._frames, None)
             self._scaled: NDArray[np.uint8] | None = None
@@ -57,12 +58,12 @@ class FrameTrack:
 
     @property
     def notes(self) -> list[str]:
-        """What was damaged and has been left out."""
+        """What was damaged and skipped."""
         return self._damage.notes
 
     @property
     def time(self) -> Fraction:
-        """When the current picture is shown, in seconds of the file's own clock: at first, the first one."""
+        """When the current frame is shown, in seconds of the file's own clock: at first, the first one."""
         return self._time
 
     def close(self) -> None:
@@ -71,7 +72,7 @@ class FrameTrack:
         self._container.close()
 
     def at(self, time: Fraction) -> NDArray[np.uint8]:
-        """The picture shown at `time` seconds of the file's own clock.
+        """The frame shown at `time` seconds of the file's own clock.
 
         That is the last one presented at or before `time`, the first one before all, the last one after all.
 
@@ -79,7 +80,7 @@ class FrameTrack:
             time: not less than at the call before.
 
         Returns:
-            (H, W, 3) RGB. The same array is given again while the same picture is shown: do not write to it.
+            (H, W, 3) RGB. The same array is given again while the same frame is shown: do not write to it.
 
         Raises:
             MediaError: the video breaks off before its declared end, or too much of it is damaged.
@@ -111,17 +112,9 @@ class FrameTrack:
         try:
             for packet in self._container.demux(self._stream):
                 reached = max(reached, seconds(packet.pts, packet.time_base))
-                try:
-                    frames = packet.decode()
-                except av.FFmpegError:
-                    self._damage.lost(seconds(packet.pts, packet.time_base), seconds(packet.duration, packet.time_base))
-                    continue
-                self._damage.kept(seconds(packet.duration, packet.time_base))
-                yield from frames
+                yield from self._damage.decode(packet)
         except av.FFmpegError as error:
-            raise MediaError(
-                f"{self._path}: cannot be read past {clock(reached)} ({error.strerror}); get the file again"
-            ) from error
+            raise broken_off(self._path, reached, error) from error
 
     def _check_end(self) -> None:
         if self._container.format.name.startswith("mov"):  # where the track declares its own length
@@ -140,15 +133,15 @@ class FrameTrack:
         shrinks = width * height < frame.width * frame.height
         method = Interpolation.AREA if shrinks else Interpolation.BICUBIC
         try:
-            picture = self._reformatter.reformat(
+            pixels = self._reformatter.reformat(
                 frame, width, height, "rgb24", interpolation=method, threads=self._threads
             ).to_ndarray()
         except (av.FFmpegError, ValueError) as error:
-            where = f"{self._path}: its picture at {clock(self._time)}"
+            where = f"{self._path}: its frame at {clock(self._time)}"
             raise MediaError(f"{where} cannot be turned into RGB ({error}); re-encode the file") from error
         if transpose:
-            picture = picture.transpose(1, 0, 2)
-        return np.ascontiguousarray(picture[_FLIP[rows], _FLIP[columns]], dtype=np.uint8)
+            pixels = pixels.transpose(1, 0, 2)
+        return np.ascontiguousarray(pixels[_FLIP[rows], _FLIP[columns]], dtype=np.uint8)
 
 
 def orientation(frame: VideoFrame) -> tuple[bool, int, int]:
@@ -171,22 +164,19 @@ def orientation(frame: VideoFrame) -> tuple[bool, int, int]:
 def read_frames(
     path: str | Path, count: int, *, frame_rate: float, frame_size: tuple[int, int], threads: int = 0
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the pictures shown at k / frame_rate seconds after the first, k = 0 ... count - 1, whatever the sound is.
+    """Yield the frames shown at k / frame_rate seconds after the first, k = 0 ... count - 1, whatever the sound is.
 
     Args:
-        path: any video; the last picture stands past its end.
-        count: of pictures.
-        frame_rate: pictures a second, > 0.
+        path: any video; the last frame stands past its end.
+        count: of frames.
+        frame_rate: frames a second, > 0.
         frame_size: (height, width); their shape is not kept.
         threads: that decode; 0 lets FFmpeg choose.
 
     Raises:
         MediaError: the file cannot be read or breaks off.
     """
-    track = FrameTrack(Path(path), frame_size, threads)
-    try:
+    with closing(FrameTrack(Path(path), frame_size, threads)) as track:
         start, rate = track.time, Fraction(frame_rate).limit_denominator(1_000_000)
         for index in range(count):
             yield track.at(start + index / rate)
-    finally:
-        track.close()

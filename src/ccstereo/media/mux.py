@@ -1,4 +1,4 @@
-"""Writing a video again with new stereo sound: the picture is copied, never encoded."""
+"""Writing a video again with new stereo sound: its video is copied, never encoded."""
 
 import contextlib
 from fractions import Fraction
@@ -26,7 +26,7 @@ class StereoWriter(Writer):
     """Copies a video with a stereo track in place of its default sound; see `Writer`.
 
     Every video track, and of the subtitles, attachments and chapters what the output can hold, is copied as it is;
-    other sound tracks are dropped. `notes` tells what was left out. Pictures are copied as far as the sound has come,
+    other sound tracks are dropped. `notes` says what is skipped. The video is copied as far as the sound has come,
     so that memory stays small.
 
     The sound stands at its time to the sample in MP4, to half a millisecond (the container's clock) in Matroska, and
@@ -50,7 +50,7 @@ class StereoWriter(Writer):
             input_path: the video to copy.
             output_path: another name, ending in .mp4, .m4v, .mov, .mkv or .webm.
             sample_rate: Hz of the sound to come. It is kept, but for Opus (48 kHz) and rates AAC does not have.
-            audio_start: when its first sample is heard, in seconds on the input's clock: `MediaReader.audio_start`.
+            audio_start: when its first sample is played, in seconds on the input's clock: `MediaReader.audio_start`.
             codec: "aac", "opus", "flac" or "alac"; None for AAC, in .webm Opus.
             bitrate: bits a second for AAC and Opus; None for 192 kbit/s at 48 kHz, less at lower rates.
 
@@ -58,7 +58,7 @@ class StereoWriter(Writer):
             MediaError: as `check_output` does, or the output cannot be started.
         """
         super().__init__(Path(output_path))
-        check_output(input_path, output_path, codec=codec)
+        check_output(input_path, output_path, codec=codec, bitrate=bitrate)
         self._source = open_input(Path(input_path))
         self._target: OutputContainer | None = None
         try:
@@ -76,7 +76,8 @@ class StereoWriter(Writer):
             self._target.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
             self.abort()
-            advice = "try .mkv" if isinstance(error, ValueError) else "choose another place"
+            other_kind = isinstance(error, ValueError) and self.path.suffix.lower() != ".mkv"
+            advice = "try .mkv" if other_kind else "choose another place"
             raise MediaError(f"{self.path}: cannot be started ({_text(error)}); {advice}") from error
         except BaseException:
             self.abort()
@@ -88,9 +89,9 @@ class StereoWriter(Writer):
         if muxer in ("mp4", "mov"):
             # Edit lists count in the movie's time scale: the sound's rate makes them exact to the sample, where the
             # usual 1000 would round its end. The index goes in front, so that a browser can start at once.
-            # What tells a 360 degree video is not in FFmpeg's idea of the standard.
+            # What marks a 360 degree video is not in FFmpeg's idea of the standard.
             options = {"movie_timescale": str(self._rate), "movflags": "+faststart", "strict": "unofficial"}
-        return av.open(f"file:{self._temporary.path}", "w", format=muxer, container_options=options)
+        return av.open(f"file:{self._temporary}", "w", format=muxer, container_options=options)
 
     def _add_streams(self, codec: str, bitrate: int | None) -> None:
         assert self._target is not None
@@ -100,7 +101,7 @@ class StereoWriter(Writer):
             if sound is not None and stream.index == sound.index:
                 encoder = self._add_sound(codec, bitrate, sound)
             elif stream.type == "audio":
-                self.notes.append(f"{describe(stream)} was left out: only the default sound is made stereo")
+                self.notes.append(f"{describe(stream)} is skipped: only the default sound is made stereo")
             elif not self._copier.add(stream) and video is not None and stream.index == video.index:
                 raise MediaError(f"{self.path}: {self.path.suffix} cannot hold its {describe(stream)}; try .mkv")
         self._encoder = encoder or self._add_sound(codec, bitrate, None)
@@ -144,7 +145,7 @@ class StereoWriter(Writer):
             self._copier.copy_until(None)
             self._target.close()
             if self._encoder.late and self._encoder.priming:
-                cut_priming(self._temporary.path, self._encoder.priming, self._rate)
+                cut_priming(self._temporary, self._encoder.priming, self._rate)
         except (av.FFmpegError, OSError) as error:
             raise MediaError(f"{self.path}: cannot be finished ({_text(error)}); is the disk full?") from error
         self._source.close()
@@ -171,7 +172,7 @@ def open_writer(
         MediaError: as `check_output` does, or the output cannot be started.
     """
     if Path(output_path).suffix.lower() in SOUND_FILES:
-        check_output(input_path, output_path, codec=codec)
+        check_output(input_path, output_path, codec=codec, bitrate=bitrate)
         return SoundWriter(output_path, sample_rate=sample_rate)
     return StereoWriter(
         input_path, output_path, sample_rate=sample_rate, audio_start=audio_start, codec=codec, bitrate=bitrate

@@ -12,14 +12,15 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ccstereo.errors import MediaError
+from ccstereo.media.boxes import walk
 
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-_PROBE_PACKETS = 200  # packets read at most in search of a first picture
+_PROBE_PACKETS = 200  # packets read at most in search of a first frame
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """The picture track. `width` and `height` are pixels as shown, after `rotation` (degrees clockwise: 0, 90, ...)."""
+    """The video track. `width` and `height` are pixels as shown, after `rotation` (degrees clockwise: 0, 90, ...)."""
 
     index: int
     codec: str
@@ -57,14 +58,14 @@ class MediaInfo:
 
 
 def probe(path: str | Path, *, require_video: bool = False, require_audio: bool = False) -> MediaInfo:
-    """Describe a media file by its header and first picture.
+    """Describe a media file by its header and first frame.
 
     Of several tracks the one that the file marks as default is taken, of several such the one FFmpeg ranks best.
     Cover art is no video.
 
     Args:
         path: any file FFmpeg reads.
-        require_video: raise if there is no picture track.
+        require_video: raise if there is no video track.
         require_audio: raise if there is no sound track.
 
     Raises:
@@ -74,7 +75,7 @@ def probe(path: str | Path, *, require_video: bool = False, require_audio: bool 
     with open_input(path) as container:
         video, audio = default_video(container), default_audio(container)
         if require_video and video is None:
-            raise MediaError(f"{path}: has no video track; give a file with a picture")
+            raise MediaError(f"{path}: has no video track; give a video")
         if require_audio and audio is None:
             raise MediaError(f"{path}: has no audio track; give a video with sound")
         return MediaInfo(
@@ -114,14 +115,14 @@ def open_input(path: Path) -> InputContainer:
 
 
 def default_video(container: InputContainer) -> VideoStream | None:
-    """The picture track a player would show, None if there is none."""
+    """The video track a player would show, None if there is none."""
     best = container.streams.best("video")
     stream = _default([s for s in container.streams.video if _is_moving(s)], best)
     return stream if isinstance(stream, VideoStream) else None
 
 
 def default_audio(container: InputContainer) -> AudioStream | None:
-    """The sound track a player would play with the default picture, None if there is none."""
+    """The sound track a player would play with the default video, None if there is none."""
     best = container.streams.best("audio", default_video(container))
     stream = _default(list(container.streams.audio), best)
     return stream if isinstance(stream, AudioStream) else None
@@ -185,7 +186,7 @@ def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame |
             if count >= _PROBE_PACKETS:
                 break
     except av.FFmpegError:
-        pass  # whoever decodes the track tells where it breaks
+        pass  # whoever decodes the track says where it breaks
     return None
 
 
@@ -199,7 +200,7 @@ def _reason(path: Path, error: Exception) -> str:
         return f"cannot be read ({os_error.strerror})"
     if _is_text(head):
         return "is a text file, not a video, whatever its name says; give a media file"
-    if head[4:8] == b"ftyp" and "moov" not in _boxes(path):
+    if head[4:8] == b"ftyp" and not _has_index(path):
         return "is incomplete: its index (moov) is missing, as when a recording or download stopped early; get it whole"
     strerror = getattr(error, "strerror", None) or type(error).__name__
     return f"cannot be read as audio or video ({strerror}); give a file that FFmpeg plays"
@@ -213,25 +214,13 @@ def _is_text(head: bytes) -> bool:
     return all(c.isprintable() or c.isspace() for c in text)
 
 
-def _boxes(path: Path) -> list[str]:
-    """Names of the top-level boxes of an MP4 file."""
-    names, position, size = [], 0, path.stat().st_size
+def _has_index(path: Path) -> bool:
     with path.open("rb") as file:
-        while position + 8 <= size:
-            file.seek(position)
-            header = file.read(16)
-            length = int.from_bytes(header[:4], "big")
-            if length == 1:
-                length = int.from_bytes(header[8:16], "big")
-            names.append(header[4:8].decode("latin-1"))
-            if length < 8:  # 0: reaches to the end
-                break
-            position += length
-    return names
+        return any(box.name == b"moov" for box in walk(file, 0, path.stat().st_size))
 
 
 def _require_whole(path: Path, container: InputContainer) -> None:
-    """Tell from the index of an MP4 alone whether its data were cut off: better now than an hour in."""
+    """Find by the index of an MP4 alone that its data were cut off: better now than an hour in."""
     if not container.format.name.startswith("mov"):
         return
     size = path.stat().st_size

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ccstereo.errors import MediaError
 
 # What a channel weighs in left + right of the stereo downmix of ITU-R BS.775: the centre and each surround enter a
-# side at -3 dB, the centre enters both. The low-frequency channels (LFE, LFE2) are left out there, too.
+# side at -3 dB, the centre enters both. The low-frequency channels (LFE, LFE2) are skipped there, too.
 _HALF = 0.5**0.5
 _WEIGHTS = {
     **dict.fromkeys(("FL", "FR", "DL", "DR", "FLC", "FRC", "WL", "WR"), 1.0),

@@ -1,9 +1,10 @@
 """The default sound track of a file as one unbroken mono signal, in blocks."""
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
@@ -14,7 +15,7 @@ from av.stream import Stream
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
-from ccstereo.media.damage import Damage, clock
+from ccstereo.media.damage import Damage, broken_off, clock
 from ccstereo.media.probe import default_audio, default_video, only, open_input, seconds
 from ccstereo.media.remix import Downmix, KeepChannels, Remix
 
@@ -30,10 +31,10 @@ class SoundTrack:
     """Decodes the default sound track at its own sample rate, downmixed to mono or with the channels of a `remix`.
 
     FFmpeg's decoders cut the priming that the container declares; gaps in the timestamps come out as silence and
-    overlaps are cut, so that sample n is heard at `start` + n / `sample_rate`.
+    overlaps are cut, so that sample n is played at `start` + n / `sample_rate`.
 
     Attributes:
-        sample_rate: Hz, of the first decoded frame (an HE-AAC header tells half of it).
+        sample_rate: Hz, of the first decoded frame (an HE-AAC header gives half of it).
         start: presentation time in seconds of the first sample, on the file's own clock.
         notes: what was damaged and has been replaced by silence.
     """
@@ -133,7 +134,7 @@ class SoundTrack:
         """Frames with their mono samples at the track's rate, whatever rate they have themselves."""
         resampler: av.AudioResampler | None = None
         source: tuple[int, str, str] | None = None
-        for frame in self._frames_again():
+        for frame in chain([self._first], self._frames):
             kind = (frame.sample_rate, frame.layout.name, frame.format.name)
             if kind != source and resampler is not None:
                 for rest in resampler.resample(None):
@@ -151,22 +152,12 @@ class SoundTrack:
             for rest in resampler.resample(None):
                 yield rest, self._remix(rest)
 
-    def _frames_again(self) -> Iterator[AudioFrame]:
-        yield self._first
-        yield from self._frames
-
     def _decode(self) -> Generator[AudioFrame, None, None]:
         for packet in self._packets():
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                self._damage.lost(seconds(packet.pts, packet.time_base), seconds(packet.duration, packet.time_base))
-                continue
-            self._damage.kept(seconds(packet.duration, packet.time_base))
-            yield from (cast(AudioFrame, frame) for frame in frames if cast(AudioFrame, frame).samples)
+            yield from (frame for frame in self._damage.decode(packet) if frame.samples)
 
     def _packets(self) -> Iterator["Packet[Stream]"]:
-        # The ends of all tracks tell whether a Matroska file is whole; in MP4 each track declares its own.
+        # The ends of all tracks show whether a Matroska file is whole; in MP4 each track declares its own.
         if self._format.startswith("mov"):
             only(self._container, self._stream)
         try:
@@ -177,9 +168,7 @@ class SoundTrack:
                 if packet.stream.index == self._stream.index:  # PyAV leaves stream_index 0 in its mark of the end
                     yield packet
         except av.FFmpegError as error:
-            raise MediaError(
-                f"{self._path}: cannot be read past {clock(self._latest)} ({error.strerror}); get the file again"
-            ) from error
+            raise broken_off(self._path, self._latest, error) from error
 
     def _end(self, last: AudioFrame | None) -> int | None:
         """Samples the container declares, where it does so to the sample."""
@@ -226,11 +215,7 @@ def read_channels(path: str | Path, channels: int) -> tuple[NDArray[np.float32],
     Raises:
         MediaError: the file cannot be read, has no sound, another number of channels, or breaks off.
     """
-    track = SoundTrack(Path(path), KeepChannels(Path(path), channels))
-    try:
-        return np.concatenate(list(track.blocks())), track.sample_rate
-    finally:
-        track.close()
+    return _read_all(SoundTrack(Path(path), KeepChannels(Path(path), channels)))
 
 
 def read_mono(path: str | Path) -> tuple[NDArray[np.float32], int]:
@@ -245,8 +230,9 @@ def read_mono(path: str | Path) -> tuple[NDArray[np.float32], int]:
     Raises:
         MediaError: the file cannot be read, has no sound or breaks off.
     """
-    track = SoundTrack(Path(path))
-    try:
+    return _read_all(SoundTrack(Path(path)))
+
+
+def _read_all(track: SoundTrack) -> tuple[NDArray[np.float32], int]:
+    with closing(track):
         return np.concatenate(list(track.blocks())), track.sample_rate
-    finally:
-        track.close()

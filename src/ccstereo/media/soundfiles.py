@@ -1,6 +1,7 @@
 """Writing the sound alone, as .wav or .flac."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +38,11 @@ class SoundWriter(Writer):
             raise MediaError(f"{self.path}: cannot write sound as {suffix or 'that'}; use {' or '.join(SOUND_FILES)}")
         self._limit = _WAV_BYTES // 8 if suffix == ".wav" else None
         try:
-            self._file = soundfile.SoundFile(
-                self._temporary.path, "w", sample_rate, 2, _SUBTYPES[suffix], format=suffix[1:].upper()
-            )
+            # As bytes: soundfile refuses names that are not UTF-8.
+            name = os.fsencode(self._temporary) if os.name == "posix" else self._temporary
+            self._file = soundfile.SoundFile(name, "w", sample_rate, 2, _SUBTYPES[suffix], format=suffix[1:].upper())
         except (soundfile.SoundFileError, OSError, ValueError) as error:
-            self._temporary.discard()
+            self._discard()
             raise MediaError(f"{self.path}: cannot be written ({error}); choose another place") from error
 
     def _write(self, stereo: NDArray[np.float32]) -> None:

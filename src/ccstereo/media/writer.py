@@ -1,5 +1,6 @@
 """What every writer of sound has in common: checks, levels, and a file that appears only when it is whole."""
 
+import contextlib
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
@@ -8,7 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ccstereo.media.temporary import Temporary
+from ccstereo.errors import MediaError
+from ccstereo.files import temporary_beside
 
 _Self = TypeVar("_Self", bound="Writer")
 
@@ -32,7 +34,7 @@ class Writer(ABC):
         self.notes: list[str] = []
         self.peak = 0.0
         self.clipped = 0
-        self._temporary = Temporary(path)
+        self._temporary = temporary_beside(path)
         self._open = True
 
     def write(self, stereo: NDArray[np.float32]) -> None:
@@ -43,7 +45,7 @@ class Writer(ABC):
 
         Raises:
             ValueError: the shape is another, samples are not finite, or the writer is closed.
-            MediaError: the file cannot be written, or the input's picture cannot be read on.
+            MediaError: the file cannot be written, or the input's video cannot be read on.
         """
         if not self._open:
             raise ValueError(f"{self.path}: is closed already")
@@ -64,7 +66,7 @@ class Writer(ABC):
         """Finish the file and give it its name.
 
         Raises:
-            MediaError: it cannot be written; nothing is left of it then.
+            MediaError: it cannot be written or given its name; nothing is left of it then.
         """
         if not self._open:
             return
@@ -74,15 +76,24 @@ class Writer(ABC):
             self.abort()
             raise
         self._open = False
-        self._temporary.commit()
+        try:
+            self._temporary.replace(self.path)
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be replaced ({error.strerror}); choose another name") from error
+        finally:
+            self._discard()
 
     def abort(self) -> None:
         """Give up: remove what was written."""
         if self._open:
             self._open = False
-            self._temporary.discard()  # before the release: a writer that finishes up need not write then
+            self._discard()  # before the release: a writer that finishes up need not write then
             self._release()
-            self._temporary.discard()  # where an open file cannot be removed, or has been written anew
+            self._discard()  # where an open file cannot be removed, or has been written anew
+
+    def _discard(self) -> None:
+        with contextlib.suppress(OSError):
+            self._temporary.unlink()
 
     def __enter__(self: _Self) -> _Self:
         return self

@@ -1,7 +1,7 @@
 """Torchmetrics classes: the functions of `functional`, averaged over clips, batches and processes."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -12,13 +12,15 @@ from ccstereo.metrics import functional
 from ccstereo.metrics.functional.cues import ILD_EDGES, ITD_EDGES
 from ccstereo.metrics.functional.distances import PAPERS
 from ccstereo.metrics.functional.level import SPLConfig
+from ccstereo.metrics.functional.multi_resolution import RESOLUTIONS
 
 
 class ClipMean(Metric):
     """Mean of a score over clips; what every class here is.
 
-    NaN, which a score returns where the truth leaves it undefined, is left out. The state is a sum and a count, so any
-    split of the clips over batches and processes gives the same mean; the mean of no clip is NaN.
+    NaN, which a score returns where the truth leaves it undefined, is left out; that of a prediction that is not finite
+    is not, so that the mean is NaN, too. The state is a sum and a count, so any division of the clips over batches and
+    processes gives the same mean; the mean of no clip is NaN. `count` says over how many clips it is.
     """
 
     is_differentiable = True
@@ -51,7 +53,9 @@ class ClipMean(Metric):
         if pred.shape != target.shape and self.truth_is_a_clip:  # a mean over clips that broadcast is a mistake
             raise ValueError(f"prediction and truth differ in shape: {tuple(pred.shape)} and {tuple(target.shape)}")
         values = self.score(pred, target).to(self.total.dtype).reshape(-1, *self.total.shape)
-        known = ~values.isnan()
+        broken = ~pred.isfinite().all(-1).all(-1).reshape(-1, *[1] * self.total.ndim)  # one a clip
+        values = values.masked_fill(broken, torch.nan)
+        known = ~values.isnan() | broken
         self.total = self.total + values.where(known, values.new_zeros(())).sum(0)
         self.count = self.count + known.sum(0)
 
@@ -127,14 +131,16 @@ class SignalToNoiseRatio(_PaperScore):
 
 
 class MultiResolutionSTFT(_PaperScore):
-    """Mean of `multi_resolution_stft`; `sizes` are arguments of auraloss."""
+    """Mean of `multi_resolution_stft`."""
 
-    def __init__(self, *, normalize: bool = False, sizes: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, normalize: bool = False, resolutions: tuple[tuple[int, int, int], ...] = RESOLUTIONS, **kwargs: Any
+    ) -> None:
         super().__init__(normalize=normalize, **kwargs)
-        self.sizes = sizes or {}
+        self.resolutions = resolutions
 
     def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.multi_resolution_stft(pred, target, normalize=self.normalize, **self.sizes)
+        return functional.multi_resolution_stft(pred, target, normalize=self.normalize, resolutions=self.resolutions)
 
 
 class SPLDistance(_PaperScore):
@@ -151,52 +157,44 @@ class SPLDistance(_PaperScore):
         return functional.spl_distance(pred, target, self.sample_rate, normalize=self.normalize, config=self.config)
 
 
-class ILDError(ClipMean):
+class _CueError(ClipMean):
+    """A mean a band; see the function for the arguments."""
+
+    function: ClassVar[Callable[..., Tensor]]
+    default_edges: ClassVar[tuple[float, ...]]
+
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        edges: Sequence[float] | None = None,
+        segment: float = 0.2,
+        gate: float = 40.0,
+        **kwargs: Any,
+    ) -> None:
+        self.edges: tuple[float, ...] = tuple(self.default_edges if edges is None else edges)
+        super().__init__(values=len(self.edges) - 1, **kwargs)
+        self.sample_rate, self.segment, self.gate = sample_rate, segment, gate
+
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:
+        sizes = {"edges": self.edges, "segment": self.segment, "gate": self.gate}
+        return type(self).function(pred, target, self.sample_rate, **sizes)
+
+
+class ILDError(_CueError):
     """Mean of `ild_error`: (bands,) dB."""
 
-    def __init__(
-        self,
-        sample_rate: int,
-        *,
-        edges: Sequence[float] = ILD_EDGES,
-        segment: float = 0.2,
-        gate: float = 40.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(values=len(edges) - 1, **kwargs)
-        self.sample_rate = sample_rate
-        self.edges, self.segment, self.gate = tuple(edges), segment, gate
-
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.ild_error(
-            pred, target, self.sample_rate, edges=self.edges, segment=self.segment, gate=self.gate
-        )
+    function, default_edges = staticmethod(functional.ild_error), ILD_EDGES
 
 
-class ITDError(ClipMean):
+class ITDError(_CueError):
     """Mean of `itd_error`: (bands,) microseconds."""
 
-    def __init__(
-        self,
-        sample_rate: int,
-        *,
-        edges: Sequence[float] = ITD_EDGES,
-        segment: float = 0.2,
-        gate: float = 40.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(values=len(edges) - 1, **kwargs)
-        self.sample_rate = sample_rate
-        self.edges, self.segment, self.gate = tuple(edges), segment, gate
-
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.itd_error(
-            pred, target, self.sample_rate, edges=self.edges, segment=self.segment, gate=self.gate
-        )
+    function, default_edges = staticmethod(functional.itd_error), ITD_EDGES
 
 
 class LouderEarAccuracy(ClipMean):
-    """Share of clips whose louder ear is right, of those in which the truth has one beyond `dead_zone` dB."""
+    """Fraction of clips whose louder ear is right, of those in which the truth has one beyond `dead_zone` dB."""
 
     is_differentiable = False
     higher_is_better = True

@@ -1,16 +1,30 @@
 """How far a mean over clips can be trusted: bootstrap intervals, and two systems compared clip by clip.
 
-Both draw with a seed and are the same in every run. Undefined scores (NaN) are left out.
+Both draw with a seed and are the same in every run. Undefined scores (NaN) are left out, and what is returned says of
+how many clips it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-RESAMPLES = 10_000
+RESAMPLES = 5_000
 _AT_ONCE = 4_000_000  # drawn numbers held at a time
+Statistic = Callable[..., Any]
+"""A function of one (..., n) array or several, over the axis `axis`."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic over clips, its 95 % bootstrap interval, and the number of clips in which the score is defined."""
+
+    value: float
+    low: float
+    high: float
+    count: int
 
 
 @dataclass(frozen=True)
@@ -21,7 +35,7 @@ class PairedComparison:
         clips: on which both have a score.
         difference: mean of first minus second.
         low, high: 95 % bootstrap interval of that mean.
-        better: share of the clips on which the first is better; equal scores are not better.
+        better: fraction of the clips on which the first is better; equal scores are not better.
         p_value: probability of a mean difference at least this large if on each clip either system could as well have
             had the other's score (sign-flip test, two-sided).
     """
@@ -34,44 +48,62 @@ class PairedComparison:
     p_value: float
 
 
-def bootstrap_interval(
-    values: ArrayLike, *, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Percentile bootstrap interval of the mean over clips (Efron 1979).
+def ratio_of_means(first: NDArray[np.float64], second: NDArray[np.float64], axis: int = -1) -> Any:
+    """Mean of one score over the mean of another."""
+    return first.mean(axis) / second.mean(axis)
+
+
+def estimate(
+    statistic: Statistic,
+    *columns: ArrayLike,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate | None:
+    """A statistic with its percentile bootstrap interval over clips (Efron 1979), by `scipy.stats.bootstrap`.
 
     Args:
-        values: (n, ...) a row a clip; all columns see the same resampled clips.
-        level: share of the resampled means inside.
-        resamples: how many means are drawn.
+        statistic: such as `np.mean`, of all columns; clips are resampled, so columns stay paired.
+        columns: each (n,), a value a clip; clips with a NaN in any are left out.
+        level: fraction of the resampled values that lie in the interval.
+        resamples: how many are drawn.
         seed: of the draws.
 
     Returns:
-        Lower and upper end, each (...); NaN where no value is known.
+        The estimate; None where no clip is left.
 
     Raises:
-        ValueError: there is no clip.
+        ValueError: the columns are not of the same clips.
 
-    >>> low, high = bootstrap_interval(np.arange(100.0))
-    >>> bool(low < 49.5 < high), round(float(high - low))
-    (True, 11)
+    >>> estimate(np.mean, np.array([1.0, 3.0, np.nan]))
+    Estimate(value=2.0, low=1.0, high=3.0, count=2)
     """
-    table = np.asarray(values, dtype=np.float64)
-    if table.ndim == 0 or len(table) == 0:
-        raise ValueError(f"expected values of at least one clip, got shape {table.shape}")
-    flat = table.reshape(len(table), -1)
-    known = ~np.isnan(flat)
-    filled = np.where(known, flat, 0.0)
-    means = []
-    with np.errstate(invalid="ignore"):  # a resample without a known value has no mean
-        for counts in _resampled(len(flat), resamples, seed):
-            means.append((counts @ filled) / (counts @ known))
-    drawn = np.concatenate(means)
-    ends = np.full((2, flat.shape[1]), np.nan)
-    some = known.any(0)
-    if some.any():
-        ends[:, some] = np.nanquantile(drawn[:, some], [(1 - level) / 2, (1 + level) / 2], axis=0)
-    low, high = ends.reshape(2, *table.shape[1:])
-    return low, high
+    table = [np.asarray(column, dtype=np.float64) for column in columns]
+    if any(column.ndim != 1 or column.shape != table[0].shape for column in table):
+        raise ValueError(f"expected columns (n,) of the same clips, got {[column.shape for column in table]}")
+    known = ~np.isnan(np.stack(table)).any(0)
+    table = [column[known] for column in table]
+    count = len(table[0])
+    if count == 0:
+        return None
+    value = float(statistic(*table, axis=-1))
+    if count == 1:  # of which scipy draws no interval
+        return Estimate(value, value, value, 1)
+    from scipy.stats import bootstrap
+
+    found = bootstrap(
+        table,
+        statistic,
+        n_resamples=resamples,
+        batch=max(1, _AT_ONCE // count),
+        vectorized=True,
+        paired=True,
+        axis=-1,
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(value, float(found.low), float(found.high), count)
 
 
 def paired_comparison(
@@ -82,7 +114,7 @@ def paired_comparison(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PairedComparison:
-    """Compare two systems' scores of the same clips.
+    """Compare two systems' scores of the same clips: a bootstrap interval and `scipy.stats.permutation_test`.
 
     Args:
         first: (n,) scores of one system.
@@ -104,40 +136,28 @@ def paired_comparison(
     if one.ndim != 1 or one.shape != other.shape:
         raise ValueError(f"expected two scores (n,) of the same clips, got {one.shape} and {other.shape}")
     gaps = (one - other)[~np.isnan(one - other)]
-    if len(gaps) == 0:
+    found = estimate(np.mean, gaps, resamples=resamples, seed=seed)
+    if found is None:
         return PairedComparison(0, *[float("nan")] * 5)
-    low, high = bootstrap_interval(gaps, resamples=resamples, seed=seed)
     better = gaps > 0 if higher_is_better else gaps < 0
-    return PairedComparison(
-        clips=len(gaps),
-        difference=float(gaps.mean()),
-        low=float(low),
-        high=float(high),
-        better=float(better.mean()),
-        p_value=_sign_flip(gaps, resamples, seed),
-    )
-
-
-def _resampled(clips: int, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each clip is drawn: (some, clips) until there are `resamples` rows."""
-    rng = np.random.default_rng(seed)
-    step = max(1, _AT_ONCE // clips)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        drawn = rng.integers(clips, size=(rows, clips)) + clips * np.arange(rows)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=rows * clips).reshape(rows, clips).astype(np.float64)
+    p_value = _sign_flip(gaps, resamples, seed)
+    return PairedComparison(found.count, found.value, found.low, found.high, float(better.mean()), p_value)
 
 
 def _sign_flip(gaps: NDArray[np.float64], resamples: int, seed: int) -> float:
-    """Share of the sign flips whose mean is as far from 0 as the observed one, which counts as one of them."""
-    observed = abs(gaps.sum()) * (1 - 1e-9)  # flips that give the same sum but for rounding count
-    if len(gaps) < np.log2(resamples):
-        signs = 1 - 2 * (np.arange(2 ** len(gaps))[:, None] >> np.arange(len(gaps)) & 1)
-        return float(np.mean(np.abs(signs @ gaps) >= observed))
-    rng = np.random.default_rng(seed)
-    step = max(1, _AT_ONCE // len(gaps))
-    extreme = 0
-    for start in range(0, resamples, step):
-        signs = 1 - 2 * rng.integers(2, size=(min(step, resamples - start), len(gaps)))
-        extreme += int(np.sum(np.abs(signs @ gaps) >= observed))
-    return (extreme + 1) / (resamples + 1)
+    """P-value of the mean of gaps whose signs might as well have been the other ones."""
+    if len(gaps) == 1:  # of which scipy flips nothing: both signs lie equally far from 0
+        return 1.0
+    from scipy.stats import permutation_test
+
+    found = permutation_test(
+        (gaps,),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=resamples,
+        batch=max(1, _AT_ONCE // len(gaps)),
+        rng=np.random.default_rng(seed),
+        axis=-1,
+    )
+    return float(found.pvalue)

@@ -4,7 +4,6 @@ A frame of any 2:1 size shows 120 degrees from left to right and 60 degrees from
 """
 
 FIELD_OF_VIEW = 120.0
-VERTICAL_FIELD_OF_VIEW = 60.0
 
 
 def azimuth_of(x: float) -> float:
@@ -23,12 +22,3 @@ def position_of(azimuth: float) -> float:
     0.25
     """
     return 0.5 - azimuth / FIELD_OF_VIEW
-
-
-def elevation_of(y: float) -> float:
-    """Elevation in degrees, positive upwards, of a vertical position in [0, 1] (0 is the top edge).
-
-    >>> elevation_of(0.0), elevation_of(0.5)
-    (30.0, 0.0)
-    """
-    return (0.5 - y) * VERTICAL_FIELD_OF_VIEW

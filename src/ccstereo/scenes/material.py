@@ -97,20 +97,6 @@ def split_of(names: Sequence[str], split: Split) -> list[str]:
     return {"train": ordered[:first], "val": ordered[first:second], "test": ordered[second:]}[split]
 
 
-def merge(name: str, *materials: Material) -> Material:
-    """Join materials into one. A class that several have gets the photos and sounds of all of them."""
-    rates = {material.sample_rate for material in materials}
-    if len(rates) != 1:
-        raise DatasetError(f"cannot join materials of different sample rates: {sorted(rates)}")
-    return Material(
-        name,
-        _joined([material.photos for material in materials]),
-        _joined([material.sounds for material in materials]),
-        tuple(background for material in materials for background in material.backgrounds),
-        rates.pop(),
-    )
-
-
 def read_photo(path: str | Path, largest: tuple[int, int] = LARGEST_PHOTO) -> Image.Image:
     """Read a photo upright, RGB or, where it is transparent in places, RGBA; no larger than (width, height).
 
@@ -123,11 +109,6 @@ def read_photo(path: str | Path, largest: tuple[int, int] = LARGEST_PHOTO) -> Im
         photo = photo.convert("RGBA" if transparent else "RGB")
     photo.thumbnail(largest, Image.Resampling.BICUBIC)
     return photo
-
-
-def _joined(parts: Sequence[dict[str, tuple[np.ndarray, ...]]]) -> dict[str, tuple[np.ndarray, ...]]:
-    labels = dict.fromkeys(label for part in parts for label in part)
-    return {label: tuple(array for part in parts for array in part.get(label, ())) for label in labels}
 
 
 def _files(folder: Path, suffixes: set[str], split: Split) -> list[Path]:

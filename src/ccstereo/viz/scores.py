@@ -16,6 +16,7 @@ def plot_scores(
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] | None = None,
     columns: int = 4,
     order: Sequence[str] | None = None,
+    title: str = "",
 ) -> "Figure":
     """Draw a panel a score: a point a clip, a line of points a system, and the mean.
 
@@ -24,6 +25,7 @@ def plot_scores(
         intervals: title -> system -> lower and upper end of the interval of the mean, drawn as a bar.
         columns: panels in a row.
         order: systems from top to bottom; None takes that of the first panel.
+        title: of the figure. Panels in which some clips have no score say how many have one.
 
     Returns:
         The figure; not shown, not registered with pyplot.
@@ -35,26 +37,32 @@ def plot_scores(
 
     if not panels:
         raise ValueError("there are no scores to draw")
+    columns = min(columns, len(panels))
     systems = list(order or next(iter(panels.values())))
     rows = -(-len(panels) // columns)
     height = 0.8 + 0.35 * len(systems)
-    figure = Figure(figsize=(2.9 * min(columns, len(panels)) + 1, height * rows + 0.3), layout="constrained")
+    figure = Figure(figsize=(2.9 * columns + 1, height * rows + 0.3), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    spread = np.random.default_rng(0)  # of the points across their line, the same in every figure
+    scatter = np.random.default_rng(0)  # of the points across their line, the same in every figure
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
-    for axes, (title, scores) in zip(grid.flat, panels.items(), strict=False):
+    if title:
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    for axes, (panel, scores) in zip(grid.flat, panels.items(), strict=False):
+        known = {int((~np.isnan(np.asarray(scores[system], dtype=float))).sum()) for system in systems}
+        whole = len(scores[systems[0]])
+        counts = "" if known == {whole} else f", {' or '.join(map(str, sorted(known)))} of {whole}"
         for line, system in enumerate(systems):
             values = np.asarray(scores[system], dtype=float)
             values = values[~np.isnan(values)]
             colour = COLOURS[line % len(COLOURS)]
-            across = line + spread.uniform(-0.28, 0.28, len(values))
+            across = line + scatter.uniform(-0.28, 0.28, len(values))
             axes.scatter(values, across, s=9, color=colour, alpha=min(0.6, 8 / max(len(values), 1) ** 0.5), lw=0)
             if len(values):
-                low, high = (intervals or {}).get(title, {}).get(system, (values.mean(), values.mean()))
+                low, high = (intervals or {}).get(panel, {}).get(system, (values.mean(), values.mean()))
                 axes.plot([low, high], [line, line], color="#1b1b1b", linewidth=2.5, solid_capstyle="butt")
                 axes.plot(values.mean(), line, marker="D", color="white", markeredgecolor="#1b1b1b", markersize=5)
-        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_title(f"{panel}{counts}", fontsize=10, loc="left")
         axes.set_yticks(range(len(systems)), systems)
         axes.set_ylim(len(systems) - 0.5, -0.5)
         axes.tick_params(labelsize=8, left=False)

@@ -27,6 +27,7 @@ FOLDS = {
     "music": "default",
     "yt-music": "yt-music-1-val",
     "rec-street": "rec-street-2-val",
+    "yt-music-foa": "yt-music-1-val",
     "folder": "default",
 }
 
@@ -41,13 +42,15 @@ class Sets:
 
     def arguments(self, kind: str) -> list[str]:
         """Of `ccstereo prepare`, but for the output."""
+        kind, kept = kind.removesuffix("-foa"), kind.endswith("-foa")
         layout = "yt360" if kind in ("yt-music", "rec-street") else kind
         raw = self.request.getfixturevalue(f"{layout}_raw")
         if kind == "music":
             (self.folder / "ids.txt").write_text("\n".join(raw.ids))
             return ["music", str(raw.videos), "--ids", str(self.folder / "ids.txt")]
         if layout == "yt360":
-            return ["yt360", str(raw.videos), "--lists", str(raw.lists), "--set", kind, "--seconds", "1"]
+            lists = ["--lists", str(raw.lists), "--set", kind, "--seconds", "1"]
+            return ["yt360", str(raw.videos), *lists, "--sound", "foa" if kept else "binaural"]
         return [kind, str(raw), *(["--seconds", "1"] if kind == "folder" else [])]
 
     def prepared(self, kind: str) -> Path:

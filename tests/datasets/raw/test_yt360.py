@@ -78,10 +78,10 @@ class TestPreparedVideos:
     def test_tags_tell_how_the_picture_was_understood(self, clips_of):
         kinds = {name: clips_of(name)[0].tags for name in USED}
         assert kinds["cube"]["projection"] == "eac"
-        assert (kinds["cube"]["projection_from"], kinds["cube"]["projection_tagged"]) == ("picture", "equirectangular")
+        assert (kinds["cube"]["projection_from"], kinds["cube"]["projection_tagged"]) == ("frames", "equirectangular")
         assert (kinds["eyes"]["projection"], kinds["eyes"]["stereo"]) == ("equirectangular", "top-bottom")
         assert kinds["plain"]["projection_tagged"] is None
-        assert (kinds["area"]["projection"], kinds["area"]["projection_from"]) == ("equal-area", "picture")
+        assert (kinds["area"]["projection"], kinds["area"]["projection_from"]) == ("equal-area", "frames")
         assert [name for name in kinds if not kinds[name]["height"]] == ["flat"]
 
     def test_all_codecs_sound_alike(self, prepared, clips_of):

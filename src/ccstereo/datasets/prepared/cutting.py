@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import soxr
@@ -19,9 +19,6 @@ from ccstereo.datasets.prepared.format import (
 )
 from ccstereo.media import AudioChunk, MediaReader
 
-if TYPE_CHECKING:
-    from ccstereo.datasets.sources.surround import SurroundRenderer
-
 _VIDEO_NAMES = "mp4 m4v mov mkv webm avi flv wmv mpg mpeg ts mts m2ts 3gp ogv"
 VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
 
@@ -37,6 +34,15 @@ def fit_frames(frames: list[bytes], samples: int) -> list[bytes]:
     """Give a clip of so many samples its number of frames: the last one is repeated, those past the end dropped."""
     wanted = frame_count(samples)
     return (frames + frames[-1:] * (wanted - len(frames)))[:wanted]
+
+
+class Renderer(Protocol):
+    """Makes sound for two ears of blocks (T, channels) at 16 kHz, one after the other."""
+
+    channels: int
+
+    def __call__(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Render the next block to (T, 2), left first."""
 
 
 class FrameEncoder:
@@ -59,7 +65,7 @@ class FrameEncoder:
 
 
 def cut_video(
-    path: Path, key: str, seconds: int = 10, least: float = 1.0, render: "SurroundRenderer | None" = None
+    path: Path, key: str, seconds: int = 10, least: float = 1.0, render: Renderer | None = None
 ) -> Iterator[Clip]:
     """Cut a video into clips, one after the other.
 

@@ -105,7 +105,7 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         number, place = divmod(index, len(self.clips))
         if self.vary:
             if self._pass[0] != number:
-                order = np.random.default_rng([self.seed, number, 0]).permutation(len(self.clips))
+                order = np.random.default_rng([self.seed, number, 1]).permutation(len(self.clips))
                 self._pass = (number, order)
             place = int(self._pass[1][place])
         return self.clips[place]

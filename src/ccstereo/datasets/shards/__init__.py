@@ -5,6 +5,6 @@ reader fetches the bytes of a window and nothing else, over fsspec, which knows 
 any item at hand at any time a sharded set is a `PreparedSet` like any other: order, processes, workers and resumption
 are those of the ordinary loader, and need no code here. Three libraries were looked at in November 2026. `webdataset`
 reads archives forwards through a pipe, cannot reopen it where it broke, and keeps no position in a pass.
-`mosaicml-streaming` and `litdata` resume, but in formats of their own, and bring 71 and 31 packages, among them SDKs of
-four clouds and another version of PyTorch.
+`mosaicml-streaming` and `litdata` resume, but in formats of their own, and bring 70 and 30 packages, among them SDKs of
+clouds and, through torchvision, a PyTorch that this package does not allow yet.
 """

@@ -133,7 +133,7 @@ def fetch(path: str, first: int | None = None, last: int | None = None) -> bytes
             hopeless = "://" not in path or (status < 500 and status not in _AGAIN)
             if hopeless or attempt == TRIES:
                 tries = "" if hopeless else f" after {TRIES} tries"
-                raise DatasetError(f"{path}: cannot be read{tries} ({error}); a training resumes later") from error
+                raise DatasetError(f"{path}: cannot be read{tries} ({error})") from error
             sleep(PAUSE * attempt)
             continue
         if first is None or last is None or len(data) == last - first:

@@ -19,6 +19,7 @@ from ccstereo.datasets.prepared.format import (
     Unused,
     encode_jpeg,
     frame_count,
+    safe_key,
 )
 from ccstereo.datasets.sources.download import Archive
 from ccstereo.errors import DatasetError
@@ -38,7 +39,7 @@ _MISSING = 5  # frames that may be missing at the end of a clip; the last one st
 
 
 def fairplay_set(raw: str | Path) -> tuple[list[Source], list[Unused], Worker, SetInfo]:
-    """Return what `prepare` takes, and the sounds without frames.
+    """Return what `prepare` takes, and sounds without frames or frames without sound.
 
     Args:
         raw: folder of `binaural_audios/NNNNNN.wav` with `videos/NNNNNN.mp4`, `frames/NNNNNN.mp4/*.png` or
@@ -59,6 +60,8 @@ def fairplay_set(raw: str | Path) -> tuple[list[Source], list[Unused], Worker, S
             sources.append(Source(sound.stem, (sound, frames[sound.stem])))
         else:
             unused.append(Unused(sound.stem, sound.stat().st_size, "", f"{raw}: has no video or frames of this number"))
+    for number in sorted(frames.keys() - {sound.stem for sound in sounds}):
+        unused.append(Unused(safe_key(number), 0, frames[number].name, f"{raw}: has no sound of this number"))
     about = {"licence": "CC BY 4.0", "source": "https://github.com/facebookresearch/FAIR-Play"}
     return sources, unused, fairplay_clip, SetInfo("fairplay", {}, about)
 

@@ -19,7 +19,7 @@ LEAST_DIFFERENCE = 0.001  # sum of |left - right| over a clip at full scale +-1,
 
 
 def music_set(videos: str | Path, ids: str | Path) -> tuple[list[Source], list[Unused], Worker, SetInfo]:
-    """Return what `prepare` takes, the ids that were not found, and files that are copies of others.
+    """Return what `prepare` takes, the ids that were not found, and files that are in no list or copies of others.
 
     Args:
         videos: folder of `<id>.<suffix>`, in any folders within.
@@ -29,19 +29,16 @@ def music_set(videos: str | Path, ids: str | Path) -> tuple[list[Source], list[U
         DatasetError: the folder or list cannot be read, or no id of the list has a video.
     """
     found = {path.stem: path for path in reversed(find_videos(Path(videos)))}
-    sources, missing = [], []
-    for name in read_ids(Path(ids)):
-        if name in found:
-            sources.append(Source(safe_key(name), (found[name],)))
-        else:
-            missing.append(Unused(name, 0, "", f"{videos}: holds no video of this id"))
+    wanted = read_ids(Path(ids))
+    sources = [Source(safe_key(name), (found[name],)) for name in wanted if name in found]
+    unused = [Unused(name, 0, "", f"{videos}: holds no video of this id") for name in wanted if name not in found]
     if not sources:
-        raise DatasetError(
-            f"{videos}: holds none of the {len(missing)} videos of {ids}; expected <id>.mp4 and the like"
-        )
+        raise DatasetError(f"{videos}: holds none of the {len(unused)} videos of {ids}; expected <id>.mp4 and the like")
+    for name in sorted(found.keys() - set(wanted)):
+        unused.append(Unused(safe_key(name), found[name].stat().st_size, found[name].name, f"is not in {ids}"))
     sources, copies = without_copies(sources)
     about = {"licence": "that of each video on YouTube", "source": "PseudoBinaural, CVPR 2021"}
-    return sources, missing + copies, music_clips, SetInfo("music-stereo", {"seconds": SECONDS}, about)
+    return sources, unused + copies, music_clips, SetInfo("music-stereo", {"seconds": SECONDS}, about)
 
 
 def read_ids(path: Path) -> list[str]:

@@ -52,6 +52,6 @@ def paired_clips(pred: Tensor, target: Tensor, normalize: bool = False) -> tuple
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
-    """Square root of x >= 0 with gradient 0, not infinity, at 0."""
-    positive = x > 0
-    return torch.where(positive, torch.where(positive, x, torch.ones_like(x)).sqrt(), torch.zeros_like(x))
+    """Square root of x >= 0 with gradient 0, not infinity, at 0; NaN stays NaN."""
+    zero = x <= 0
+    return torch.where(zero, torch.zeros_like(x), torch.where(zero, torch.ones_like(x), x).sqrt())

@@ -102,8 +102,8 @@ def ild_error(
         ValueError: the shapes do not fit or are not (..., 2, T), or a band holds no frequency of the transform.
     """
     pred, target = paired_clips(pred, target)
-    heard, truth = (_band_power(*_segment_spectra(x, sample_rate, segment), edges) for x in (pred, target))
-    gap = _level_difference(heard) - _level_difference(truth)
+    found, truth = (_band_power(*_segment_spectra(x, sample_rate, segment), edges) for x in (pred, target))
+    gap = _level_difference(found) - _level_difference(truth)
     return _mean_where(gap.abs(), _sounds(truth, gate))
 
 
@@ -133,9 +133,9 @@ def itd_error(
         ValueError: the shapes do not fit or are not (..., 2, T), or a band holds no frequency of the transform.
     """
     pred, target = paired_clips(pred, target)
-    heard, frequency = _segment_spectra(pred, sample_rate, segment)
+    found, frequency = _segment_spectra(pred, sample_rate, segment)
     truth, _ = _segment_spectra(target, sample_rate, segment)
-    gap = _time_difference(heard, frequency, edges) - _time_difference(truth, frequency, edges)
+    gap = _time_difference(found, frequency, edges) - _time_difference(truth, frequency, edges)
     return _mean_where(gap.abs(), _sounds(_band_power(truth, frequency, edges), gate))
 
 
@@ -202,4 +202,5 @@ def _peak(correlation: Tensor, delays: Tensor) -> Tensor:
     bend = before - 2 * here + after  # < 0 at a peak
     offset = torch.where(bend < 0, 0.5 * (before - after) / bend.clamp_max(-1e-30), torch.zeros_like(bend)).clamp(-1, 1)
     delay = delays[middle] + offset * (delays[1] - delays[0])
-    return torch.where(correlation.gather(-1, best) > 0, delay, torch.zeros_like(delay)).squeeze(-1)
+    highest = correlation.gather(-1, best)  # NaN where the clip is
+    return torch.where(highest <= 0, torch.zeros_like(delay), delay + 0 * highest.detach()).squeeze(-1)

@@ -1,6 +1,6 @@
 """Where a sound seems to come from, judged through measured ears.
 
-With one source s the ears hear L = HL s and R = HR s, so L HR - R HL vanishes for the true head-related impulse
+With one source s the ears receive L = HL s and R = HR s, so L HR - R HL vanishes for the true head-related impulse
 response and for no other. The score needs no true sound, only the true direction and a bank to compare with.
 """
 
@@ -57,15 +57,16 @@ def estimate_azimuth(binaural: Tensor, sample_rate: int, hrir_bank: Tensor, azim
     power = power_left + power_right
     weight = power.sqrt() / power.clamp_min(torch.finfo(power.dtype).tiny)
     response_power = (response_left.abs().square() + response_right.abs().square()).clamp_min(1e-20)
-    share_left, share_right = (r.abs().square() / response_power for r in (response_left, response_right))
+    part_left, part_right = (r.abs().square() / response_power for r in (response_left, response_right))
     pair = response_right * response_left.conj() / response_power
-    error = (weight * power_left) @ share_right.T + (weight * power_right) @ share_left.T
+    error = (weight * power_left) @ part_right.T + (weight * power_right) @ part_left.T
     error = error - 2 * ((weight * cross.real) @ pair.real.T - (weight * cross.imag) @ pair.imag.T)  # (..., A)
-    return azimuths.to(binaural)[error.argmin(-1)]
+    found = azimuths.to(binaural)[error.argmin(-1)]
+    return torch.where(error.isnan().any(-1), torch.nan, found)  # a clip that is NaN comes from nowhere
 
 
 def azimuth_error(pred: Tensor, true_azimuth: Tensor, sample_rate: int, hrir_bank: Tensor, azimuths: Tensor) -> Tensor:
-    """Angle between the direction heard in a predicted clip and the true one.
+    """Angle between the direction estimated from a predicted clip and the true one.
 
     Args:
         pred: (..., 2, T) predicted clips of one still source each.
@@ -80,5 +81,5 @@ def azimuth_error(pred: Tensor, true_azimuth: Tensor, sample_rate: int, hrir_ban
     Raises:
         ValueError: a shape does not fit.
     """
-    heard = estimate_azimuth(pred, sample_rate, hrir_bank, azimuths)
-    return ((heard - true_azimuth.to(heard) + 180) % 360 - 180).abs()
+    found = estimate_azimuth(pred, sample_rate, hrir_bank, azimuths)
+    return ((found - true_azimuth.to(found) + 180) % 360 - 180).abs()

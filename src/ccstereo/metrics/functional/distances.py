@@ -131,7 +131,8 @@ def waveform_distance(
 def phase_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, config: STFTConfig = PAPERS) -> Tensor:
     """Mean wrapped phase error of the difference l - r over all bins: "Phs" (PseudoBinaural, section 4).
 
-    Loud and silent bins count alike. A prediction without difference has angle 0 everywhere and scores about pi/2.
+    Loud and silent bins count alike. A prediction without difference has angle 0 everywhere: it scores pi/2 where the
+    true angles are spread evenly, and 0 in bins where the true difference is exactly zero, too.
 
     Args:
         pred: (..., 2, T) predicted clips.

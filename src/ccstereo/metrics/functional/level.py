@@ -107,7 +107,8 @@ def louder_ear_correct(pred: Tensor, target: Tensor, *, dead_zone: float = 2.0) 
         dead_zone: dB; a true level difference no greater than this names no ear.
 
     Returns:
-        (...) 1 where both name the same ear, 0 where they do not, NaN where the truth names none.
+        (...) 1 where both name the same ear, 0 where they do not, NaN where the truth names none or the prediction is
+            NaN.
 
     Raises:
         ValueError: the shapes do not fit or are not (..., 2, T).
@@ -117,6 +118,6 @@ def louder_ear_correct(pred: Tensor, target: Tensor, *, dead_zone: float = 2.0) 
     [1.0, 0.0]
     """
     pred, target = paired_clips(pred, target)
-    truth = louder_ear(target)
-    correct = (louder_ear(pred).sign() == truth.sign()).to(truth.dtype)
+    truth, found = louder_ear(target), louder_ear(pred)
+    correct = torch.where(found.isnan(), torch.nan, (found.sign() == truth.sign()).to(found.dtype))
     return torch.where(truth.abs() > dead_zone, correct, torch.nan)

@@ -1,75 +1,67 @@
-"""Spectral convergence and log magnitude at several resolutions, by auraloss; the only place that knows it."""
-
-from itertools import product
-from typing import TYPE_CHECKING, Any
+"""Spectral convergence and log magnitude at several resolutions."""
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from ccstereo.metrics.functional._pairs import paired_clips
 
-if TYPE_CHECKING:
-    from auraloss.freq import STFTLoss
+RESOLUTIONS = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
+"""FFT size, hop and Hann window in samples (Yamamoto et al. 2020, table 1); no binaural paper prints its own."""
+_FLOOR = 1e-8  # power of a bin, at least: the logarithm of silence
 
-_AT_ONCE = 2**16  # samples of frames transformed together; their spectra stay in a processor's cache
 
+def multi_resolution_stft(
+    pred: Tensor,
+    target: Tensor,
+    *,
+    normalize: bool = False,
+    resolutions: tuple[tuple[int, int, int], ...] = RESOLUTIONS,
+) -> Tensor:
+    """Multi-resolution STFT distance: "MRSTFT" (Yamamoto et al. 2020, equations 4-6; for binaural sound SAGM).
 
-def multi_resolution_stft(pred: Tensor, target: Tensor, *, normalize: bool = False, **sizes: Any) -> Tensor:
-    """Multi-resolution STFT distance: "MRSTFT" (Yamamoto et al. 2020; used for binaural sound by SAGM).
+    Per resolution the spectral convergence |X - Y| / |Y| (Frobenius norms of magnitudes, both ears together) plus the
+    mean absolute difference of the log magnitudes; then the mean over resolutions. Equals auraloss's
+    `MultiResolutionSTFTLoss` of one clip at a time.
 
     Args:
         pred: (..., 2, T) predicted clips.
         target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         normalize: divide each side by its own peak first.
-        sizes: arguments of `auraloss.freq.MultiResolutionSTFTLoss`, whose defaults (FFT 1024, 2048, 512) are used
-            otherwise; no binaural paper prints its sizes.
+        resolutions: FFT size, hop and window in samples. T must be more than half of the largest FFT size, as clips
+            are reflected at their ends.
 
     Returns:
-        (...) distances >= 0, float32. Each clip is measured by itself, both ears together.
+        (...) distances >= 0.
 
     Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T).
-        ImportError: auraloss is not installed.
-    """
-    from auraloss.freq import MultiResolutionSTFTLoss
+        ValueError: the shapes do not fit, are not (..., 2, T), or the clip is too short.
 
+    >>> x = torch.randn(2, 4000)
+    >>> multi_resolution_stft(x, x).item()
+    0.0
+    """
     pred, target = paired_clips(pred, target, normalize)
-    distance = MultiResolutionSTFTLoss(**sizes)
-    for resolution in distance.stft_losses:
-        if not resolution.w_phs:
-            resolution.stft = _Magnitude(resolution)
-    pred, target = pred.float(), target.float().expand(pred.shape)
-    clips = product(*map(range, pred.shape[:-2]))  # one by one, since its norms run over all it is given
-    values: list[Tensor] = [distance(pred[clip][None], target[clip][None]) for clip in clips]
-    return torch.stack(values).reshape(pred.shape[:-2])
+    longest = max(n_fft for n_fft, _, _ in resolutions) // 2
+    if pred.shape[-1] <= longest:
+        raise ValueError(f"MRSTFT needs more than {longest} samples, got {pred.shape[-1]}")
+    total = torch.zeros(())
+    for sizes in resolutions:
+        found, true = _magnitude(pred, *sizes), _magnitude(target, *sizes)
+        convergence = _norm(true - found) / _norm(true)
+        total = total + convergence + (found.log() - true.log()).abs().mean((-3, -2, -1))
+    return total / len(resolutions)
 
 
-class _Magnitude:
-    """What `STFTLoss.stft` of auraloss 0.4 does, but for the phase: it takes half of the time and is not used.
+def _norm(magnitude: Tensor) -> Tensor:
+    """Frobenius norm over ears, bins and frames, with gradient 0 at 0."""
+    norm: Tensor = torch.linalg.vector_norm(magnitude, dim=(-3, -2, -1))
+    return norm
 
-    The two last are kept, and known again by their place in memory: a truth may come with several predictions.
-    """
 
-    def __init__(self, resolution: "STFTLoss") -> None:
-        self.fft_size, self.hop, self.eps = resolution.fft_size, resolution.hop_size, resolution.eps
-        missing = resolution.fft_size - resolution.win_length
-        self.window = pad(resolution.window, (missing // 2, missing - missing // 2))
-        self.known: list[tuple[Tensor, Tensor]] = []
-
-    def __call__(self, x: Tensor) -> tuple[Tensor, None]:
-        """Magnitudes (ears, F, frames) of clips (ears, T), and no phases."""
-        found = [magnitude for seen, magnitude in self.known if seen.data_ptr() == x.data_ptr()]
-        magnitude = found[0] if found else self.transform(x)
-        self.known = [(x, magnitude), *self.known][:2]
-        return magnitude, None
-
-    def transform(self, x: Tensor) -> Tensor:
-        """The magnitudes of `torch.stft`, with less memory to wait for."""
-        window, reflected = self.window.to(x), pad(x, (self.fft_size // 2, self.fft_size // 2), mode="reflect")
-        frames = reflected.unfold(-1, self.fft_size, self.hop)  # (ears, frames, samples)
-        found = []
-        for some in torch.split(frames, max(1, _AT_ONCE // self.fft_size), dim=1):
-            spec = torch.fft.rfft(some * window)
-            found.append((spec.real.square() + spec.imag.square()).clamp_min(self.eps).sqrt())
-        return torch.cat(found, dim=1).mT
+def _magnitude(binaural: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
+    """Magnitudes (..., 2, F, frames)."""
+    window = torch.hann_window(length, dtype=binaural.dtype, device=binaural.device)
+    flat = binaural.reshape(-1, binaural.shape[-1])
+    spec = torch.stft(flat, n_fft, hop, length, window, return_complex=True)
+    magnitude = (spec.real.square() + spec.imag.square()).clamp_min(_FLOOR).sqrt()
+    return magnitude.reshape(*binaural.shape[:-1], *magnitude.shape[1:])

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 
-from ccstereo.audio.ambisonics import FOADecoder, make_decoder
-from ccstereo.errors import DatasetError
+from ccstereo.audio.ambisonics import FOADecoder
+from ccstereo.scenes.acoustics.decoders import load_decoder
 from ccstereo.scenes.acoustics.hrir import HRIRSet, load_sofa, spherical_head
 
 Render = Literal["hrir", "ambisonic"]
@@ -40,15 +39,11 @@ def load_ears(
     Raises:
         DatasetError: the file cannot be read, or has no responses around the head.
     """
-    head = load_sofa(sofa) if sofa else whole_sphere(MEASURED_RATE if legacy_rate else sample_rate)
-    head = replace(head, sample_rate=sample_rate) if legacy_rate else head.resampled(sample_rate)
-    if render == "hrir":
-        return head
-    directions, responses = torch.from_numpy(head.directions), torch.from_numpy(head.responses)
-    try:
-        return make_decoder("projection", directions, responses, sample_rate)
-    except ValueError as error:
-        raise DatasetError(f"{sofa}: has too few directions for ambisonics ({error}); use --render hrir") from error
+    own_rate = MEASURED_RATE if legacy_rate and sofa is None else sample_rate
+    if render == "ambisonic":
+        return replace(load_decoder("projection", sofa, own_rate, not legacy_rate), sample_rate=sample_rate)
+    head = load_sofa(sofa) if sofa else whole_sphere(own_rate)
+    return replace(head, sample_rate=sample_rate) if legacy_rate else head.resampled(sample_rate)
 
 
 def whole_sphere(sample_rate: int) -> HRIRSet:

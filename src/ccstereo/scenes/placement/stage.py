@@ -11,7 +11,7 @@ import numpy as np
 
 from ccstereo.errors import DatasetError
 from ccstereo.scenes.augmentation import NO_EFFECT, AudioAugmentation, sample_audio_effect
-from ccstereo.scenes.geometry import position_of
+from ccstereo.scenes.geometry import FIELD_OF_VIEW, position_of
 from ccstereo.scenes.material import Material
 from ccstereo.scenes.scene import WHOLE, Box, Scene, Source
 
@@ -29,12 +29,24 @@ class SceneMix:
         silent: that all sources but one are silent.
         moving: that the sources move.
         min_azimuth: degrees that sounding sources keep from the middle.
+
+    Raises:
+        DatasetError: a value is out of range.
     """
 
     sources: tuple[float, float, float] = (0.45, 0.45, 0.1)
     silent: float = 0.2
     moving: float = 0.15
     min_azimuth: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.sources) != 3 or not min(self.sources) >= 0 or not abs(sum(self.sources) - 1) < 1e-6:
+            raise DatasetError(f"sources are three probabilities that add up to 1, not {list(self.sources)}")
+        for name in ("silent", "moving"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise DatasetError(f"{name} is a probability, 0 to 1, not {getattr(self, name):g}")
+        if not 0 <= self.min_azimuth < FIELD_OF_VIEW / 2:
+            raise DatasetError(f"min_azimuth is 0 to {FIELD_OF_VIEW / 2:g} degrees, not {self.min_azimuth:g}")
 
 
 def sample_scene(
@@ -45,7 +57,6 @@ def sample_scene(
     sources: int = 1,
     silent: int = 0,
     moving: bool = False,
-    distinct: bool = True,
     min_azimuth: float = 0.0,
     augmentation: AudioAugmentation | None = None,
 ) -> Scene:
@@ -55,10 +66,9 @@ def sample_scene(
         material: photos, sounds and backgrounds.
         seed: the same seed and material give the same scene.
         duration: seconds.
-        sources: number of sources, 1 to 3.
+        sources: number of sources, 1 to 3, of different classes.
         silent: how many of them make no sound.
         moving: whether they wander within their part of the frame, to another place every two seconds or so.
-        distinct: whether their classes all differ.
         min_azimuth: degrees that every sounding source keeps from the middle.
         augmentation: of the sounds, for training; photos are cut and stretched at random then, too.
 
@@ -66,12 +76,12 @@ def sample_scene(
         DatasetError: so many sources do not fit, or there are not enough classes.
     """
     labels = material.labels
-    if not 1 <= sources <= 3 or not 0 <= silent <= sources or (distinct and sources > len(labels)):
+    if not 1 <= sources <= 3 or not 0 <= silent <= sources or sources > len(labels):
         raise DatasetError(f"a scene of {sources} sources, {silent} of them silent, from {len(labels)} classes")
     rng = np.random.default_rng(seed)
     background = int(rng.integers(len(material.backgrounds)))
     view = random_view(material.backgrounds[background], 0.4 if augmentation else 0.7, rng)
-    chosen = [str(label) for label in rng.choice(labels, sources, replace=not distinct)]
+    chosen = [str(label) for label in rng.choice(labels, sources, replace=False)]
     points = max(2, round(duration / LEG_SECONDS) + 1) if moving else 1
     for squeezed in [False] * 100 + [True] * 100:  # wide photos hardly ever fit far from the middle by chance alone
         wanted = [

@@ -11,6 +11,7 @@ from ccstereo.scenes.synthetic.sounds import SYNTHS, synthetic_sound
 
 COUNTS = {"train": 40, "val": 8, "test": 12}
 FIRST_SEED = {"train": 0, "val": 10_000, "test": 20_000}
+PHOTO = "picture"  # a part of the seeds, as all words here: with another, every photo would be another one
 
 
 def synthetic_material(split: Split = "test", sample_rate: int = 16_000) -> Material:
@@ -26,16 +27,15 @@ def synthetic_material(split: Split = "test", sample_rate: int = 16_000) -> Mate
     seeds = range(FIRST_SEED[split], FIRST_SEED[split] + COUNTS[split])
     return Material(
         "synthetic",
-        {label: tuple(synthetic_photo(label, _rng(label, "picture", seed)) for seed in seeds) for label in PAINTERS},
+        {label: tuple(synthetic_photo(label, _rng(label, PHOTO, seed)) for seed in seeds) for label in PAINTERS},
         {
             label: tuple(synthetic_sound(label, sample_rate, _rng(label, "sound", seed)) for seed in seeds)
             for label in SYNTHS
         },
-        tuple(synthetic_background(_rng("landscape", "picture", seed)) for seed in seeds),
+        tuple(synthetic_background(_rng("landscape", PHOTO, seed)) for seed in seeds),
         sample_rate,
     )
 
 
 def _rng(label: str, kind: str, seed: int) -> np.random.Generator:
-    # The words are part of the seeds: with others, every photo and sound would be another one.
     return np.random.default_rng([seed, *label.encode(), *kind.encode()])

@@ -23,7 +23,7 @@ CYCLE: tuple[Split, ...] = ("train", "val", "test", *("train",) * 7)  # of ten c
 def simulated_set(inputs: Inputs, recipe: Recipe, clips: int) -> tuple[list[Source], Worker, SetInfo]:
     """Return what `prepare` takes to make a set.
 
-    Clip n depends on the recipe, n and the files that there are; more clips of the same go on with a set.
+    Clip n depends on the recipe, n and the files that there are; a set of more clips begins with the same ones.
 
     Args:
         inputs: of `survey`.

@@ -1,0 +1,1 @@
+"""The stage benchmark: fixed simulated scenes in a folder; see docs/benchmark.md."""

@@ -1,0 +1,132 @@
+"""Systems side by side: paired differences, one score of all systems, and the choice among weights."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ccstereo.errors import DatasetError
+from ccstereo.evaluation.benchmark.storage import Benchmark
+from ccstereo.evaluation.report import RowScore, cell
+from ccstereo.evaluation.runs import Run
+from ccstereo.evaluation.scores import SCORES
+from ccstereo.metrics.statistics import (
+    RESAMPLES,
+    Estimate,
+    PairedComparison,
+    estimate,
+    paired_comparison,
+    ratio_of_means,
+)
+
+
+def comparison(
+    run: Run, other: Run, system: str = "prediction", seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, PairedComparison]:
+    """Compare a system of two runs item by item: score -> this run against the other."""
+    return {
+        name: paired_comparison(
+            run.column(system, name),
+            other.column(system, name),
+            higher_is_better=SCORES[name].higher_is_better if name in SCORES else False,
+            resamples=resamples,
+            seed=seed,
+        )
+        for name in run.scores[system]
+    }
+
+
+def comparison_table(names: tuple[str, str], compared: Mapping[str, PairedComparison]) -> str:
+    """A comparison as Markdown, a line a score."""
+    head = f"| {names[0]} against {names[1]} | difference [95 % interval] | better clips | p |"
+    lines = [head, "|---|---|---|---|"]
+    for name, found in compared.items():
+        if name in SCORES and found.clips:
+            values = (found.difference, found.low, found.high)
+            gap, low, high = (f"{value:+.{SCORES[name].digits + 1}f}" for value in values)
+            better = f"{100 * found.better:.0f} % of {found.clips}"
+            lines.append(f"| {SCORES[name].heading} | {gap} [{low}, {high}] | {better} | {found.p_value:.4f} |")
+    return "\n".join(lines)
+
+
+def mean_over_seeds(run: Run, seeds: Mapping[str, Sequence[str]]) -> Run:
+    """Replace systems that differ in their training's seed alone by the mean of every item's scores.
+
+    Args:
+        run: with all systems.
+        seeds: names of the systems of each mean, by the name that it gets. Other systems stay. Intervals over items of
+            these means do not hold what another seed would change.
+    """
+    gone = {name for names in seeds.values() for name in names}
+    means = {
+        mean: {column: np.mean([run.scores[name][column] for name in names], axis=0) for column in run.scores[names[0]]}
+        for mean, names in seeds.items()
+    }
+    return replace(run, scores={**means, **{name: v for name, v in run.scores.items() if name not in gone}})
+
+
+def overview(rows: Sequence[RowScore], score: str, *, digits: int = 3, factor: float = 1.0) -> str:
+    """One score as a Markdown table: a line a system, a column a row of the benchmark, 95 % intervals.
+
+    Args:
+        rows: of `summarise`.
+        score: name; rows in which it is defined nowhere are left out.
+        digits: behind the point.
+        factor: of all values, 100 for per cent.
+    """
+    return _table({(row.system, row.row): row.scores[score] for row in rows}, digits, factor)
+
+
+def gains(run: Run, pairs: Sequence[tuple[str, str]], *, digits: int = 3) -> str:
+    """What changes from one system to another on the same scenes, as a Markdown table with 95 % intervals.
+
+    Args:
+        run: of a stage benchmark.
+        pairs: names of systems, the one before and the one after.
+        digits: behind the point.
+
+    Returns:
+        Mean STFT distance after minus before, over mono's: below zero is a gain. Scenes are resampled in pairs.
+    """
+    found: dict[tuple[str, str], Estimate | None] = {}
+    for before, after in pairs:
+        for row in run.rows:
+            old, mono = run.column(before, "stft", row), run.column(before, "stft_mono", row)
+            change = run.column(after, "stft", row) - old
+            found[f"{before} → {after}", row] = estimate(ratio_of_means, change, mono)
+    return _table(found, digits, 1.0)
+
+
+def check_selection(benchmark: Benchmark) -> None:
+    """Refuse to choose weights by files that only their final score may see.
+
+    Raises:
+        DatasetError: the benchmark is not made of validation files.
+    """
+    if benchmark.split != "val":
+        raise DatasetError(
+            f"{benchmark.folder}: is made of {benchmark.split} files; weights are chosen by validation files alone: "
+            "make a benchmark with ccstereo bench make --split val"
+        )
+
+
+def select(rows: Sequence[RowScore], systems: Sequence[str], score: str = "stft_to_mono") -> dict[str, float]:
+    """Mean of a score over all rows, by system, the best first.
+
+    Args:
+        rows: of `summarise`, of a benchmark that `check_selection` lets pass.
+        systems: to choose from.
+        score: lower is better.
+    """
+    means = {
+        system: float(np.mean([found.value for row in rows if row.system == system and (found := row.scores[score])]))
+        for system in systems
+    }
+    return dict(sorted(means.items(), key=lambda each: each[1]))
+
+
+def _table(found: Mapping[tuple[str, str], Estimate | None], digits: int, factor: float) -> str:
+    lines = list(dict.fromkeys(line for line, _ in found))
+    columns = [c for c in dict.fromkeys(c for _, c in found) if any(found.get((line, c)) for line in lines)]
+    cells = [[line, *(cell(found.get((line, column)), digits, factor) for column in columns)] for line in lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [["system", *columns], ["---"] * (len(columns) + 1), *cells])
