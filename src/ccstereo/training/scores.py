@@ -41,7 +41,7 @@ def scores_of(sums: Tensor, target: Target) -> dict[str, Tensor]:
 
 def _distance(predicted: Tensor, true: Tensor) -> Tensor:
     """STFT distance over all channels, two by two as the metric takes them, summed over windows."""
-    pairs = (sound.unflatten(1, (-1, 2)) for sound in (predicted, true))
+    pairs = (sound.reshape(len(sound), -1, 2, sound.shape[-1]) for sound in (predicted, true))
     return metrics.stft_distance(*pairs).sum()
 
 

@@ -216,7 +216,7 @@ class SpatialTask(LightningModule):
             for parameters, rate in ((others, self.learning_rate), (visual, self.visual_learning_rate))
             if parameters
         ]
-        optimizer = self.make_optimizer(groups)  # type: ignore[arg-type]  # groups of parameters are parameters, too
+        optimizer = self.make_optimizer(groups)
         schedule = self.make_schedule(optimizer)
         if isinstance(schedule, PolynomialDecay) and schedule.total_steps is None:
             schedule.total_steps = max(1, int(self.trainer.estimated_stepping_batches))

@@ -1,5 +1,7 @@
 """What data of windows have in common, wherever the windows come from."""
 
+from typing import cast
+
 from lightning.pytorch import LightningDataModule
 
 from ccstereo.models.base import SpatialModel
@@ -34,7 +36,7 @@ class WindowData(LightningDataModule):
     @property
     def overfits(self) -> bool:
         """Whether every epoch is to have the batches of the first."""
-        return self.trainer is not None and bool(self.trainer.overfit_batches)
+        return self.trainer is not None and bool(self.trainer.overfit_batches)  # type: ignore[attr-defined]
 
     def prepare_data(self) -> None:
         """Fail early, before anything is written, and make what is kept on disk in one process of a machine."""
@@ -44,7 +46,7 @@ class WindowData(LightningDataModule):
         """Make the data for the task's model, once."""
         if not self._ready:
             assert self.trainer is not None
-            self.prepare_for(self.trainer.lightning_module.model)
+            self.prepare_for(cast(SpatialModel, self.trainer.lightning_module.model))
             self._ready = True
 
     def prepare_for(self, model: SpatialModel) -> None:
