@@ -32,7 +32,7 @@ CONFIGURATIONS = {
 FROZEN = {"resize": (72, 144), "frame_size": (64, 128), "context": 0}
 WITH_AUXILIARY = {**CCSTEREO, "columns": 1.0, "relevance": 1.0, "classes": 0.5, "cells": 0.5}
 RUN = Path("runs/lite-stage/1")
-WEIGHTS = RUN / "lite-stage-1"
+WEIGHTS = RUN / "weights"
 
 
 def windows(config: dict, model: str, count: int) -> dict[str, torch.Tensor]:

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from ccstereo.audio import STFTConfig, stft
 from ccstereo.training.export import export_checkpoint
-from ccstereo.training.runs import weights_folder
 from ccstereo.training.task import SpatialTask
 
 
@@ -201,7 +200,7 @@ class ExportWeights(Callback):
     """Writes the best checkpoint as a folder of weights, or the last one of a run without validation.
 
     Args:
-        folder: where to; by default in the run's folder, see `weights_folder`.
+        folder: where to; by default `weights` in the run's, which tables name after the run.
     """
 
     def __init__(self, folder: str | None = None) -> None:
@@ -213,7 +212,7 @@ class ExportWeights(Callback):
         best = [c.best_model_path for c in callbacks if isinstance(c, ModelCheckpoint) and c.best_model_path]
         last = [c.path(trainer) for c in callbacks if isinstance(c, LastCheckpoint) and c.saved_step]
         if trainer.is_global_zero and (best or last):
-            folder = Path(self.folder) if self.folder else weights_folder(trainer.default_root_dir)
+            folder = Path(self.folder or Path(trainer.default_root_dir) / "weights")
             export_checkpoint((best or last)[0], folder)
             rank_zero_info(f"{folder}: the weights; try ccstereo binauralize clip.mp4 --weights {folder}")
 

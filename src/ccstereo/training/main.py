@@ -102,7 +102,10 @@ def train(arguments: Sequence[str]) -> None:
 
 def parts_of(arguments: Sequence[str]) -> TrainCLI:
     """Make what `train` runs of the same arguments, task, data and trainer, for whoever looks at its parts."""
-    return _command_line(_with_run(arguments, resumes=False)[0], run=False)
+    cli = _command_line(_with_run(arguments, resumes=False)[0], run=False)
+    cli.trainer.strategy.connect(cli.model)
+    cli.datamodule.trainer = cli.trainer
+    return cli
 
 
 def _with_run(arguments: Sequence[str], resumes: bool = True) -> tuple[list[str], Run, bool]:

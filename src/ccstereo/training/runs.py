@@ -77,15 +77,5 @@ def remove_if_empty(run: Run) -> None:
             run.folder.parent.parent.rmdir()
 
 
-def weights_folder(folder: str | Path) -> Path:
-    """Where a run's weights go, named so that tables can tell runs apart.
-
-    >>> weights_folder("runs/lite-stage/3").as_posix(), weights_folder("out").as_posix()
-    ('runs/lite-stage/3/lite-stage-3', 'out/weights')
-    """
-    folder = Path(folder)
-    return folder / (f"{folder.parent.name}-{folder.name}" if folder.name.isdigit() else "weights")
-
-
 def _numbered(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob("*") if path.name.isdigit()), key=lambda path: int(path.name))
