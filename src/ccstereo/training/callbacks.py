@@ -81,7 +81,7 @@ class LastCheckpoint(Checkpoint):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Save when somebody stops the run; after an error the checkpoint before it is worth more."""
         if isinstance(exception, KeyboardInterrupt | SIGTERMException):
-            exception.interrupted = self.interrupted  # type: ignore[union-attr]  # for whoever tells both apart
+            exception.interrupted = self.interrupted  # type: ignore[union-attr]  # for whoever reports it
             self._save(trainer)
         self._give_back()
 

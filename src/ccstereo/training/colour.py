@@ -10,7 +10,7 @@ from ccstereo.vision.transforms import jitter, tint
 
 @dataclass(frozen=True)
 class ColourAugmentation:
-    """Ranges of the factors on colours, one draw an item.
+    """Ranges of the factors on colours, which are sampled for each item.
 
     Attributes:
         jitter: brightness and saturation are multiplied by factors uniform in 1 +- this (2.5D Visual Sound: 0.3).
@@ -31,16 +31,15 @@ class ColourAugmentation:
 
 def recolour(frames: Tensor, ranges: ColourAugmentation) -> Tensor:
     """Change the colours of frames (B, 3, H, W) or clips (B, N, 3, H, W), uint8; all frames of a clip alike."""
-    flat = frames.reshape(len(frames), -1, *frames.shape[-2:])  # a clip as one tall picture of its frames' channels
-    clip = flat.shape[1] // 3
-    pictures = flat.reshape(-1, 3, *frames.shape[-2:])
+    single = frames.reshape(-1, *frames.shape[-3:])
+    clip = len(single) // len(frames)
 
-    def factors(count: int, spread: float) -> Tensor:
-        drawn = 1 + spread * (2 * torch.rand(count, len(frames), device=frames.device) - 1)
-        return drawn.repeat_interleave(clip, 1)
+    def factors(count: int, half_width: float) -> Tensor:
+        sampled = 1 + half_width * (2 * torch.rand(len(frames), count, device=frames.device) - 1)
+        return sampled.repeat_interleave(clip, 0)
 
     if ranges.cast:
-        pictures = tint(pictures, factors(3, ranges.cast).T)
+        single = tint(single, factors(3, ranges.cast))
     if ranges.jitter:
-        pictures = jitter(pictures, *factors(2, ranges.jitter))
-    return pictures.reshape(frames.shape)
+        single = jitter(single, *factors(2, ranges.jitter).T)
+    return single.reshape(frames.shape)

@@ -21,7 +21,7 @@ VALIDATION_BATCH = 50  # most windows of a batch that needs no gradients
 
 
 class SplitSampler(DistributedSampler[int]):
-    """Every item once, one process after the other taking the next: no item is left out and none comes twice.
+    """Every item once, one process after the other taking the next: no item is skipped and none comes twice.
 
     Lightning leaves a `DistributedSampler` alone; any other sampler it replaces with one that repeats items until all
     processes have as many, which would count some of them twice in a validation.

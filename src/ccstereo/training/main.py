@@ -16,7 +16,6 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
 
 from ccstereo.datasets.prepared.format import safe_key
-from ccstereo.plugins import load_plugins
 from ccstereo.training import recorded_data, stage_data, task  # noqa: F401 - classes that options name
 from ccstereo.training.configs import CLASSES, RECORDED, current_options, data_class, read_configs
 from ccstereo.training.precision import affordable_precision
@@ -78,8 +77,8 @@ def train(arguments: Sequence[str]) -> None:
 
     Args:
         arguments: LightningCLI's `fit` arguments. `--config NAME` may name a config of the package (`lite-stage`) as
-            well as a file; `--import MODULE` imports code of one's own first; `--overwrite` allows to replace the run
-            in `--trainer.default_root_dir`; `--data.path` stands for recordings.
+            well as a file; `--overwrite` allows to replace the run in `--trainer.default_root_dir`; `--data.path`
+            stands for recordings.
 
     Raises:
         KeyboardInterrupt: somebody stopped it; the last checkpoint is written.
@@ -112,12 +111,10 @@ def _with_run(arguments: Sequence[str], resumes: bool = True) -> tuple[list[str]
     """Arguments as LightningCLI takes them, the run's folder among them, and whether it may replace another."""
     parser = argparse.ArgumentParser(prog="ccstereo train", add_help=False, allow_abbrev=False)
     parser.add_argument("--config", "-c", action="append", default=[])
-    parser.add_argument("--import", action="append", default=[], dest="plugins")
     parser.add_argument("--overwrite", action="store_true")
     for option in ("--ckpt_path", "--trainer.default_root_dir", "--data", "--data.path"):
         parser.add_argument(option)
     options, rest = parser.parse_known_args(current_options(arguments))
-    load_plugins(options.plugins)
     config, given = read_configs(options.config), vars(options)
     path = given["data.path"]
     kind = options.data or (RECORDED if path else data_class(config))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ccstereo.errors import CCStereoError
 
-ENVIRONMENT = "CCSTEREO_RUN_FOLDER"  # tells the other processes of a run what the first one has chosen
+ENVIRONMENT = "CCSTEREO_RUN_FOLDER"  # in which the other processes of a run find what the first one has chosen
 WRITTEN = ("last.ckpt", "best.ckpt", "weights")
 
 
