@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
+from PIL import Image
 
 from ccstereo.cli.main import main
 from ccstereo.models import load_model
@@ -70,3 +72,29 @@ def test_validation_scores_are_mono_s_for_a_silent_prediction(target: str) -> No
     noise = (true - (true + mono) / 2).square().mean((1, 2))
     expected = (10 * torch.log10(true.square().mean((1, 2)) / noise)).mean()
     assert half["snr"] == pytest.approx(float(expected), rel=1e-3)
+
+
+@pytest.mark.usefixtures("_folder")
+@pytest.mark.parametrize("config", ["lite-stage", "ccstereo-stage", "mono2binaural", "stage-ablation"])
+def test_every_config_trains_a_tiny_model(config: str) -> None:
+    options = ["--config", config, "--model.model", "tiny-mid-side", "--model.model_config", "null"]
+    ends = ["--trainer.max_epochs", "1", "--data.windows_per_frame", "2", "--trainer.logger", "false"]
+    assert main(["train", *options, *SHORT, *ends]) == 0
+    assert load_model("run/weights").name == "tiny-mid-side"
+
+
+@pytest.mark.usefixtures("_folder")
+def test_material_of_a_folder() -> None:
+    rng = np.random.default_rng(0)
+    for kind in ("photos/cat", "photos/dog", "backgrounds"):
+        Path("stage", kind).mkdir(parents=True)
+        for i in range(6):
+            Image.fromarray(rng.integers(0, 256, (30, 40, 3), np.uint8)).save(Path("stage", kind, f"{i}.png"))
+    for kind in ("cat", "dog"):
+        Path("stage/sounds", kind).mkdir(parents=True)
+        for i in range(6):
+            soundfile.write(Path("stage/sounds", kind, f"{i}.wav"), 0.1 * rng.standard_normal(16_000), 16_000)
+    options = ["--config", "lite-stage", "--model.model", "tiny-mid-side", "--data.windows_per_frame", "2"]
+    more = ["--data.folder", "stage", "--data.footage.blurred", "0.5", "--trainer.logger", "false"]
+    assert main(["train", *options, *SHORT, *more]) == 0
+    assert load_model("run/weights").name == "tiny-mid-side"
