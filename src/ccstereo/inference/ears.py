@@ -20,7 +20,8 @@ class EarRenderer:
 
     def __init__(self, decoder: "FOADecoder | None" = None) -> None:
         self._convolver = None if decoder is None else BlockConvolver(decoder.filters.numpy())
-        self._lead = self._late = 0 if decoder is None else decoder.lead  # samples that come too late, and still must go
+        self._delay = 0 if decoder is None else decoder.lead  # samples by which the filters are late
+        self._late = self._delay  # of them, those still to be taken off
 
     def render(self, sound: NDArray[np.float32], *, last: bool = False) -> NDArray[np.float32]:
         """Render the next piece (C, T), T >= 0, to (2, T'); the last one gives all that was held back."""
@@ -28,7 +29,7 @@ class EarRenderer:
             return sound
         ears = self._convolver(sound) if sound.shape[1] else np.zeros((2, 0), np.float32)
         if last and (tail := self._convolver.finish()) is not None:
-            ears = np.concatenate([ears, tail[:, : self._lead]], axis=1)
+            ears = np.concatenate([ears, tail[:, : self._delay]], axis=1)
         skipped = min(self._late, ears.shape[1])
         self._late -= skipped
         return np.asarray(ears[:, skipped:], dtype=np.float32)
