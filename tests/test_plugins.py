@@ -40,7 +40,8 @@ def build(**config):
 
 
 def test_processes_that_are_started_import_it_too(folder: Path) -> None:
-    (folder / "counted.py").write_text("import os; open('pids', 'a').write(f'{os.getpid()}\\n')")
+    plugin = "import os\nwith open('pids', 'a') as file:\n    file.write(f'{os.getpid()}\\n')\n"
+    (folder / "counted.py").write_text(plugin)
     plugins.load_plugins(["counted"])
     assert dict(map_items(abs, [-1, -2], 2)) == {-1: 1, -2: 2}
     assert len(set((folder / "pids").read_text().split())) > 1
