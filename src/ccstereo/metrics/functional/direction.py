@@ -25,7 +25,7 @@ def estimate_azimuth(binaural: Tensor, sample_rate: int, hrir_bank: Tensor, azim
         sample_rate: in Hz, of clips and impulse responses alike; frequencies below 100 Hz and above 8 kHz are skipped.
         hrir_bank: (A, 2, K) head-related impulse responses, K <= 1024, left ear first.
         azimuths: (A,) their azimuths in degrees, positive to the left. Front and back are easily confused: offer
-            only the half in front of the camera.
+            only the half that is in view.
 
     Returns:
         (...) one of `azimuths`.
