@@ -8,10 +8,10 @@ import torch
 from ccstereo.scenes import synthetic_material
 
 pytest.importorskip("lightning")
-drawn_once = cache(synthetic_material)
+made_once = cache(synthetic_material)
 
 
 @pytest.fixture(autouse=True)
 def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
-    monkeypatch.setattr("ccstereo.training.data.synthetic_material", drawn_once)
+    monkeypatch.setattr("ccstereo.training.stage_data.synthetic_material", made_once)

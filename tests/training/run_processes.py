@@ -9,16 +9,17 @@ from lightning.pytorch import Trainer, seed_everything
 from torch import nn
 
 sys.path.append(str(Path(__file__).parents[1]))
-import ccstereo.training.task
-from ccstereo.training.data import StageData
-from ccstereo.training.task import BinauralTask, ObjectiveWeights
+import ccstereo.losses.objective
+from ccstereo.losses.objective import CCSTEREO
+from ccstereo.training.stage_data import StageData
+from ccstereo.training.task import ColourAugmentation, SpatialTask
 from small import SMALL
 
 STEPS, GLOBAL_BATCH = 3, 4
 
 
-class FixedNorms(BinauralTask):
-    """Norms that do not depend on which items of the batch a process has, and a record of what it sees."""
+class FixedNorms(SpatialTask):
+    """Norms that do not depend on which items of the batch a process has, and a record of its windows."""
 
     def train(self, mode: bool = True) -> "FixedNorms":
         super().train(mode)
@@ -32,10 +33,10 @@ class FixedNorms(BinauralTask):
         super().configure_model()
 
     def on_fit_start(self) -> None:
-        self.heard: list[torch.Tensor] = []
+        self.windows: list[torch.Tensor] = []
 
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        self.heard += list(batch["binaural"])
+        self.windows += list(batch["sound"])
         return super().training_step(batch, batch_idx)
 
 
@@ -44,18 +45,17 @@ def main(processes: int, out: str) -> None:
     torch.set_num_threads(1)
     seed_everything(3)
     # The phase term is left out: it is a mean over the bins that count, of which each process has its own number.
-    weights = ObjectiveWeights(1.0, 0.005, 0.0, 0.1, 1.0, 1.0, 0.5, 0.5)
-    ccstereo.training.task.shuffle_positions = lambda features: features.flip(-1)  # the same in any process
-    task = FixedNorms("ccstereo-lite", SMALL, weights=weights, learning_rate=1e-3, jitter_range=0.0)
+    weights = {**CCSTEREO, "phase": 0.0, "columns": 1.0, "relevance": 1.0, "classes": 0.5, "cells": 0.5}
+    ccstereo.losses.objective.shuffle_positions = lambda features: features.flip(-1)  # the same in any process
+    colour = ColourAugmentation(jitter=0.0)
+    task = FixedNorms("ccstereo-lite", SMALL, weights=weights, learning_rate=1e-3, colour=colour)
     # 5 windows a validation: one process has more of them than the other.
     data = StageData(
         batch_size=GLOBAL_BATCH // processes,
         epoch_size=GLOBAL_BATCH * STEPS,
         validation_size=5,
         workers=0,
-        sounds=2,
-        model="ccstereo-lite",
-        model_config=SMALL,
+        windows_per_frame=2,
     )
     trainer = Trainer(
         accelerator="cpu",
@@ -70,12 +70,12 @@ def main(processes: int, out: str) -> None:
         enable_model_summary=False,
     )
     trainer.fit(task, data)
-    heard = sorted(window.abs().sum().item() for window in torch.stack(task.heard))
+    windows = sorted(window.abs().sum().item() for window in torch.stack(task.windows))
     torch.save(
         {
             "metrics": {name: float(value) for name, value in trainer.callback_metrics.items()},
             "weights": task.state_dict(),
-            "heard": heard,
+            "windows": windows,
         },
         f"{out}.{trainer.global_rank}",
     )

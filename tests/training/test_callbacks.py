@@ -1,25 +1,160 @@
-"""Which weights a training keeps."""
+"""Training from Python, with a Trainer and this library's callbacks."""
 
+import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from lightning.pytorch.callbacks import ModelCheckpoint
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import Dataset
 
-from ccstereo.training import callbacks
-from ccstereo.training.data import StageData
+from ccstereo.audio import STFTConfig
+from ccstereo.datasets.stage import StageWindows, collate_windows
+from ccstereo.models import create_model, load_model, save_model
+from ccstereo.training.callbacks import (
+    AverageWeights,
+    BestCheckpoint,
+    ExportWeights,
+    LastCheckpoint,
+    WaitingTime,
+    spectrogram_image,
+)
+from ccstereo.training.loading import FreshLoader, FreshSampler
+from ccstereo.training.stage_data import StageData
+from ccstereo.training.task import SpatialTask
 from small import SMALL
 
+STEPS = 5
+DATA = {"batch_size": 2, "validation_size": 2, "epoch_size": 400, "workers": 0}
 
-@pytest.mark.parametrize(("seen", "kept"), [(False, "best.ckpt"), (True, "last.ckpt")])
-def test_a_validation_of_files_that_were_trained_on_chooses_no_weights(seen, kept, tmp_path, monkeypatch) -> None:
-    best, last = ModelCheckpoint(), callbacks.LastCheckpoint(str(tmp_path))
-    best.best_model_path, last.saved_step = "best.ckpt", 2
-    data = StageData(train_on_validation=seen, model_config=SMALL)
-    trainer = SimpleNamespace(
-        callbacks=[best, last], datamodule=data, is_global_zero=True, default_root_dir=str(tmp_path)
+
+def trainer(folder: Path, *callbacks, steps: int = STEPS, **options) -> Trainer:
+    return Trainer(
+        accelerator="cpu",
+        max_steps=steps,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=folder,
+        **options,
     )
-    exported = []
-    monkeypatch.setattr(callbacks, "export_checkpoint", lambda path, folder: exported.append((Path(path).name, folder)))
-    callbacks.ExportWeights().on_fit_end(trainer, None)
-    assert exported == [(kept, tmp_path / "weights")]
+
+
+def test_a_trainer_exports_its_weights(tmp_path: Path) -> None:
+    """Checkpoints are read with `weights_only=True`, so they must hold nothing but plain values and tensors."""
+    weights = {"difference": 1.0, "phase": 1.0}
+    task = SpatialTask("ccstereo-lite", SMALL, weights=weights, learning_rate=0.01)
+    before = {name: value.clone() for name, value in task.model.state_dict().items()}
+    callbacks = (BestCheckpoint(), LastCheckpoint(), AverageWeights(0.99), ExportWeights())
+    trainer(tmp_path, *callbacks, steps=3).fit(task, StageData(**DATA))
+    exported = load_model(tmp_path / "weights").state_dict()
+    assert max((exported[name] - before[name]).abs().max() for name in before if "audio_encoder" in name) > 0.005
+    assert (tmp_path / "best.ckpt").exists()
+
+
+def test_without_validation_the_last_weights_are_exported(tmp_path: Path) -> None:
+    task = SpatialTask("ccstereo-lite", SMALL, weights={"difference": 1.0})
+    trainer(tmp_path, LastCheckpoint(), ExportWeights(), limit_val_batches=0, steps=2).fit(task, StageData(**DATA))
+    exported = load_model(tmp_path / "weights").state_dict()
+    assert all(torch.equal(value, task.model.state_dict()[name]) for name, value in exported.items())
+
+
+def test_the_average_begins_at_the_first_step() -> None:
+    average = AverageWeights(0.9)._kwargs["avg_fn"]
+    zero, one = torch.zeros(3), torch.ones(3)
+    assert average(zero, one, torch.tensor(1))[0] == pytest.approx(1 - 2 / 11)
+    assert average(zero, one, torch.tensor(1000))[0] == pytest.approx(0.1)
+    with pytest.raises(ValueError, match="decay"):
+        AverageWeights(1.0)
+
+
+class Slow(Dataset):
+    """Makes each item anew from one that is ready, after a while."""
+
+    def __init__(self, item: dict[str, torch.Tensor], seconds: float) -> None:
+        self.item, self.seconds = item, seconds
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        time.sleep(self.seconds)
+        return self.item
+
+
+class SlowTask(SpatialTask):
+    """A step that takes a known time at least."""
+
+    def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        time.sleep(0.05)
+        return super().training_step(batch, batch_idx)
+
+
+class SlowData(StageData):
+    seconds = 0.0
+
+    def train_dataloader(self) -> FreshLoader:
+        ready = Slow(self.training[0], self.seconds)
+        return FreshLoader(ready, 2, FreshSampler(2 * STEPS), collate=collate_windows)
+
+
+@pytest.mark.parametrize(("seconds", "low", "high"), [(0.0, 0.0, 0.1), (0.3, 0.5, 1.0)])
+def test_a_slow_loader_shows(seconds: float, low: float, high: float, tmp_path) -> None:
+    data, waiting = SlowData(**DATA), WaitingTime()
+    data.seconds = seconds
+    run = trainer(tmp_path, waiting, enable_checkpointing=False)
+    run.fit(SlowTask("ccstereo-lite", SMALL, weights={"difference": 1.0}), data)
+    assert low <= waiting.fraction <= high
+    assert run.callback_metrics["train/waiting"] == pytest.approx(waiting.fraction, abs=0.2)
+
+
+def test_validation_scenes_are_made_once(tmp_path: Path, monkeypatch) -> None:
+    made, make = [], StageWindows.__getitem__
+
+    def noting(self: StageWindows, index: int) -> dict[str, torch.Tensor]:
+        made.append((self.seed, index))
+        return make(self, index)
+
+    monkeypatch.setattr(StageWindows, "__getitem__", noting)
+    data = StageData(**DATA | {"epoch_size": 2})
+    trainer(tmp_path, enable_checkpointing=False, steps=3).fit(SpatialTask("ccstereo-lite", SMALL), data)
+    of_validation = [item for item in made if item[0] > 1_000_000]
+    assert len(of_validation) == len(set(of_validation)) == 4
+    assert set(data.validation[0][0]) == {"frame", "sound"}
+
+
+def test_the_picture_of_a_spectrogram() -> None:
+    tone = torch.sin(torch.arange(16_000) * 2 * torch.pi * 1000 / 16_000)
+    image = spectrogram_image(torch.stack([tone, 0.001 * tone]), STFTConfig())
+    assert image.shape == (1, 2 * 257, 101)
+    assert (image.min(), image.max()) == (0, 1)
+    assert int(image[0, :257, 50].argmax()) == 256 - 32  # 1 kHz, counted from the top
+    assert image[0, 257:].max() == pytest.approx(0.25, abs=0.02)  # 60 dB below
+
+
+def test_resuming_with_another_model_is_one_short_line(tmp_path: Path) -> None:
+    from ccstereo.errors import WeightsError
+
+    trainer(tmp_path, LastCheckpoint(), steps=1).fit(SpatialTask("ccstereo-lite", SMALL), StageData(**DATA))
+    other = SpatialTask("ccstereo-lite", SMALL | {"log_magnitude": True})
+    with pytest.raises(WeightsError, match=r"log_magnitude False instead of True\)$"):
+        trainer(tmp_path, steps=2).fit(other, StageData(**DATA), ckpt_path=str(tmp_path / "last.ckpt"))
+
+
+def test_the_command_exports_a_checkpoint(tmp_path: Path, capsys) -> None:
+    import argparse
+
+    from ccstereo.cli import export_checkpoint
+    from ccstereo.cli.options import Parser
+
+    task = SpatialTask("ccstereo-lite", SMALL, weights={"difference": 1.0})
+    trainer(tmp_path, LastCheckpoint(), steps=1).fit(task, StageData(**DATA))
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(parser_class=Parser)
+    export_checkpoint.add_parser(commands)
+    out = tmp_path / "out"
+    options = parser.parse_args(["export-checkpoint", str(tmp_path / "last.ckpt"), "-o", str(out), "--half"])
+    assert options.run(options) == 0
+    assert f"--weights {out}" in capsys.readouterr().out
+    assert load_model(out).name == "ccstereo-lite"
+    full = save_model(create_model("ccstereo-lite", **SMALL), tmp_path / "full") / "model.safetensors"
+    assert (out / "model.safetensors").stat().st_size < 0.6 * full.stat().st_size

@@ -1,4 +1,4 @@
-"""The configs of the package, and how a command line names them."""
+"""The configs of the package, how a command line names them, and old names of options."""
 
 import contextlib
 import io
@@ -10,62 +10,74 @@ import yaml
 
 from ccstereo.cli.main import main
 from ccstereo.errors import CCStereoError
+from ccstereo.losses.objective import CCSTEREO
 from ccstereo.models import create_model, list_models
-from ccstereo.training.configs import CONFIGS, wants_prepared, with_paths, without_stage_options
+from ccstereo.training.configs import CLASSES, CONFIGS, RECORDED, current_options, data_class, read_configs
+from ccstereo.training.runs import choose_run
+
+TASK = CLASSES["model"]
 
 
-def test_names_stand_for_the_packages_files_where_a_config_is_asked_for(tmp_path: Path, monkeypatch) -> None:
+def test_names_stand_for_the_packages_files(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    lite, avad = str(CONFIGS / "lite-stage.yaml"), str(CONFIGS / "ablation" / "avad.yaml")
-    assert with_paths(["--config", "lite-stage", "-c", "ablation/avad"]) == ["--config", lite, "-c", avad]
-    assert with_paths(["--config=lite-stage", "--config"]) == [f"--config={lite}", "--config"]
-    for folder in (["--trainer.default_root_dir", "ablation/avad"], ["--trainer.default_root_dir=lite-stage"]):
-        assert with_paths(folder) == folder
+    lite = read_configs(["lite-stage"])
+    assert lite["model"]["init_args"]["model"] == "ccstereo-lite"
+    assert read_configs([str(CONFIGS / "lite-stage.yaml")]) == lite
     Path("lite-stage").write_text("seed_everything: 1")
-    assert with_paths(["--config", "lite-stage"]) == ["--config", "lite-stage"]
-    for given in ("seed_everything: 1", "data: {workers: 1}\n" * 999, "https://host/config.yaml"):
-        assert with_paths(["--config", given]) == ["--config", given]
+    assert read_configs(["lite-stage"]) == {"seed_everything": 1}
+    assert read_configs(["data: {workers: 1}\n" + "#\n" * 999])["data"]["init_args"] == {"workers": 1}
 
 
 @pytest.mark.parametrize("wrong", ["lite_stage", "no/such.yaml", "../mine.yml"])
-def test_a_config_that_is_not_there_is_told_of_with_those_that_are(wrong: str) -> None:
+def test_a_config_that_is_not_there_is_reported_with_those_that_are(wrong: str) -> None:
     with pytest.raises(CCStereoError, match=r"no config .*lite-stage"):
-        with_paths(["--config", wrong])
+        read_configs([wrong])
 
 
-def test_configs_of_the_stage_lose_what_only_the_stage_has(tmp_path: Path) -> None:
-    (tmp_path / "stage.yaml").write_text("data: {synthetic_fraction: 0.1, workers: 3}\nmodel: {model: ccstereo-lite}\n")
-    (tmp_path / "own.yaml").write_text("data: {path: here}\n")
-    stage, own = str(tmp_path / "stage.yaml"), str(tmp_path / "own.yaml")
-    assert wants_prepared(["--config", own])
-    assert wants_prepared([f"--config={own}"])
-    assert wants_prepared(["--config", stage, "--data.path=x"])
-    assert not wants_prepared(["--config", stage, "--data.folder", "x"])
-    for arguments in (["--config", stage, "--data.path", "x"], [f"--config={stage}", "--data.path", "x"]):
-        text = "".join(without_stage_options(arguments)).split("--data.path")[0].removeprefix("--config").lstrip("=")
-        assert yaml.safe_load(text) == {"data": {"workers": 3}, "model": {"model": "ccstereo-lite"}}
+def test_a_later_config_lies_on_top_of_the_first() -> None:
+    weights = read_configs(["stage-ablation", "ablation/avad"])["model"]["init_args"]["weights"]
+    assert weights == {
+        **{"difference": 3.0, "magnitude": 0.0, "phase": 0.0, "contrastive": 0.0},
+        **{"columns": 1.0, "relevance": 1.0, "classes": 0.5, "cells": 0.5},
+    }
+    first = "data: {class_path: mine.A, init_args: {a: 1}}"
+    assert read_configs([first, "data: {class_path: mine.B, init_args: {b: 2}}"])["data"] == {
+        "class_path": "mine.B",
+        "init_args": {"b": 2},
+    }
 
 
-def test_configs_of_the_package_write_to_a_folder_of_the_set() -> None:
-    """Weights that were trained on the stage are not overwritten by those of recordings."""
-    for option, folder in [
-        (["--data.path", "prepared/mine/"], "runs/mine"),
-        (["--data.path=https://host/shards"], "runs/shards"),
-        (["--data.path", "x", "--trainer.default_root_dir", "out/here"], "out/here"),
-    ]:
-        text = without_stage_options(["--config", str(CONFIGS / "lite-stage.yaml"), *option])[1]
-        assert f"default_root_dir: {folder}\n" in text
-        assert "runs/lite-stage" not in text
+def test_old_names_are_taken_with_a_warning(capsys) -> None:
+    old = """
+    model: {weight_decay: 0.1, warmup_steps: 3, cast_range: 0.2}
+    data: {sounds: 4, drawn_share: 0.1, footage: {blurred: 0.5}, mix: {silent: 0.1}, workers: 3}
+    """
+    config = read_configs([old])
+    assert config["data"]["init_args"] == {
+        "windows_per_frame": 4,
+        "scenes": {"synthetic_fraction": 0.1, "mix": {"silent": 0.1}},
+        "augmentation": {"image": {"blur": 0.5}},
+        "workers": 3,
+    }
+    model = config["model"]["init_args"]
+    assert model["optimizer"] == {"class_path": "torch.optim.Adam", "init_args": {"weight_decay": 0.1}}
+    assert model["lr_scheduler"]["init_args"] == {"warmup_steps": 3}
+    assert model["colour"] == {"cast": 0.2}
+    said = capsys.readouterr().err
+    assert "warning: data.sounds is now called data.windows_per_frame" in said
+    assert len(said.splitlines()) == 7
+    options = ["--data.spread", "2.4", "--data.split=ten-split1", "--data.mix.silent=0.3", "--data.train_part=train"]
+    assert current_options(options) == [
+        *("--data.scenes.random_offset", "2.4", "--data.fold=ten-split1"),
+        *("--data.scenes.mix.silent=0.3", "--data.train_split=train"),
+    ]
+    assert len(capsys.readouterr().err.splitlines()) == 4
 
 
-def test_configs_name_real_models_and_the_papers_objective() -> None:
-    configs = {path.stem: yaml.safe_load(path.read_text()) for path in CONFIGS.glob("*.yaml")}
-    assert set(configs) >= {"lite-stage", "ccstereo-stage", "stage-ablation", "mono2binaural"}
-    for name, config in configs.items():
-        assert config["model"]["model"] in list_models()
-        weights = config["model"]["weights"]
-        if name in ("lite-stage", "ccstereo-stage"):
-            assert (weights["magnitude"], weights["phase"], weights["contrastive"]) == (0.005, 1.0, 0.1)
+def test_a_path_stands_for_recordings() -> None:
+    assert data_class(read_configs(["data: {path: here}"])) == RECORDED
+    assert data_class(read_configs(["lite-stage"])) == CLASSES["data"]
+    assert data_class(read_configs(["data: {class_path: my.Data}"])) == "my.Data"
 
 
 def settings(*arguments: str) -> dict[str, Any]:
@@ -76,18 +88,64 @@ def settings(*arguments: str) -> dict[str, Any]:
     return yaml.safe_load(out.getvalue())
 
 
+def test_recordings_do_without_what_only_scenes_have(tmp_path: Path, monkeypatch) -> None:
+    """And weights that were trained on the stage are not overwritten by those of recordings."""
+    monkeypatch.chdir(tmp_path)
+    for option, folder in [
+        (["--data.path", "prepared/mine/"], "runs/mine/1"),
+        (["--data.path=https://host/shards"], "runs/shards/1"),
+        (["--data.path", "x", "--trainer.default_root_dir", "out/here"], "out/here"),
+    ]:
+        made = settings("--config", "lite-stage", "--data.workers=3", *option)
+        assert made["trainer"]["default_root_dir"] == folder
+        assert made["data"]["class_path"] == RECORDED
+        assert made["data"]["init_args"]["workers"] == 3
+        assert "scenes" not in made["data"]["init_args"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_for_every_run(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, written in (("1", True), ("2", True), ("10", False)):
+        folder = Path("runs/name") / number
+        folder.mkdir(parents=True)
+        if written:
+            (folder / "last.ckpt").touch()
+    assert choose_run("name").folder == Path("runs/name/11")
+    assert choose_run("other", checkpoint="last").checkpoint is None
+    newest = choose_run("name", checkpoint="last")
+    assert (newest.folder, newest.checkpoint) == (Path("runs/name/2"), Path("runs/name/2/last.ckpt"))
+    with pytest.raises(CCStereoError, match="of another run; resume it"):
+        choose_run("name", "runs/name/2")
+    assert choose_run("name", "runs/name/2", overwrite=True).folder == Path("runs/name/2")
+    assert choose_run("name", "runs/name/2", "last").checkpoint == Path("runs/name/2/last.ckpt")
+    with pytest.raises(CCStereoError, match="no such checkpoint"):
+        choose_run("name", checkpoint="nothing.ckpt")
+
+
+def test_configs_name_real_models_and_the_papers_objective() -> None:
+    configs = {path.stem: yaml.safe_load(path.read_text()) for path in CONFIGS.glob("*.yaml")}
+    assert set(configs) >= {"lite-stage", "ccstereo-stage", "stage-ablation", "mono2binaural"}
+    for name, config in configs.items():
+        assert config["model"]["model"] in list_models()
+        assert config["trainer"]["accelerator"] == "auto"
+        if name in ("lite-stage", "ccstereo-stage"):
+            weights = config["model"]["weights"]
+            assert all(weights[term] == CCSTEREO[term] for term in ("magnitude", "phase", "contrastive"))
+
+
 @pytest.mark.parametrize("base", ["stage-ablation", "ccstereo-stage"])
 def test_rows_of_the_ablation_differ_in_what_they_are_about_only(base: str) -> None:
     rows = {
-        row: settings("--config", base, "--config", f"ablation/{row}")
+        row: settings("--config", base, "--config", f"ablation/{row}")["model"]["init_args"]
         for row in ("mono2binaural", "baseline", "avad", "reconstruction", "contrastive")
     }
     model = yaml.safe_load((CONFIGS / f"{base}.yaml").read_text())["model"]["model"]
     about = {
         name: (
-            row["model"].pop("model"),
-            (row["model"].pop("model_config") or {}).get("avad_levels"),
-            *(row["model"]["weights"].pop(term) for term in ("magnitude", "phase", "contrastive")),
+            row.pop("model"),
+            (row.pop("model_config") or {}).get("avad_levels"),
+            *(row["weights"].pop(term) for term in ("magnitude", "phase", "contrastive")),
         )
         for name, row in rows.items()
     }
@@ -101,10 +159,12 @@ def test_rows_of_the_ablation_differ_in_what_they_are_about_only(base: str) -> N
     assert all(row == rows["baseline"] for row in rows.values())
 
 
-def test_rows_of_the_affordable_ablation_have_one_mask_and_one_trunk() -> None:
-    rows = (("ccstereo-lite", {"avad_levels": []}), ("ccstereo-lite", {}), ("mono2binaural-lite", {}))
-    configs = [create_model(name, **config).config for name, config in rows]
-    for name in ("mask_bound", "trunk", "audio_channels", "frame_size", "window"):
+def test_rows_of_the_affordable_ablation_have_one_mask_one_trunk_and_plain_audio_halves() -> None:
+    configs = []
+    for row in ("baseline", "avad", "mono2binaural"):
+        task = read_configs(["stage-ablation", f"ablation/{row}"])["model"]["init_args"]
+        configs.append(create_model(task["model"], **(task["model_config"] or {})).config)
+    for name in ("mask_bound", "trunk", "audio_channels", "frame_size", "window", "context"):
         assert len({getattr(config, name) for config in configs}) == 1
 
 

@@ -1,4 +1,4 @@
-"""Two processes train as one does with the same batch, and share out the items."""
+"""Two processes train as one does with the same batch, and divide the items."""
 
 import itertools
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from ccstereo.training.loading import FreshSampler, ShareSampler
+from ccstereo.training.loading import FreshSampler, SplitSampler
 
 SCRIPT = Path(__file__).with_name("run_processes.py")
 
@@ -17,20 +17,20 @@ SCRIPT = Path(__file__).with_name("run_processes.py")
 @pytest.mark.parametrize("size", [1, 5, 8])
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_every_item_of_a_validation_comes_once(size: int, processes: int) -> None:
-    shares = [ShareSampler(size, rank, processes) for rank in range(processes)]
-    assert sorted(item for share in shares for item in share) == list(range(size))
-    assert [len(share) for share in shares] == [len(list(share)) for share in shares]
+    samplers = [SplitSampler(size, rank, processes) for rank in range(processes)]
+    assert sorted(item for sampler in samplers for item in sampler) == list(range(size))
+    assert [len(sampler) for sampler in samplers] == [len(list(sampler)) for sampler in samplers]
 
 
 @pytest.mark.parametrize("size", [6, 7])
-def test_fresh_items_are_shared_out_alike(size: int) -> None:
-    shares = [FreshSampler(size, rank, 3) for rank in range(3)]
+def test_fresh_items_are_divided_evenly(size: int) -> None:
+    samplers = [FreshSampler(size, rank, 3) for rank in range(3)]
     seen = []
     for epoch in range(3):
-        for share in shares:
-            share.set_epoch(epoch)
-        items = [list(share) for share in shares]
-        assert {len(part) for part in items} == {2} == {len(share) for share in shares}
+        for sampler in samplers:
+            sampler.set_epoch(epoch)
+        items = [list(sampler) for sampler in samplers]
+        assert {len(part) for part in items} == {2} == {len(sampler) for sampler in samplers}
         seen += itertools.chain(*items)
     assert len(set(seen)) == len(seen) == 18
 
@@ -46,16 +46,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[dict[str, A
     return {count: [torch.load(folder / f"{count}.{rank}") for rank in range(count)] for count in (1, 2)}
 
 
-def test_two_processes_see_what_one_sees(runs) -> None:
+def test_two_processes_have_the_windows_of_one(runs) -> None:
     (one,), two = runs[1], runs[2]
-    assert len(one["heard"]) == 12
-    assert sorted(two[0]["heard"] + two[1]["heard"]) == pytest.approx(one["heard"])
-    assert len(two[0]["heard"]) == 6
+    assert len(one["windows"]) == 12
+    assert sorted(two[0]["windows"] + two[1]["windows"]) == pytest.approx(one["windows"])
+    assert len(two[0]["windows"]) == 6
 
 
 def test_two_processes_log_what_one_logs(runs) -> None:
     (one,), two = runs[1], runs[2]
-    names = {name for name in one["metrics"] if name not in ("train/waiting", "train/phase")}
+    names = {name for name in one["metrics"] if name != "val/phase"}
     assert {"train/loss", "val/one/stft_to_mono", "val/two/louder_ear", "val/stft_to_mono"} <= names
     for process in two:
         assert {name: process["metrics"][name] for name in names} == pytest.approx(

@@ -1,8 +1,8 @@
-"""Scenes for training and validation: splits, rooms, and batches that go on where a run was stopped."""
+"""Scenes for training and validation: splits, rooms, and batches that continue where a run was stopped."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,22 +13,28 @@ from PIL import Image
 
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import DatasetError
-from ccstereo.scenes import spherical_head
-from ccstereo.scenes.augmentation import AudioAugmentation
+from ccstereo.models import create_model
+from ccstereo.scenes import AudioAugmentation, spherical_head
 from ccstereo.scenes.material import Material, load_material
-from ccstereo.training import data as data_module
-from ccstereo.training.data import StageData
-from ccstereo.training.loading import FreshLoader, FreshSampler, workers_of
-from ccstereo.training.prepared import PreparedData
+from ccstereo.training import stage_data
+from ccstereo.training.loading import FreshLoader, FreshSampler, check_counts, fresh_sampler, workers_of
+from ccstereo.training.recorded_data import RecordedData
+from ccstereo.training.stage_data import Augmentation, SceneSource, StageData
 from ccstereo.vision.augmentation import ImageAugmentation
 from small import SMALL
 
-TINY = {"model": "ccstereo-lite", "model_config": SMALL, "validation_size": 3, "workers": 0}
+TINY: dict[str, Any] = {"validation_size": 3, "workers": 0}
+MODEL = create_model("ccstereo-lite", **SMALL)
 
 
-def numbers(loader: FreshLoader, epoch: int, count: int | None = None) -> list[int]:
-    """The items of an epoch's batches, as Lightning would ask for them."""
-    loader.sampler.set_epoch(epoch)
+def ready(**options: Any) -> StageData:
+    data = StageData(**TINY | options)
+    data.prepare_for(MODEL)
+    return data
+
+
+def numbers(loader: FreshLoader, count: int | None = None) -> list[int]:
+    """The items of an epoch's batches."""
     seen: list[int] = []
     for batch in loader:
         seen += batch["number"].tolist()
@@ -43,17 +49,40 @@ class Numbers(torch.utils.data.Dataset):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_loader_goes_on_in_the_middle_of_an_epoch(workers: int) -> None:
+def test_a_loader_continues_in_the_middle_of_an_epoch(workers: int) -> None:
     """What workers have made ahead of the trainer is not skipped."""
     whole, first, second = (FreshLoader(Numbers(), 2, FreshSampler(12), workers) for _ in range(3))
-    expected = numbers(whole, 0) + numbers(whole, 1)
+    expected = numbers(whole) + numbers(whole)
     assert expected == list(range(24))
-    seen = numbers(first, 0) + numbers(first, 1, 4)
+    seen = numbers(first) + numbers(first, 4)
     state = first.state_dict()
     assert state == {"epoch": 1, "batches": 2}
     second.load_state_dict(state)
-    assert seen + numbers(second, 1) == expected
-    assert numbers(second, 2) == list(range(24, 36))
+    assert seen + numbers(second) == expected
+    assert numbers(second) == list(range(24, 36))
+
+
+def test_an_epoch_that_is_broken_off_is_followed_by_the_next() -> None:
+    loader = FreshLoader(Numbers(), 2, FreshSampler(12))
+    assert numbers(loader, 4) == [0, 1, 2, 3]
+    assert numbers(loader, 4) == [12, 13, 14, 15]
+    same = FreshLoader(Numbers(), 2, FreshSampler(12), repeat=True)
+    assert numbers(same, 4) == numbers(same, 4) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("size", "batch", "processes"), [(8, 32, 1), (100, 32, 4), (3, 4, 1)])
+def test_an_epoch_without_a_batch_is_an_error_with_advice(size: int, batch: int, processes: int) -> None:
+    trainer = SimpleNamespace(global_rank=0, world_size=processes)
+    with pytest.raises(DatasetError, match=r"no batches.* raise --data.epoch_size or lower --data.batch_size"):
+        fresh_sampler(size, batch, trainer)
+
+
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"epoch_size": -1}, {"workers": -1}, {"seed": -1}])
+def test_numbers_that_cannot_be_are_refused(wrong) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        check_counts(**wrong)
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        RecordedData("set", **wrong)
 
 
 @pytest.mark.parametrize(
@@ -79,21 +108,20 @@ def test_an_accelerator_is_fed_by_all_cores_but_its_own(monkeypatch, cores, acce
 def test_workers_are_those_the_loader_has(monkeypatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(12)), raising=False)
     for workers, expected in ((None, 3), (2, 2)):
-        data = StageData(**TINY | {"workers": workers})
-        data.setup()
-        assert data.train_dataloader().num_workers == expected
+        data = ready(workers=workers)
+        assert data.train_dataloader().loader.num_workers == expected
 
 
-def test_training_and_validation_hear_other_files(monkeypatch) -> None:
+def test_training_and_validation_have_other_files(monkeypatch) -> None:
     """Nothing of the test split is ever read."""
-    splits, draw = [], data_module.synthetic_material
+    splits, make = [], stage_data.synthetic_material
 
     def noting(split, rate):
         splits.append(split)
-        return draw(split, rate)
+        return make(split, rate)
 
-    monkeypatch.setattr(data_module, "synthetic_material", noting)
-    StageData(**TINY).setup()
+    monkeypatch.setattr(stage_data, "synthetic_material", noting)
+    ready()
     assert splits == ["train", "val"]
 
 
@@ -113,131 +141,97 @@ def reds(material: Material) -> set[int]:
     return {int(picture[0, 0, 0]) for picture in material.photos["cat"]}
 
 
-def test_training_can_have_more_folders_and_validations_files_but_none_of_the_test(tmp_path) -> None:
-    folder, other = stage_folder(tmp_path / "a", 0), stage_folder(tmp_path / "b", 5)
+def test_training_has_the_train_files_and_validation_the_val_files(tmp_path) -> None:
+    folder = stage_folder(tmp_path / "a", 0)
     train, val, test = (reds(load_material(folder, split)) for split in ("train", "val", "test"))
-    more_train, more_val = (reds(load_material(other, split)) for split in ("train", "val"))
-    options = {"folder": str(folder), "synthetic_fraction": 0.0, **TINY}
-    more = {"more_folders": [str(other)]}
-    for extra, expected in (
-        ({}, train),
-        (more, train | more_train),
-        ({"train_on_validation": True}, train | val),
-        ({"train_on_validation": True, **more}, train | val | more_train | more_val),
-    ):
-        data = StageData(**extra, **options)
-        data.setup()
-        assert reds(data.training.stages[0].material) == expected
-        assert reds(data.validation[0].stages[0].material) == val
-        assert not expected & test
-    for extra in (more, {"train_on_validation": True}):
-        with pytest.raises(DatasetError, match="need a folder"):
-            StageData(**extra, **TINY).setup()
+    data = ready(folder=str(folder), scenes=SceneSource(synthetic_fraction=0.0))
+    assert reds(data.training.stages[0].material) == train
+    assert reds(data.validation[0].dataset.stages[0].material) == val
+    assert not (train | val) & test
 
 
-def test_a_batch_that_is_no_multiple_of_its_sounds_is_refused() -> None:
-    with pytest.raises(DatasetError, match=r"data\.batch_size 6 is not a multiple of data\.sounds 4"):
-        StageData(batch_size=6, sounds=4, **TINY).setup()
+def test_a_batch_that_is_no_multiple_of_its_windows_a_frame_is_refused() -> None:
+    with pytest.raises(ValueError, match="batch_size 6 is not a multiple of windows_per_frame 4"):
+        StageData(batch_size=6, windows_per_frame=4)
 
 
-@pytest.mark.parametrize("part", ["train_part", "val_part"])
-def test_the_test_part_is_refused(part: str) -> None:
-    with pytest.raises(DatasetError, match="cannot be test"):
-        PreparedData("set", **{part: "test"})
+@pytest.mark.parametrize("split", ["train_split", "val_split"])
+def test_the_test_split_is_refused(split: str) -> None:
+    with pytest.raises(ValueError, match="cannot be test"):
+        RecordedData("set", **{split: "test"})
 
 
-def test_training_hears_by_all_heads_and_validation_by_the_first(monkeypatch) -> None:
-    heads = {f"{name}.sofa": replace(spherical_head(16_000), name=name) for name in "ab"}
-    monkeypatch.setattr(data_module, "load_sofa", heads.__getitem__)
-
-    def bank(head, rooms, **_):
-        return [(head.name, room) for room in range(rooms)]
-
-    monkeypatch.setattr(data_module, "room_bank", bank)
-    data = StageData(sofa="a.sofa", more_sofas=["b.sofa"], room_fraction=0.5, rooms=1, **TINY)
-    data.setup()
-    assert [[getattr(head, "name", head) for head in stage.heads] for stage in data.training.stages] == [
-        ["a", "b"],
-        [("a", 0)],
-        [("b", 0)],
-    ]
-    assert [stage.weight for stage in data.training.stages] == [0.5, 0.25, 0.25]
-    assert [head.name for head in data.validation[0].stages[0].heads] == ["a"]
-    assert {name for name, _ in data.validation[2].stages[0].heads} == {"a"}
+@pytest.mark.parametrize("wrong", [{"room_fraction": 1.5}, {"synthetic_fraction": -0.1}, {"random_offset": -1.0}])
+def test_scenes_that_cannot_be_are_refused(wrong) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        SceneSource(**wrong)
 
 
-def test_drawn_scenes_are_in_rooms_as_often_as_the_folders(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(data_module, "room_bank", lambda head, rooms, **_: [(head.name, room) for room in range(rooms)])
+def test_synthetic_scenes_are_in_rooms_as_often_as_the_folders(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(stage_data, "room_bank", lambda head, rooms, **_: [(head.name, room) for room in range(rooms)])
     folder = stage_folder(tmp_path, 0)
-    data = StageData(folder=str(folder), synthetic_fraction=0.2, room_fraction=0.25, rooms=1, **TINY)
-    data.setup()
-    stages = [(stage.material.name, round(stage.weight, 6), stage.lead > 0) for stage in data.training.stages]
+    data = ready(folder=str(folder), scenes=SceneSource(0.2, 0.25, rooms=1))
+    stages = [(stage.material.name, round(stage.weight, 6), stage.pre_roll > 0) for stage in data.training.stages]
     assert stages == [
         (folder.name, 0.6, False),
         (folder.name, 0.2, True),
-        ("drawn", 0.15, False),
-        ("drawn", 0.05, True),
+        ("synthetic", 0.15, False),
+        ("synthetic", 0.05, True),
     ]
-    assert [kind.stages[0].material.name for kind in data.validation] == [folder.name] * 4
+    assert [kind.dataset.stages[0].material.name for kind in data.validation] == [folder.name] * 4
 
 
 def test_rooms_in_training_and_others_in_validation(tmp_path, monkeypatch) -> None:
     pytest.importorskip("pyroomacoustics")
     monkeypatch.setenv("CCSTEREO_CACHE", str(tmp_path))
-    monkeypatch.setattr(data_module, "VALIDATION_ROOMS", 1)
-    data = StageData(room_fraction=0.5, rooms=1, sounds=2, batch_size=4, epoch_size=8, **TINY)
-    data.setup()
+    monkeypatch.setattr(stage_data, "VALIDATION_ROOMS", 1)
+    scenes = SceneSource(room_fraction=0.5, rooms=1)
+    data = ready(scenes=scenes, windows_per_frame=2, batch_size=4, epoch_size=8)
     assert data.validation_names == ["one", "two", "one, room", "two, room"]
     assert [len(loader.dataset) for loader in data.val_dataloader()] == [3] * 4
     dry, wet = data.training.stages
     assert (dry.weight, wet.weight) == (0.5, 0.5)
-    held_out = data.validation[2].stages[0].heads
+    held_out = data.validation[2].dataset.stages[0].heads
     assert wet.heads.rooms[0] != held_out.rooms[0]
     ratio = tail(wet) / tail(dry)
     assert ratio > 10
     batch = next(iter(data.train_dataloader()))
     assert batch["frame"].shape == (2, 3, 112, 224)
-    assert batch["binaural"].shape == (4, 2, 10_080)
-    assert all(kind["binaural"].isfinite().all() for kind in (next(iter(loader)) for loader in data.val_dataloader()))
+    assert batch["sound"].shape == (4, 2, 10_080)
+    assert all(kind["sound"].isfinite().all() for kind in (next(iter(loader)) for loader in data.val_dataloader()))
 
 
 def tail(stage: Stage) -> float:
-    """Share of a response's energy that comes later than 5 ms after its beginning."""
+    """Fraction of a response's energy that comes later than 5 ms after its beginning."""
     response = stage.heads[0].responses[0]
     late = response[:, 80:]
     return float((late.astype(float) ** 2).sum() / (response.astype(float) ** 2).sum()) + 1e-6
 
 
 def test_dry_scenes_alone_without_rooms() -> None:
-    data = StageData(**TINY)
-    data.setup()
-    assert [stage.lead for stage in data.training.stages] == [0.0]
+    data = ready()
+    assert [stage.pre_roll for stage in data.training.stages] == [0.0]
     assert data.validation_names == ["one", "two"]
 
 
 def test_batches_of_both_kinds_of_stage_fit_together() -> None:
-    """A stage with a lead plays longer sounds; the windows are as long."""
-    material, head = data_module.synthetic_material("train", 16_000), spherical_head(16_000)
-    stages = [Stage(material, [head], lead=lead) for lead in (0.0, 0.35)]
-    data = StageData(**TINY)
-    windows = StageWindows(stages, data.config, 6, 0, grid=data.grid, sounds=2)
-    assert collate_windows([windows[index] for index in range(6)])["binaural"].shape == (12, 2, 10_080)
+    """A stage with a pre-roll has longer sounds; the windows are as long."""
+    material, head = stage_data.synthetic_material("train", 16_000), spherical_head(16_000)
+    stages = [Stage(material, [head], pre_roll=pre_roll) for pre_roll in (0.0, 0.35)]
+    windows = StageWindows(stages, MODEL.config, 6, 0, grid=MODEL.feature_shape[1:], windows_per_frame=2)
+    assert collate_windows([windows[index] for index in range(6)])["sound"].shape == (12, 2, 10_080)
 
 
-def test_variety_is_for_training_alone() -> None:
-    kept, wild = (
-        StageData(**TINY, variety=variety) for variety in (AudioAugmentation(), AudioAugmentation((0.5, 0.6), hiss=1.0))
+def test_audio_augmentation_is_for_training_alone() -> None:
+    kept, wild = (ready(augmentation=Augmentation(audio=AudioAugmentation((low, 1.1)))) for low in (0.9, 0.5))
+    assert torch.equal(kept.validation[0][0]["sound"], wild.validation[0][0]["sound"])
+    assert not torch.equal(kept.training[0]["sound"], wild.training[0]["sound"])
+
+
+def test_image_augmentation_is_for_training_alone_and_changes_frames_alone() -> None:
+    kept, worse = (
+        ready(augmentation=Augmentation(image=image)) for image in (ImageAugmentation(), ImageAugmentation(1.0, 1.0))
     )
-    for data in (kept, wild):
-        data.setup()
-    assert torch.equal(kept.validation[0][0]["binaural"], wild.validation[0][0]["binaural"])
-    assert not torch.equal(kept.training[0]["binaural"], wild.training[0]["binaural"])
-
-
-def test_footage_is_for_training_alone_and_changes_pictures_alone() -> None:
-    kept, worse = (StageData(**TINY, footage=footage) for footage in (ImageAugmentation(), ImageAugmentation(1.0, 1.0)))
-    for data in (kept, worse):
-        data.setup()
     assert torch.equal(kept.validation[0][0]["frame"], worse.validation[0][0]["frame"])
     one, other = kept.training[0], worse.training[0]
     assert {name for name in one if not torch.equal(one[name], other[name])} == {"frame", "previous"}

@@ -12,16 +12,19 @@ Train a model. A config is a YAML file, or the name of one that comes with the p
 mono2binaural, stage-ablation. Several are read in order, a later one on top. docs/training.md describes them.
 
 examples:
-  ccstereo train --config lite-stage                       drawn scenes, a spherical head
+  ccstereo train --config lite-stage                       synthetic scenes, a spherical head
   ccstereo train --config lite-stage --data.folder STAGE --data.sofa KEMAR.sofa
   ccstereo train --config lite-stage --data.path PREPARED  what ccstereo prepare or ccstereo shard wrote
-  ccstereo train --config lite-stage --ckpt_path last      go on where a run was stopped
+  ccstereo train --config lite-stage --ckpt_path last      resume the newest run
   ccstereo train --config stage-ablation --config ablation/avad --trainer.default_root_dir runs/avad
   ccstereo train --config lite-stage --trainer.max_steps 100 --data.batch_size 8
+  ccstereo train --config mine.yaml --import my_package    a model, loss term or data set of one's own: docs/extend.md
   ccstereo train --config lite-stage --print_config        every option and its value
   tensorboard --logdir runs                                watch it
 
-STAGE holds photos/<class>/*.jpg, sounds/<class>/*.ogg and backgrounds/*.jpg. All options: ccstereo train --help-all
+A run writes to a folder of its own, runs/CONFIG/N or runs/SET/N, or to --trainer.default_root_dir, which must not hold
+a run unless it is resumed or --overwrite is given. STAGE holds photos/<class>/*.jpg, sounds/<class>/*.ogg and
+backgrounds/*.jpg. All options: ccstereo train --help-all
 """
 
 
@@ -45,6 +48,6 @@ def run(arguments: Sequence[str]) -> int:
         train(["--help" if argument == "--help-all" else argument for argument in arguments])
     except (KeyboardInterrupt, SIGTERMException) as stop:
         how, status = ("interrupted", 130) if isinstance(stop, KeyboardInterrupt) else ("terminated", 143)
-        print(f"\nccstereo: {how}; the same command with --ckpt_path last goes on", file=sys.stderr)
+        print(f"\nccstereo: {how}; the same command with --ckpt_path last resumes", file=sys.stderr)
         return status
     return 0

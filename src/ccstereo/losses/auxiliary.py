@@ -1,100 +1,97 @@
-"""Supervision by what a simulation knows: where every source is, and what it is.
+"""Auxiliary heads: supervision by what a simulated scene knows, where every source is, and what it is.
 
-A network that sees only the error of the difference signal finds the place of a source late or never (on two
-cores, 30,000 windows taught it nothing); told where the energy is, it learns to look there first.
+A network that gets only the error of its prediction learns the place of a source late or never (30,000 windows on two
+cores taught it nothing); supervised with where the energy is, it looks there first.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ccstereo.models import Prediction
-
-
-@dataclass(frozen=True)
-class AuxiliaryLosses:
-    """Cross-entropies, each a scalar.
-
-    Attributes:
-        columns: of the sound's columns with the similarity of pooled sound and picture.
-        relevance: of the sound's columns with AVAD's relevance maps, of all levels; zero where there are none.
-        classes: of what is heard, in a window and, by a model that hears that, around it.
-        cells: of what is seen in each cell.
-    """
-
-    columns: Tensor
-    relevance: Tensor
-    classes: Tensor
-    cells: Tensor
-
-
-AUXILIARY_TERMS = tuple(
-    field.name for field in fields(AuxiliaryLosses)
-)  # of the objective: what only a simulation knows
-
 
 class AuxiliaryHeads(nn.Module):
-    """Linear heads on the features of both encoders, and a scale on the relevance map. They exist in training only.
+    """Linear heads on visual and audio features, and a scale on the relevance maps. They exist in training only.
+
+    Each method is the cross-entropy of one auxiliary loss, a scalar.
 
     Args:
-        seen: channels of the visual features.
-        heard: channels of the audio bottleneck.
+        visual: channels of the visual features.
+        audio: channels of the audio features.
         labels: number of classes.
-        told: channels of what a model is told of the sound around a window, 0 if it is told nothing.
-        width: of the space in which sound and picture are compared.
+        context: channels of the context embedding, 0 for models without.
+        width: of the space in which audio and visual features are compared.
     """
 
-    def __init__(self, seen: int, heard: int, labels: int, told: int = 0, width: int = 64) -> None:
+    def __init__(self, visual: int, audio: int, labels: int, context: int = 0, width: int = 64) -> None:
         super().__init__()
-        self.heard = nn.Linear(2 * heard, width)
-        self.seen = nn.Conv2d(seen, width, 1)
+        self.audio = nn.Linear(2 * audio, width)
+        self.visual = nn.Conv2d(visual, width, 1)
         self.sharpness = nn.Parameter(torch.tensor(5.0))
-        self.heard_class = nn.Linear(2 * heard, labels)
-        self.told_class = nn.Linear(told, labels) if told else None
-        self.seen_class = nn.Conv2d(seen, labels + 1, 1)
+        self.audio_class = nn.Linear(2 * audio, labels)
+        self.context_class = nn.Linear(context, labels) if context else None
+        self.visual_class = nn.Conv2d(visual, labels + 1, 1)
 
-    def forward(
-        self,
-        output: Prediction,
-        features: Tensor,
-        columns: Tensor,
-        classes: Tensor,
-        cells: Tensor,
-        present: Tensor | None = None,
-    ) -> AuxiliaryLosses:
-        """Compare the features with the truth.
+    def columns(self, audio_features: Tensor, features: Tensor, columns: Tensor) -> Tensor:
+        """Where the sound comes from, by the similarity of pooled audio features with visual ones.
 
         Args:
-            output: of the model.
+            audio_features: (B, C', H', W').
             features: (B, C, h, w) visual features.
-            columns: (B, w, H, W) shares of the sources' level by column, frequency and time.
-            classes: (B, labels) shares of the sources' energy by class.
-            cells: (B, h, w) class pictured in each cell, or the number of labels.
-            present: (B, labels) equal shares for the classes that sound around the window, for what is told of it.
+            columns: (B, w, H, W) fractions of the sources' level by column, frequency and time.
         """
-        heard = torch.cat([output.audio_features.mean((2, 3)), output.audio_features.amax((2, 3))], dim=1)
-        similarity = torch.einsum("bc,bchw->bhw", self.heard(heard), self.seen(features))
-        where = _column_entropy(similarity[..., None, None], columns.sum((2, 3), keepdim=True))
-        asked = where.new_zeros(())
-        for found in output.relevance:
-            batch, _, height, width = found.shape
-            relevance = found.reshape(batch, *features.shape[2:], height, width)  # (B, h, w, H, W)
-            asked = asked + _column_entropy(relevance * self.sharpness, _at_grid(columns, (height, width)))
-        named = F.cross_entropy(self.heard_class(heard).float(), classes)
-        if self.told_class is not None and output.told is not None and present is not None:
-            named = named + F.cross_entropy(self.told_class(output.told).float(), present)
-        return AuxiliaryLosses(
-            columns=where,
-            relevance=asked,
-            classes=named,
-            cells=F.cross_entropy(self.seen_class(features).float(), cells),
-        )
+        similarity = torch.einsum("bc,bchw->bhw", self.audio(_pooled(audio_features)), self.visual(features))
+        return _column_entropy(similarity[..., None, None], columns.sum((2, 3), keepdim=True))
+
+    def relevance(self, maps: Mapping[str, Tensor], features: Tensor, columns: Tensor) -> Tensor:
+        """The same by AVAD's relevance maps, summed over levels; zero where there are none.
+
+        Args:
+            maps: each (B, h * w, H', W').
+            features: (B, C, h, w) visual features.
+            columns: (B, w, H, W) fractions of the sources' level by column, frequency and time.
+        """
+        total = columns.new_zeros(())
+        for relevance in maps.values():
+            batch, _, height, width = relevance.shape
+            cells = relevance.reshape(batch, *features.shape[2:], height, width)  # (B, h, w, H', W')
+            total = total + _column_entropy(cells * self.sharpness, _at_grid(columns, (height, width)))
+        return total
+
+    def classes(
+        self, audio_features: Tensor, classes: Tensor, context: Tensor | None = None, present: Tensor | None = None
+    ) -> Tensor:
+        """What sounds, in a window and, by the context embedding of a model that has one, around it.
+
+        Args:
+            audio_features: (B, C', H', W').
+            classes: (B, labels) fractions of the sources' energy by class.
+            context: (B, C) context embedding.
+            present: (B, labels) equal fractions for the classes that sound around the window.
+        """
+        loss = F.cross_entropy(self.audio_class(_pooled(audio_features)).float(), classes)
+        if self.context_class is not None and context is not None and present is not None:
+            loss = loss + F.cross_entropy(self.context_class(context).float(), present)
+        return loss
+
+    def cells(self, features: Tensor, cells: Tensor) -> Tensor:
+        """What each cell of a frame shows.
+
+        Args:
+            features: (B, C, h, w) visual features.
+            cells: (B, h, w) class shown in each cell, or the number of labels for the background.
+        """
+        return F.cross_entropy(self.visual_class(features).float(), cells)
+
+
+def _pooled(audio_features: Tensor) -> Tensor:
+    """(B, 2 C): mean and maximum over positions."""
+    return torch.cat([audio_features.mean((2, 3)), audio_features.amax((2, 3))], dim=1)
 
 
 def _at_grid(columns: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Bring shares (B, w, H, W) to another grid (H, W); they still add up to one."""
+    """Bring fractions (B, w, H, W) to another grid (H, W); they still add up to one."""
     if tuple(columns.shape[2:]) == grid:
         return columns
     pooled = F.adaptive_avg_pool2d(columns, grid)

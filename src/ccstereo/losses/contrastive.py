@@ -1,4 +1,4 @@
-"""Spatial contrastive learning: tell the picture as it is from the same picture with its places shuffled."""
+"""Spatial contrastive learning: the frame as it is against the same frame with its positions shuffled."""
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ def contrastive_loss(
     Args:
         anchor: (B, C) fused audio-visual features of this frame.
         positive: (B, C) the same sound with the frame before.
-        negatives: (N, C) the same sounds with shuffled places, of every item; all are negatives of every anchor.
+        negatives: (N, C) the same sounds with shuffled positions, of every item; all are negatives of every anchor.
         temperature: scale of the similarities, > 0.
         as_released: the released code's variant. Anchor and positive change roles too, each has the other items'
             anchors and positives as further negatives, and the sum over these 2B rows is divided by 2B + N, as the
@@ -57,7 +57,7 @@ def contrastive_loss(
 
 
 def shuffle_positions(features: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Shuffle the places of a feature map, one permutation an item: what is seen stays, where it is seen is lost.
+    """Shuffle the positions of a feature map, one permutation an item: the content stays, its place is lost.
 
     The released CCStereo code draws one permutation for the whole batch; here each item gets its own.
 

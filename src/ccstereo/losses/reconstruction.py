@@ -1,4 +1,4 @@
-"""How far a predicted spectrogram is from the truth: difference, magnitude and phase terms of the objective.
+"""How far predicted spectrograms are from the true ones: difference, magnitude and phase terms of the objective.
 
 Every loss takes spectrograms (..., 2, F, frames), real and imaginary part in the third axis from the end, computes in
 float32 whatever the input's precision, and returns a scalar whose gradient is finite everywhere, silence included.
@@ -11,11 +11,11 @@ _FLOOR = 1e-12  # added to a squared modulus, so that its square root has a grad
 
 
 def difference_mse(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of the difference spectrogram (2.5D Visual Sound, section 3.2).
+    """Mean squared error of the predicted spectrograms, of l - r in the papers (2.5D Visual Sound, section 3.2).
 
     Args:
-        predicted: (..., 2, F, frames) predicted spectrogram of l - r.
-        target: the true one, of the same shape.
+        predicted: (..., 2, F, frames) predicted spectrograms.
+        target: the true ones, of the same shape.
 
     Returns:
         Scalar >= 0, the mean over real and imaginary parts, bins, frames and items.
@@ -31,13 +31,13 @@ def difference_mse(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def magnitude_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error of the magnitude of the difference spectrogram (CCStereo, equation 2).
+    """Mean absolute error of the magnitude of the predicted spectrograms (CCStereo, equation 2).
 
     The modulus is over real and imaginary part, as in the paper; the released code takes it over time by mistake.
 
     Args:
-        predicted: (..., 2, F, frames) predicted spectrogram of l - r.
-        target: the true one, of the same shape.
+        predicted: (..., 2, F, frames) predicted spectrograms.
+        target: the true ones, of the same shape.
 
     Returns:
         Scalar >= 0, the mean over bins, frames and items.
@@ -61,9 +61,9 @@ def phase_loss(predicted: Tensor, target: Tensor, *, energy_floor: float = 0.2) 
     spectrograms in the other order, which measures energy against the prediction; pass them swapped to get its number.
 
     Args:
-        predicted: (..., 2, F, frames) predicted spectrograms of the left and right ear.
+        predicted: (..., 2, F, frames) predicted spectrograms of the sound, of left and right ear in the paper.
         target: the true ones, of the same shape.
-        energy_floor: share of the mean energy below which a bin's phase is noise.
+        energy_floor: fraction of the mean energy below which a bin's phase is noise.
 
     Returns:
         Scalar in [0, pi], the mean over the counted bins; 0, with zero gradient, where none counts.

@@ -1,23 +1,59 @@
-"""What a training does beside its steps: a checkpoint to go on from, and weights in the end."""
+"""What a training does beside its steps: checkpoints, averaged weights, a last validation, logs, and its weights.
 
+Each works with a `Trainer` in Python as on the command line; docs/training.md shows how to change one.
+"""
+
+import signal
+import threading
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch import Tensor
 
+from ccstereo.audio import STFTConfig, stft
 from ccstereo.training.export import export_checkpoint
+from ccstereo.training.task import SpatialTask
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps `best.ckpt`, the weights with the lowest STFT distance over mono's at a validation.
+
+    The last step of a run that ends with `max_steps` is followed by a validation, too, however short the run is.
+
+    Args:
+        dirpath: folder; by default the run's.
+    """
+
+    def __init__(self, dirpath: str | None = None) -> None:
+        super().__init__(dirpath, filename="best", monitor="val/stft_to_mono", mode="min", enable_version_counter=False)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Take the run's folder where no other is given."""
+        self.dirpath = self.dirpath or str(Path(trainer.default_root_dir).absolute())
+        super().setup(trainer, pl_module, stage)
+
+    def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
+        """Have the last step validated."""
+        super().on_train_batch_end(trainer, *arguments)
+        if 0 < trainer.max_steps <= trainer.global_step:
+            trainer.should_stop = True  # before it stops, Lightning validates
 
 
 class LastCheckpoint(Checkpoint):
-    """Keeps `last.ckpt`, from which `--ckpt_path last` goes on: every so many steps, after each epoch, when stopped.
+    """Keeps `last.ckpt`, from which `--ckpt_path last` resumes: every so many steps, after each epoch, when stopped.
 
     `ModelCheckpoint(save_top_k=0, save_last=True)` writes nothing before the end of a training that ends well. The file
-    is replaced whole. `--ckpt_path last` looks where the run's `ModelCheckpoint` writes.
+    is replaced whole. Ctrl-C lets the step end first, so that no batch is lost and none comes twice; pressed again, it
+    stops at once.
 
     Args:
-        dirpath: folder; the command line fills in `--trainer.default_root_dir`.
+        dirpath: folder; by default the run's.
         every_n_train_steps: between two checkpoints, so that a kill costs no more.
     """
 
@@ -25,6 +61,13 @@ class LastCheckpoint(Checkpoint):
         self.dirpath = dirpath
         self.every_n_train_steps = every_n_train_steps
         self.saved_step = 0
+        self.interrupted = False
+        self._before: Any = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Let Ctrl-C wait for the step."""
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, lambda *_: self._interrupt(trainer))
 
     def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:  # noqa: ARG002
         """Save every so many steps."""
@@ -38,11 +81,28 @@ class LastCheckpoint(Checkpoint):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Save when somebody stops the run; after an error the checkpoint before it is worth more."""
         if isinstance(exception, KeyboardInterrupt | SIGTERMException):
+            exception.interrupted = self.interrupted  # type: ignore[union-attr]  # for whoever reports it
             self._save(trainer)
+        self._give_back()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Let Ctrl-C stop at once again."""
+        self._give_back()
 
     def path(self, trainer: Trainer) -> Path:
         """Where the checkpoint is."""
         return Path(self.dirpath or trainer.default_root_dir) / "last.ckpt"
+
+    def _give_back(self) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+
+    def _interrupt(self, trainer: Trainer) -> None:
+        if self.interrupted or not trainer.training:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        signal.raise_signal(signal.SIGTERM)  # after which Lightning stops all processes of a run at the same step
 
     def _save(self, trainer: Trainer) -> None:
         if trainer.global_step != self.saved_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -50,11 +110,97 @@ class LastCheckpoint(Checkpoint):
             self.saved_step = trainer.global_step
 
 
-class ExportWeights(Callback):
-    """Writes the best checkpoint as a folder of weights, or the last where no validation of unseen files chose one.
+class AverageWeights(WeightAveraging):
+    """Averages the weights that are validated and exported, exponentially, from the first step on.
+
+    The average of n steps forgets by (1 + n) / (10 + n) at most, as in TensorFlow's moving averages: so the weights of
+    a short training are trained ones, too.
 
     Args:
-        folder: where to; by default `weights` in `--trainer.default_root_dir`.
+        decay: in [0, 1), to which the forgetting rises; 0.998 for 10,000 steps, 0.99 for 1,000.
+    """
+
+    def __init__(self, decay: float = 0.998) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f"decay must be at least 0 and less than 1, got {decay}")
+
+        def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+            kept = torch.as_tensor((1 + count) / (10 + count)).clamp(max=decay)
+            return kept * averaged + (1 - kept) * current
+
+        super().__init__(avg_fn=average)
+
+
+class WaitingTime(Callback):
+    """Logs `train/waiting`, the fraction of the time of steps, and between them, that went by waiting for a batch.
+
+    Validations and checkpoints are no part of that time. On a GPU it is an upper bound: a step's work goes on while the
+    next batch is asked for.
+    """
+
+    def __init__(self) -> None:
+        self.waited = self.worked = 0.0
+        self._since = time.perf_counter()
+
+    @property
+    def fraction(self) -> float:
+        """From 0 to 1."""
+        return self.waited / max(self.waited + self.worked, 1e-12)
+
+    def on_train_epoch_start(self, *arguments: Any) -> None:  # noqa: ARG002
+        """Begin to wait."""
+        self._since = time.perf_counter()
+
+    def on_validation_end(self, *arguments: Any) -> None:  # noqa: ARG002
+        """Begin to wait again."""
+        self._since = time.perf_counter()
+
+    def on_train_batch_start(self, *arguments: Any) -> None:  # noqa: ARG002
+        """The batch is there."""
+        self.waited, self._since = self.waited + time.perf_counter() - self._since, time.perf_counter()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *arguments: Any) -> None:  # noqa: ARG002
+        """The next one is asked for."""
+        self.worked, self._since = self.worked + time.perf_counter() - self._since, time.perf_counter()
+        pl_module.log("train/waiting", self.fraction)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Say it of the whole run."""
+        rank_zero_info(f"Of the time of training, {self.fraction:.1%} was waiting for data.")
+
+
+class LogProgress(Callback):
+    """Logs the learning rate and, to TensorBoard, true and predicted sound of each validation's first window."""
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *arguments: Any) -> None:  # noqa: ARG002
+        """Log the rate of everything but the image encoder."""
+        pl_module.log("train/learning_rate", trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Log the sound, and its spectrogram."""
+        writer = _writer(trainer)
+        if batch_idx or dataloader_idx or writer is None:
+            return
+        task = cast(SpatialTask, pl_module)
+        config, target = task.model.config, task.model.target
+        true = batch["sound"][:1]
+        context = batch["context"][:1] if "context" in batch else None
+        predicted = task.predict_sound(target.mixture(true), batch["frame"][:1], context)
+        step = trainer.global_step
+        for name, sound in (("true", true), ("predicted", predicted)):
+            writer.add_image(f"val/spectrogram/{name}", spectrogram_image(sound[0], config.stft), step)
+            for channel, track in zip(target.channels, sound[0], strict=True):
+                peak = track.abs().amax().clamp_min(1e-9)
+                writer.add_audio(f"val/sound/{name}/{channel}", track / peak, step, config.sample_rate)
+
+
+class ExportWeights(Callback):
+    """Writes the best checkpoint as a folder of weights, or the last one of a run without validation.
+
+    Args:
+        folder: where to; by default `weights` in the run's, which tables name after the run.
     """
 
     def __init__(self, folder: str | None = None) -> None:
@@ -64,8 +210,26 @@ class ExportWeights(Callback):
         """Write the folder; of a run of several processes, the first one does."""
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         best = [c.best_model_path for c in callbacks if isinstance(c, ModelCheckpoint) and c.best_model_path]
-        if getattr(trainer.datamodule, "train_on_validation", False):  # type: ignore[attr-defined]
-            best = []
         last = [c.path(trainer) for c in callbacks if isinstance(c, LastCheckpoint) and c.saved_step]
         if trainer.is_global_zero and (best or last):
-            export_checkpoint((best or last)[0], self.folder or Path(trainer.default_root_dir) / "weights")
+            folder = Path(self.folder or Path(trainer.default_root_dir) / "weights")
+            export_checkpoint((best or last)[0], folder)
+            rank_zero_info(f"{folder}: the weights; try ccstereo binauralize clip.mp4 --weights {folder}")
+
+
+def spectrogram_image(sound: Tensor, config: STFTConfig) -> Tensor:
+    """Magnitudes in dB, 80 dB below the loudest black: (1, C F, frames) from 0 to 1, low frequencies at the bottom.
+
+    Args:
+        sound: (C, T), its channels one below the other.
+        config: sizes of the transform.
+    """
+    power = stft(sound.float(), config).square().sum(-3)
+    decibels = 10 * torch.log10(power.clamp_min(1e-12) / power.amax().clamp_min(1e-12))
+    return (1 + decibels / 80).clamp(0, 1).flip(-2).flatten(0, 1)[None]
+
+
+def _writer(trainer: Trainer) -> Any:
+    """TensorBoard's writer of the first process, if there is one."""
+    writer = getattr(trainer.logger, "experiment", None) if trainer.is_global_zero else None
+    return writer if hasattr(writer, "add_audio") else None

@@ -1,21 +1,47 @@
-"""The configs that a training's arguments name: files, or names of what comes with the package."""
+"""A training's options before Lightning reads them: configs by name, old names of options, the class of the data."""
 
 import re
-from collections.abc import Sequence
-from inspect import signature
-from itertools import pairwise
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
-from ccstereo.datasets.prepared.format import safe_key
 from ccstereo.errors import CCStereoError
-from ccstereo.training.data import StageData
-from ccstereo.training.prepared import PreparedData
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-JOINED = "--config="
+CLASSES = {"model": "ccstereo.training.task.SpatialTask", "data": "ccstereo.training.stage_data.StageData"}
+RECORDED = "ccstereo.training.recorded_data.RecordedData"
+PARTS = {"optimizer": "torch.optim.Adam", "lr_scheduler": "ccstereo.training.schedules.PolynomialDecay"}
+Config = dict[str, Any]
+
+RENAMED = {  # old beginning of an option's name to the new one; taken for one release, with a warning
+    "data.sounds": "data.windows_per_frame",
+    "data.spread": "data.scenes.random_offset",
+    "data.drawn_share": "data.scenes.synthetic_fraction",
+    "data.room_share": "data.scenes.room_fraction",
+    "data.rooms": "data.scenes.rooms",
+    "data.mix": "data.scenes.mix",
+    "data.synthetic_fraction": "data.scenes.synthetic_fraction",
+    "data.room_fraction": "data.scenes.room_fraction",
+    "data.random_offset": "data.scenes.random_offset",
+    "data.footage.blurred": "data.augmentation.image.blur",
+    "data.footage.compressed": "data.augmentation.image.compression",
+    "data.image_augmentation": "data.augmentation.image",
+    "data.variety.speeds": "data.augmentation.audio.speed",
+    "data.variety.tone": "data.augmentation.audio.filter",
+    "data.audio_augmentation": "data.augmentation.audio",
+    "data.split": "data.fold",
+    "data.train_part": "data.train_split",
+    "data.val_part": "data.val_split",
+    "model.contrastive_share": "model.contrastive_fraction",
+    "model.jitter_range": "model.colour.jitter",
+    "model.cast_range": "model.colour.cast",
+    "model.weight_decay": "model.optimizer.init_args.weight_decay",
+    "model.decay_power": "model.lr_scheduler.init_args.power",
+    "model.warmup_steps": "model.lr_scheduler.init_args.warmup_steps",
+}
 
 
 def known_configs() -> dict[str, Path]:
@@ -27,87 +53,115 @@ def known_configs() -> dict[str, Path]:
     return {path.relative_to(CONFIGS).with_suffix("").as_posix(): path for path in sorted(CONFIGS.rglob("*.yaml"))}
 
 
-def with_paths(arguments: Sequence[str]) -> list[str]:
-    """Put the package's files in place of their names, where arguments ask for a config and no such file is there.
+def read_configs(names: Sequence[str]) -> Config:
+    """Read configs, a later one on top: files, names of the package's, or YAML itself.
+
+    Returns:
+        The options, with those of `model` and `data` in `init_args` of a class, as LightningCLI has them.
 
     Raises:
-        CCStereoError: what is asked for is neither a file nor a name.
+        CCStereoError: there is no such config, or it is not one.
     """
-    result, known = list(arguments), known_configs()
-    for place in _places(arguments):
-        flag = JOINED if arguments[place].startswith(JOINED) else ""
-        name = arguments[place].removeprefix(JOINED)
-        if _is_file(Path(name)):
-            continue
-        if name in known:
-            result[place] = flag + str(known[name])
-        elif re.fullmatch(r"[\w./\\-]+", name):  # else it is a config itself, as YAML, or the address of one
-            raise CCStereoError(f"no config {name!r}: give a file or one of {', '.join(known)}")
+    result: Config = {}
+    for name in names:
+        result = _merged(result, _current(_read(name)))
     return result
 
 
-def wants_prepared(arguments: Sequence[str]) -> bool:
-    """Whether the arguments of a training, or a config they name, give the path of a prepared set."""
-    given = any(argument.split("=")[0] == "--data.path" for argument in arguments)
-    return given or any("path" in _data_section(config) for _, config in _configs(arguments))
+def current_options(arguments: Sequence[str]) -> list[str]:
+    """Put the current names in the place of old ones, with a warning for each.
 
-
-def without_stage_options(arguments: Sequence[str]) -> list[str]:
-    """Put configs in place of their names, less the options that only simulated scenes have.
-
-    So a config that was written for the stage can be used with recordings. Those of the package then write to a folder
-    named after the set, `runs/<set>`, or to `--trainer.default_root_dir`: weights of the stage are not overwritten.
+    >>> current_options(["--trainer.max_steps", "3"])
+    ['--trainer.max_steps', '3']
     """
-    result = list(arguments)
-    stage_only = signature(StageData).parameters.keys() - signature(PreparedData).parameters.keys()
-    for place, config in _configs(arguments):
-        data = _data_section(config)
-        kept = {name: value for name, value in data.items() if name not in stage_only}
-        flag = JOINED if arguments[place].startswith(JOINED) else ""
-        config |= {"data": kept} if "data" in config else {}
-        if Path(arguments[place].removeprefix(flag)).parent == CONFIGS:
-            config["trainer"]["default_root_dir"] = _run_folder(arguments)
-        result[place] = flag + yaml.safe_dump(config, sort_keys=False)
+    result = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        new = _renamed(name.removeprefix("--")) if name.startswith("--") else None
+        result.append(argument if new is None else f"--{new}{equals}{value}")
     return result
 
 
-def _run_folder(arguments: Sequence[str]) -> str:
-    path = _last(arguments, "--data.path").rstrip("/")
-    return _last(arguments, "--trainer.default_root_dir") or f"runs/{safe_key(Path(path).resolve().name)}"
+def data_class(config: Config) -> str:
+    """The class of the data in a config: the one it names, recordings where it has a path, or simulated scenes."""
+    section = config.get("data", {})
+    recorded = RECORDED if "path" in section.get("init_args", {}) else CLASSES["data"]
+    return str(section.get("class_path", recorded))
 
 
-def _last(arguments: Sequence[str], option: str) -> str:
-    """Value of an option, the last one if it is there several times."""
-    follows = [value for name, value in pairwise(arguments) if name == option]
-    joined = [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")]
-    return (["", *follows, *joined])[-1]
-
-
-def _configs(arguments: Sequence[str]) -> list[tuple[int, dict[str, Any]]]:
-    """Places among the arguments that name a config, and what it holds."""
-    found = []
-    for place in _places(arguments):
-        path = Path(arguments[place].removeprefix(JOINED))
-        if _is_file(path):
-            content = yaml.safe_load(path.read_text())
-            if isinstance(content, dict):
-                found.append((place, content))
-    return found
-
-
-def _data_section(config: dict[str, Any]) -> dict[str, Any]:
-    section = config.get("data")
-    return section if isinstance(section, dict) else {}
-
-
-def _places(arguments: Sequence[str]) -> list[int]:
-    """Places among the arguments that name a config."""
-    after = [place + 1 for place, argument in enumerate(arguments[:-1]) if argument in ("--config", "-c")]
-    return sorted([*after, *(place for place, argument in enumerate(arguments) if argument.startswith(JOINED))])
-
-
-def _is_file(path: Path) -> bool:
+def _read(name: str) -> Config:
+    known = known_configs()
+    path = known[name] if name in known and not _is_file(name) else Path(name)
+    if not _is_file(str(path)) and re.fullmatch(r"[\w./\\-]+", name):
+        raise CCStereoError(f"no config {name!r}: give a file or one of {', '.join(known)}")
     try:
-        return path.is_file()
+        content = yaml.safe_load(path.read_text() if _is_file(str(path)) else name)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CCStereoError(f"{name}: cannot be read as YAML ({error})") from error
+    if not isinstance(content, dict):
+        raise CCStereoError(f"{name}: is no config, which is a YAML mapping")
+    return content
+
+
+def _current(config: Config) -> Config:
+    """Rename the old options of `model` and `data`, which may be in `init_args` already."""
+    result = {name: value for name, value in config.items() if name not in CLASSES}
+    for section in CLASSES.keys() & config.keys():
+        options = config[section] or {}
+        inside = options.get("init_args", {} if "class_path" in options else options) or {}
+        moved: Config = {}
+        for name, value in inside.items():
+            _place(moved, section, (name,), value)
+        named = {name: options[name] for name in ("class_path",) if name in options}
+        result[section] = named | {"init_args": moved.get(section, {})}
+    if "model" in result:  # the class of the data depends on the command line
+        result["model"] = {"class_path": CLASSES["model"]} | result["model"]
+        for name in PARTS.keys() & result["model"]["init_args"].keys():
+            result["model"]["init_args"][name].setdefault("class_path", PARTS[name])
+    return result
+
+
+def _place(moved: Config, section: str, names: tuple[str, ...], value: Any) -> None:
+    """Put a value where its current name says, looking inside a mapping for old names of its parts."""
+    option = ".".join((section, *names))
+    new = _renamed(option)
+    inner = any(old.startswith(f"{option}.") for old in RENAMED)
+    if new is None and inner and isinstance(value, dict):
+        for name, part in value.items():
+            _place(moved, section, (*names, name), part)
+        return
+    *outer, last = (new or option).split(".")
+    place = moved
+    for name in outer:
+        place = place.setdefault(name, {})
+    place[last] = _merged(place[last], value) if isinstance(place.get(last), dict) else value
+
+
+def _merged(below: Config, above: Mapping[str, Any]) -> Config:
+    """One mapping on top of another, all the way down; options of another class are not kept."""
+    result = dict(below)
+    for name, value in above.items():
+        old = result.get(name)
+        if isinstance(old, dict) and isinstance(value, dict):
+            other = "class_path" in old and value.get("class_path", old["class_path"]) != old["class_path"]
+            result[name] = dict(value) if other else _merged(old, value)
+        else:
+            result[name] = value
+    return result
+
+
+def _renamed(option: str) -> str | None:
+    """Current name of an option, with a warning, or None where it has it already."""
+    for old, new in RENAMED.items():
+        if option == old or option.startswith(f"{old}."):
+            current = new + option.removeprefix(old)
+            print(f"warning: {option} is now called {current}; the old name goes in the next release", file=sys.stderr)
+            return current
+    return None
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
     except OSError:  # a config itself is too long for a name
         return False

@@ -27,6 +27,6 @@ def export_checkpoint(checkpoint: str | Path, folder: str | Path, *, half: bool 
         prefix = "model."
         state = {k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)}
         model.load_state_dict(state)
-    except (OSError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise WeightsError(f"{checkpoint}: not a checkpoint of ccstereo train ({error})") from error
     save_model(model, folder, half=half)

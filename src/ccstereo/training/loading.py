@@ -1,4 +1,4 @@
-"""Which items a process takes, and batches that go on where a checkpoint was written."""
+"""Which items a process takes, and batches that continue where a checkpoint was written."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -10,16 +10,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
-from ccstereo.jobs.processes import outlive_sigterm
+from ccstereo.errors import DatasetError
+from ccstereo.jobs.processes import outlive_signals
 
 Item = dict[str, Tensor]
 
 AHEAD = 8  # batches that are made ahead, at least two by each worker
 MOST_WORKERS = 16  # of a process, unless more are asked for: each takes memory
+VALIDATION_BATCH = 50  # most windows of a batch that needs no gradients
 
 
-class ShareSampler(DistributedSampler[int]):
-    """Every item once, one process after the other taking the next: no item is left out and none comes twice.
+class SplitSampler(DistributedSampler[int]):
+    """Every item once, one process after the other taking the next: no item is skipped and none comes twice.
 
     Lightning leaves a `DistributedSampler` alone; any other sampler it replaces with one that repeats items until all
     processes have as many, which would count some of them twice in a validation.
@@ -41,8 +43,8 @@ class ShareSampler(DistributedSampler[int]):
         return iter(range(self.rank, self.size, self.num_replicas))
 
 
-class FreshSampler(ShareSampler):
-    """New item numbers every epoch, so that no item is ever seen twice; as many for each process.
+class FreshSampler(SplitSampler):
+    """New item numbers every epoch, so that no item comes twice; as many for each process.
 
     Args:
         size: items an epoch, of all processes.
@@ -52,12 +54,7 @@ class FreshSampler(ShareSampler):
 
     def __init__(self, size: int, rank: int = 0, processes: int = 1) -> None:
         super().__init__(size, rank, processes)
-        self.skipped = 0  # items of this process at the beginning of the epoch that a resumed run has had
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
-        self.skipped = self.skipped if epoch == self.epoch else 0
-        self.epoch = epoch
+        self.skipped = 0  # items of this process at the beginning of the epoch
 
     def __len__(self) -> int:
         return self.size // self.num_replicas
@@ -67,8 +64,10 @@ class FreshSampler(ShareSampler):
         return iter(range(first + self.rank, first + self.size, self.num_replicas)[self.skipped : len(self)])
 
 
-class FreshLoader(DataLoader[Item]):
-    """Batches of a `FreshSampler`. It knows its position, which Lightning saves and loads with a checkpoint.
+class FreshLoader:
+    """Batches of new items every epoch. It knows its position, which Lightning saves and loads with a checkpoint.
+
+    No `DataLoader`: Lightning would replace its sampler where `overfit_batches` is asked for.
 
     Args:
         dataset: whose item numbers have no end.
@@ -76,9 +75,8 @@ class FreshLoader(DataLoader[Item]):
         sampler: of the items.
         workers: processes that make items.
         collate: makes a batch of items; by default PyTorch's own.
+        repeat: whether every epoch has the items of the first, to overfit them.
     """
-
-    sampler: FreshSampler
 
     def __init__(
         self,
@@ -87,38 +85,117 @@ class FreshLoader(DataLoader[Item]):
         sampler: FreshSampler,
         workers: int = 0,
         collate: Callable[[Sequence[Item]], Item] | None = None,
+        repeat: bool = False,
     ) -> None:
-        super().__init__(
+        self.loader = DataLoader(
             dataset,
             batch_size,
             sampler=sampler,
             num_workers=workers,
             collate_fn=collate,
-            worker_init_fn=outlive_sigterm,
+            worker_init_fn=outlive_signals,
             persistent_workers=workers > 0,
             prefetch_factor=max(2, AHEAD // workers) if workers else None,
             drop_last=True,
         )
+        self.batch_size = batch_size
+        self.order = sampler
+        self.repeat = repeat
         self.given = 0  # batches of this epoch
+        self.resumed = False
 
-    def __iter__(self) -> Any:
-        """Batches from the position on."""
-        self.given = self.sampler.skipped // (self.batch_size or 1)
-        for batch in super().__iter__():
-            self.given += 1
-            yield batch
+    def __len__(self) -> int:
+        return len(self.order) // self.batch_size
+
+    def __iter__(self) -> Iterator[Any]:
+        """Batches from a loaded position on, or of the next epoch."""
+        if self.given >= len(self) or not self.resumed:
+            self.order.epoch += self.given > 0 and not self.repeat
+            self.given = 0
+        self.resumed = False
+        self.order.skipped = self.given * self.batch_size
+        try:
+            for batch in self.loader:
+                self.given += 1
+                yield batch
+        except DatasetError as error:  # of a worker: its message is a traceback, whose last line is the message
+            raise DatasetError(str(error).strip().rpartition("DatasetError: ")[2]) from None
+
+    @property
+    def _iterator(self) -> Any:
+        """By which Lightning ends the workers of a `DataLoader`; they ignore what else would."""
+        return self.loader._iterator
+
+    @_iterator.setter
+    def _iterator(self, iterator: Any) -> None:
+        self.loader._iterator = iterator
 
     def state_dict(self) -> dict[str, int]:
         """The position."""
-        return {"epoch": self.sampler.epoch, "batches": self.given}
+        return {"epoch": self.order.epoch, "batches": self.given}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from a position. At the end of an epoch that is the beginning of the next."""
-        self.sampler.epoch = state["epoch"]
-        self.sampler.skipped = state["batches"] * (self.batch_size or 1)
+        """Continue at a position; at the end of an epoch that is the beginning of the next."""
+        self.order.epoch, self.given = state["epoch"], state["batches"]
+        self.resumed = True
 
 
-def share_of(trainer: Trainer | None) -> tuple[int, int]:
+def fresh_sampler(size: int, batch_size: int, trainer: Trainer | None) -> FreshSampler:
+    """The sampler of a training process.
+
+    Args:
+        size: items an epoch, of all processes.
+        batch_size: items a batch of one process.
+        trainer: of the run.
+
+    Raises:
+        DatasetError: an epoch has no batch.
+    """
+    sampler = FreshSampler(size, *place_of(trainer))
+    if len(sampler) < batch_size:
+        raise DatasetError(
+            f"no batches: an epoch has {len(sampler)} items for each of {sampler.num_replicas} process(es), a batch "
+            f"{batch_size}; raise --data.epoch_size or lower --data.batch_size"
+        )
+    return sampler
+
+
+class KeptItems(Dataset[Item]):
+    """Items that are made once and kept in memory: those of a validation, which are the same each time.
+
+    Args:
+        dataset: with a length.
+        names: of what a validation uses of an item.
+    """
+
+    def __init__(self, dataset: Dataset[Item], names: Sequence[str] = ("frame", "sound", "context")) -> None:
+        self.dataset = dataset
+        self.names = names
+        self.kept: dict[int, Item] = {}
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, index: int) -> Item:
+        if index not in self.kept:
+            item = self.dataset[index]
+            self.kept[index] = {name: item[name] for name in self.names if name in item}
+        return self.kept[index]
+
+
+def check_counts(**counts: int | None) -> None:
+    """Refuse numbers of windows and processes that cannot be.
+
+    Raises:
+        ValueError: a count is below 1, or `workers` or `seed` below 0.
+    """
+    for name, count in counts.items():
+        least = 0 if name in ("workers", "seed") else 1
+        if count is not None and count < least:
+            raise ValueError(f"{name} must be at least {least}, got {count}")
+
+
+def place_of(trainer: Trainer | None) -> tuple[int, int]:
     """Rank of this process and how many there are; (0, 1) without a trainer."""
     return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
 

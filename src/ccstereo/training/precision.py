@@ -2,7 +2,7 @@
 
 import torch
 
-from ccstereo.inference.precision import precision_pays
+from ccstereo.inference import precision_pays
 
 
 def affordable_precision(precision: str | int | None, accelerator: str) -> str | int | None:

@@ -1,74 +1,57 @@
-"""What one training step is: the objective of CCStereo, and what a simulation's truth adds to it."""
+"""One training step and one validation of any registered model."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
-from ccstereo.audio import istft, mix_and_difference, stft, to_binaural, to_binaural_spec
+from ccstereo.audio import istft, stft
+from ccstereo.errors import CCStereoError
 from ccstereo.inference import encoding_groups, fused_for_inference
-from ccstereo.losses import contrastive_loss, difference_mse, magnitude_loss, phase_loss, shuffle_positions
-from ccstereo.losses.auxiliary import AUXILIARY_TERMS, AuxiliaryHeads
-from ccstereo.metrics import functional as metrics
+from ccstereo.losses.auxiliary import AuxiliaryHeads
+from ccstereo.losses.objective import CCSTEREO, TERMS, Need, Step, check_weights, objective
 from ccstereo.models import create_model, load_imagenet_trunk
-from ccstereo.models.parts.context import TOLD
-from ccstereo.training.start import start_from
-from ccstereo.training.waiting import WaitingClock
-from ccstereo.vision.transforms import jitter, normalize, tint
+from ccstereo.models.base import FusesFeatures, Prediction, SpatialModel
+from ccstereo.training.colour import ColourAugmentation, recolour
+from ccstereo.training.schedules import PolynomialDecay
+from ccstereo.training.scores import SUMS, score_sums, scores_of
+from ccstereo.training.start import check_same_model, start_from
+from ccstereo.vision.transforms import normalize
 
 Batch = dict[str, Tensor]
-CONTEXT_SPARED = 0.1  # share of batches without their context, as a sound is that is no longer than a window
+CONTEXT_DROPPED = 0.1  # fraction of batches without their context, which sounds no longer than a window have not either
+WANTING: dict[Need, str] = {  # what the task says where something is not there
+    "earlier frames": "the model does not fuse features (ccstereo.models.base.FusesFeatures)",
+    "audio features": "the model has no maps to supervise, features (C, h, w) and aux['audio_features'] (C, H, W)",
+    "scenes": "the data are recordings: only simulated scenes know what is where",
+}
 
 
-@dataclass(frozen=True)
-class ObjectiveWeights:
-    """Weights of the objective's terms; the first four are the paper's (CCStereo, section 3.5).
-
-    Attributes:
-        difference: mean squared error of the difference spectrogram.
-        magnitude: zeta, of equation 2.
-        phase: eta, of equation 3.
-        contrastive: lambda, of equations 6 and 7.
-        columns: cross-entropy of where the sound comes from, by its similarity with the picture.
-        relevance: the same of AVAD's relevance maps.
-        classes: cross-entropy of what is heard, in a window and around it.
-        cells: cross-entropy of what is seen in each cell.
-    """
-
-    difference: float = 1.0
-    magnitude: float = 0.005
-    phase: float = 1.0
-    contrastive: float = 0.1
-    columns: float = 0.0
-    relevance: float = 0.0
-    classes: float = 0.0
-    cells: float = 0.0
-
-
-class BinauralTask(LightningModule):
-    """Trains any registered model on windows with a frame each.
+class SpatialTask(LightningModule):
+    """Trains any registered model by a weighted sum of the terms in `ccstereo.losses.objective`.
 
     Args:
         model: registered name.
         model_config: what differs from the model's defaults.
-        init: weights to start from, as `ccstereo.load_model` takes them; None draws random ones. They may be of windows
-            of another length, or lack blocks and inputs that the model has: see `ccstereo.models.with_config`.
-        imagenet: whether the image encoder's trunk starts from ImageNet weights, see `load_imagenet_trunk`.
+        init: weights of the same model to start from, as `ccstereo.load_model` takes them; None draws random ones.
+        imagenet: whether the image encoder's trunk starts from ImageNet weights, where `init` gives it none.
         frozen_trunk: whether the trunk keeps its weights and the statistics of its norms.
-        weights: of the objective's terms.
+        weights: of the objective's terms by name; terms that are not named have none. None takes the paper's.
+        contrastive_fraction: of each batch, for the contrastive term, which encodes a second frame.
         learning_rate: of everything but the image encoder.
         visual_learning_rate: of the image encoder.
-        weight_decay: of Adam.
-        decay_power: of the polynomial decay to zero over all steps.
-        decay_factor: by which the rate is multiplied every `decay_epochs` epochs, instead of the polynomial decay.
-        decay_epochs: see `decay_factor`.
-        warmup_steps: over which the rate rises from zero.
-        contrastive_fraction: part of each batch on which the contrastive term is computed; it costs a second picture.
-        jitter_range: brightness and colour are multiplied by factors uniform in 1 +- this.
-        cast_range: red, green and blue are each multiplied by factors uniform in 1 +- this; 0 in the papers.
+        optimizer: makes the optimizer; its own rate is replaced by the two above.
+        lr_scheduler: makes the schedule; those of PyTorch are stepped after each epoch.
+        colour: augmentation of the frames' colours.
+
+    Raises:
+        ValueError: a value is out of range, or a name is unknown.
+        WeightsError: `init` is another model's.
     """
 
     def __init__(
@@ -78,188 +61,248 @@ class BinauralTask(LightningModule):
         init: str | None = None,
         imagenet: bool = False,
         frozen_trunk: bool = False,
-        weights: ObjectiveWeights = ObjectiveWeights(),
+        weights: dict[str, float] | None = None,
+        contrastive_fraction: float = 1.0,
         learning_rate: float = 5e-4,
         visual_learning_rate: float = 5e-5,
-        weight_decay: float = 5e-4,
-        decay_power: float = 0.9,
-        decay_factor: float | None = None,
-        decay_epochs: int = 10,
-        warmup_steps: int = 0,
-        contrastive_fraction: float = 1.0,
-        jitter_range: float = 0.3,
-        cast_range: float = 0.0,
+        optimizer: OptimizerCallable = lambda p: torch.optim.Adam(p, weight_decay=5e-4),
+        lr_scheduler: LRSchedulerCallable = PolynomialDecay,
+        colour: ColourAugmentation = ColourAugmentation(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
-        self.model_name = model
-        self.model = create_model(model, **(model_config or {}))
-        if imagenet:
-            load_imagenet_trunk(self.model)
+        for name, rate in (("learning_rate", learning_rate), ("visual_learning_rate", visual_learning_rate)):
+            if not 0 <= rate < float("inf"):
+                raise ValueError(f"{name} must be a number of at least 0, got {rate}")
+        if not 0 < contrastive_fraction <= 1:
+            raise ValueError(f"contrastive_fraction must be more than 0 and at most 1, got {contrastive_fraction}")
+        self.weights = check_weights(CCSTEREO if weights is None else weights)
+        self.model: SpatialModel = create_model(model, **(model_config or {}))
+        # Plain values alone: a checkpoint is read with `weights_only=True`.
+        self.save_hyperparameters({"model": model, "model_config": self.model.config.to_dict()}, logger=False)
         if init is not None:
             start_from(self.model, init)
+        elif imagenet:
+            load_imagenet_trunk(self.model)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
-        self.frozen_trunk = frozen_trunk
-        if frozen_trunk:
-            self.model.trunk.requires_grad_(False)
-        self.weights = weights
+        self.contrastive_fraction = contrastive_fraction
         self.learning_rate = learning_rate
         self.visual_learning_rate = visual_learning_rate
-        self.weight_decay = weight_decay
-        self.decay_power = decay_power
-        self.decay_factor = decay_factor
-        self.decay_epochs = decay_epochs
-        self.warmup_steps = warmup_steps
-        self.contrastive_fraction = contrastive_fraction
-        self.jitter_range = jitter_range
-        self.cast_range = cast_range
-        self.truth: AuxiliaryHeads | None = None
-        self._fused_trunk: list[nn.Module] = []  # no part of the module: what is saved and averaged is the trunk itself
-        self.clock = WaitingClock()
+        self.make_optimizer = optimizer
+        self.make_schedule = lr_scheduler
+        self.colour = colour
+        self.heads: AuxiliaryHeads | None = None
+        self.frozen_trunk = frozen_trunk
+        if frozen_trunk:
+            self._trunk.requires_grad_(False)
+        self._fast_trunk: list[nn.Module] = []  # no part of the module: what is saved and averaged is the trunk itself
         self.train()  # Lightning begins in the mode it finds
 
-    @property
-    def uses_auxiliary(self) -> bool:
-        """Whether a term of the objective needs a simulation's truth."""
-        return any(getattr(self.weights, term) for term in AUXILIARY_TERMS)
-
     def configure_model(self) -> None:
-        """Add the heads for the truth, whose size the data decides."""
-        if self.truth is None and self.uses_auxiliary:
-            labels = len(self.trainer.datamodule.labels)  # type: ignore[attr-defined]
-            told = TOLD if self.model.context else 0
-            self.truth = AuxiliaryHeads(self.model.feature_shape[0], self.model.sound_channels, labels, told)
+        """Leave out terms that this model or these data cannot have; make the auxiliary heads, as large as needed.
 
-    def train(self, mode: bool = True) -> "BinauralTask":
+        Raises:
+            CCStereoError: no term is left.
+        """
+        if self.heads is not None:
+            return
+        labels = len(getattr(self.trainer.datamodule, "labels", ()))  # type: ignore[attr-defined]
+        shapes = self._aux_shapes()
+        there: dict[Need, bool] = {
+            "earlier frames": isinstance(self.model, FusesFeatures),
+            "audio features": "audio_features" in shapes and len(self.model.feature_shape) == 3,
+            "scenes": labels > 0,
+        }
+        skipped: dict[str, list[str]] = {}
+        for name in list(self.weights):
+            for need in sorted(TERMS[name].needs):
+                if not there[need]:
+                    skipped.setdefault(WANTING[need], []).append(name)
+                    self.weights.pop(name, None)
+        for reason, names in skipped.items():
+            rank_zero_info(f"Skipped terms of the objective: {', '.join(names)}; {reason}.")
+        if not self.weights:
+            raise CCStereoError("the objective has no terms for this model and these data; give --model.weights.NAME")
+        if self._needs("scenes"):
+            context = shapes.get("context", (1, 0))[1]
+            self.heads = AuxiliaryHeads(self.model.feature_shape[0], shapes["audio_features"][1], labels, context)
+            self.heads.to(self.device)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse the checkpoint of another model.
+
+        Raises:
+            WeightsError: it is one.
+        """
+        saved = checkpoint["hyper_parameters"]
+        found = create_model(saved["model"], **(saved["model_config"] or {}))
+        check_same_model("the checkpoint", found, self.model)
+
+    def train(self, mode: bool = True) -> "SpatialTask":
         """Switch to training, but for a frozen trunk."""
         super().train(mode)
         if self.frozen_trunk:
-            self.model.trunk.eval()
+            self._trunk.eval()
         return self
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
-        """Return the objective of one batch."""
-        config = self.model.config.stft
-        mix, difference = mix_and_difference(batch["binaural"])
-        mix_spec, target = stft(mix, config), stft(difference, config)
-        features = self._heard_by(self._encode(self._pictures(batch["frame"])), len(mix))
-        spared = self.model.context and torch.rand(()).item() < CONTEXT_SPARED
-        output = self.model(mix_spec, features, None if spared else self._listen(batch.get("context")))
-        predicted = output.diff_spec.float()
-        terms = {
-            "difference": difference_mse(predicted, target),
-            "magnitude": magnitude_loss(predicted, target),
-            "phase": phase_loss(to_binaural_spec(mix_spec, predicted), to_binaural_spec(mix_spec, target)),
-        }
-        if self.weights.contrastive:
-            seen_pictures = len(batch["previous"])
-            pictures = min(seen_pictures, max(2, round(self.contrastive_fraction * seen_pictures)))
-            count = pictures * len(mix) // seen_pictures
-            previous = self._encode(self._pictures(batch["previous"][:pictures]))
-            previous = self._heard_by(previous, count)
-            heard, seen = output.audio_features[:count], features[:count]
-            terms["contrastive"] = contrastive_loss(
-                output.fused[:count].mean((2, 3)),
-                self.model.fuse(heard, previous).mean((2, 3)),
-                self._of_all_processes(self.model.fuse(heard, shuffle_positions(seen)).mean((2, 3))),
-            )
-        if self.truth is not None:
-            cells = self._heard_by(batch["cells"], len(mix))
-            truth = self.truth(output, features, batch["columns"], batch["classes"], cells, batch.get("present"))
-            terms |= {term: getattr(truth, term) for term in AUXILIARY_TERMS}
-        loss = torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum()
-        self.log_dict({f"train/{name}": value for name, value in terms.items()}, sync_dist=True)
-        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
-        self.log("train/waiting", self.clock.share)
+        """Return the objective of one batch, see `ccstereo.datasets` for what a batch holds."""
+        features = _repeat(self._encode(recolour(batch["frame"], self.colour)), len(batch["sound"]))
+        context = batch.get("context")
+        if self.model.config.context and torch.rand(()).item() < CONTEXT_DROPPED:
+            context = None
+        step = self._step(batch, features, context)
+        loss, terms = objective(step, self.weights)
+        self._log_training(loss, terms)
         return loss
-
-    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002
-        """Score windows against doing nothing, and how often the louder ear is right."""
-        target = batch["binaural"]
-        mix = target.sum(1)
-        mono = to_binaural(mix, torch.zeros_like(mix))
-        predicted = to_binaural(mix, self.predict_difference(mix, batch["frame"], batch.get("context")))
-        ours, theirs = metrics.stft_distance(predicted, target).sum(), metrics.stft_distance(mono, target).sum()
-        right = metrics.louder_ear_correct(predicted, target)  # NaN where neither ear is louder by 2 dB
-        self._validated[dataloader_idx] += torch.stack([ours, theirs, right.nansum(), right.isfinite().sum()])
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation's sums."""
-        self._validated = torch.zeros(len(self._kinds), 4, device=self.device)
+        kinds = len(self._kinds())
+        self._sums = torch.zeros(kinds, SUMS, device=self.device)
+        self._terms = torch.zeros(1 + len(self._plain), device=self.device)
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002
+        """Add up scores, and the terms that need nothing but the prediction."""
+        true, target = batch["sound"], self.model.target
+        step = self._step(batch, self._encode(batch["frame"]), batch.get("context"))
+        predicted = istft(step.predicted, true.shape[-1], self.model.config.stft)
+        self._sums[dataloader_idx] += score_sums(target.decode(target.mixture(true), predicted), true, target)
+        terms = [TERMS[name].loss(step) for name in self._plain]
+        self._terms += len(true) * torch.stack([torch.ones((), device=self.device), *terms])
 
     def on_validation_epoch_end(self) -> None:
-        """Log the ratio of the STFT distance to mono's, and the share of right sides, for every kind of scene.
+        """Log the scores of every kind of validation, and the mean STFT distance over mono's, which chooses weights.
 
-        Sums are added over processes, and divided then: the same as of one process that sees all windows.
+        Sums are added over processes and divided then: the same as of one process that has all windows. The validation
+        before the first step is logged, too, so that curves begin with the untrained model.
         """
-        sums: Tensor = self.trainer.strategy.reduce(self._validated, reduce_op="sum")
-        ours, theirs, right, sided = sums.T
-        ratios, rights = ours / theirs.clamp_min(1e-12), right / sided.clamp_min(1)
-        for name, ratio, share in zip(self._kinds, ratios, rights, strict=True):
-            self.log(f"val/{name}/stft_to_mono", ratio, prog_bar=True, sync_dist=True)
-            self.log(f"val/{name}/louder_ear", share, prog_bar=True, sync_dist=True)
-        self.log("val/stft_to_mono", ratios.mean(), sync_dist=True)
+        sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
+        count, *terms = self.trainer.strategy.reduce(self._terms, reduce_op="sum")
+        scores = [scores_of(of_kind, self.model.target) for of_kind in sums]
+        logged = {f"val/{name}": value / count for name, value in zip(self._plain, terms, strict=True)}
+        logged["val/stft_to_mono"] = torch.stack([named["stft_to_mono"] for named in scores]).mean()
+        shown = {
+            f"val/{kind}/{name}": value
+            for kind, named in zip(self._kinds(), scores, strict=True)
+            for name, value in named.items()
+        }
+        if self.trainer.sanity_checking:
+            if self.logger is not None:
+                self.logger.log_metrics({name: float(value) for name, value in (logged | shown).items()}, step=0)
+            return
+        self.log_dict(logged, sync_dist=True)
+        self.log_dict(shown, prog_bar=True, sync_dist=True)
 
-    def on_train_epoch_start(self) -> None:
-        """Begin to wait for data."""
-        self.clock.wait()
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's signature
-        """Stop waiting."""
-        self.clock.work()
-
-    def on_train_batch_end(self, *arguments: Any) -> None:  # noqa: ARG002
-        """Begin to wait again; Lightning has written its checkpoints before."""
-        self.clock.wait()
-
-    def on_validation_end(self) -> None:
-        """Count a validation as neither work nor waiting."""
-        self.clock.wait()
-
-    def on_train_end(self) -> None:
-        """Say how long the training waited."""
-        rank_zero_info(f"Of the time between and in the steps, {self.clock.share:.1%} went by waiting for data.")
-
-    def predict_difference(self, mix: Tensor, frames: Tensor, context: Tensor | None = None) -> Tensor:
-        """Predict l - r, (B, T), of windows whose level is the model's.
+    def predict_sound(self, mixture: Tensor, frames: Tensor, context: Tensor | None = None) -> Tensor:
+        """Predict the sound (B, C, T) of windows.
 
         Args:
-            mix: (B, T) the windows.
-            frames: (B, 3, h, w) uint8, their pictures.
-            context: (B, T') the mixture around them, at that level, too, for a model that hears it.
+            mixture: (B, T) at the RMS of the model.
+            frames: (B, 3, h, w) uint8, or clips (B, N, 3, h, w).
+            context: (B, T') the mixture around them, at that RMS by itself, for models that take one.
         """
         config = self.model.config.stft
-        features = self._encode(normalize(frames).contiguous(memory_format=torch.channels_last))
-        output = self.model(stft(mix, config), features, self._listen(context))
-        return istft(output.diff_spec.float(), mix.shape[-1], config)
+        spec = self._predict(stft(mixture, config), self._encode(frames), context).spec.float()
+        return self.model.target.decode(mixture, istft(spec, mixture.shape[-1], config))
 
     def configure_optimizers(self) -> Any:
-        """Adam with a rate of its own for the image encoder, decaying over all steps."""
+        """The optimizer, with a rate of its own for the image encoder, and the schedule."""
         known = set(self.model.visual.parameters())
         visual = [parameter for parameter in self.model.visual.parameters() if parameter.requires_grad]
-        # Lists in the model's order, never sets: a resumed run finds its optimiser's state by position.
+        # Lists in the model's order, never sets: a resumed run finds its optimizer's state by position.
         others = [parameter for parameter in self.parameters() if parameter not in known]
         groups = [
-            {"params": others, "lr": self.learning_rate},
-            {"params": visual, "lr": self.visual_learning_rate},
+            {"params": parameters, "lr": rate}
+            for parameters, rate in ((others, self.learning_rate), (visual, self.visual_learning_rate))
+            if parameters
         ]
-        optimizer = torch.optim.Adam(groups, betas=(0.9, 0.999), weight_decay=self.weight_decay)
-        total = max(1, int(self.trainer.estimated_stepping_batches))
-
-        def rate(step: int) -> float:
-            rise = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
-            if self.decay_factor is not None:
-                return float(rise * self.decay_factor ** (self.current_epoch // self.decay_epochs))
-            return float(rise * (1 - min(step, total) / total) ** self.decay_power)
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        optimizer = self.make_optimizer(groups)
+        schedule = self.make_schedule(optimizer)
+        if isinstance(schedule, PolynomialDecay) and schedule.total_steps is None:
+            schedule.total_steps = max(1, int(self.trainer.estimated_stepping_batches))
+        interval = getattr(schedule, "interval", "epoch")
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": interval, "monitor": "val/stft_to_mono"},
+        }
 
     @property
+    def _trunk(self) -> nn.Module:
+        trunk: nn.Module = getattr(self.model.visual, "trunk", self.model.visual)
+        return trunk
+
+    @property
+    def _plain(self) -> list[str]:
+        """Terms that need nothing but the prediction."""
+        return [name for name in self.weights if not TERMS[name].needs]
+
+    def _needs(self, need: Need) -> bool:
+        return any(need in TERMS[name].needs for name in self.weights)
+
     def _kinds(self) -> list[str]:
         """Names of the validation's loaders."""
-        names: list[str] = self.trainer.datamodule.validation_names  # type: ignore[attr-defined]
-        return names
+        loaders = self.trainer.val_dataloaders
+        count = len(loaders) if isinstance(loaders, list) else 1
+        names = getattr(self.trainer.datamodule, "validation_names", None)  # type: ignore[attr-defined]
+        return list(names or (["clips"] if count == 1 else map(str, range(count))))
+
+    def _aux_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the inner maps of a prediction."""
+        config = self.model.config
+        clip = (config.clip_frames,) if config.clip_frames > 1 else ()
+        training, dtype = self.training, self.model.dtype
+        self.eval()
+        with torch.no_grad():
+            frames = torch.zeros(1, *clip, 3, *config.frame_size, device=self.device, dtype=dtype)
+            spec = torch.zeros(1, 2, *config.spectrogram_size, device=self.device, dtype=dtype)
+            aux = self.model(spec, self.model.encode_frames(frames)).aux
+        self.train(training)
+        return {name: tuple(value.shape) for name, value in aux.items()}
+
+    def _predict(self, mix_spec: Tensor, features: Tensor, context: Tensor | None) -> Prediction:
+        encoded = None
+        if context is not None and self.model.config.context:
+            encoded = self.model.encode_context(stft(context, self.model.config.stft))
+        prediction: Prediction = self.model(mix_spec, features, encoded)
+        return prediction
+
+    def _step(self, batch: Batch, features: Tensor, context: Tensor | None) -> Step:
+        """Predict a batch, with what the objective's terms want of it."""
+        sound, target, config = batch["sound"], self.model.target, self.model.config.stft
+        mix_spec = stft(target.mixture(sound), config)
+        prediction = self._predict(mix_spec, features, context)
+        windows = dict(batch)
+        if "cells" in batch:
+            windows["cells"] = _repeat(batch["cells"], len(sound))
+        return Step(
+            target=target,
+            mix_spec=mix_spec,
+            predicted=prediction.spec.float(),
+            reference=stft(target.encode(sound), config),
+            features=features,
+            aux=prediction.aux,
+            batch=windows,
+            earlier=self._earlier(batch) if self.training and self._needs("earlier frames") else None,
+            fuse=getattr(self.model, "fuse", None),
+            gather=self._of_all_processes,
+            heads=self.heads,
+        )
+
+    def _earlier(self, batch: Batch) -> Tensor:
+        """Features of the frames before, for a fraction of the windows."""
+        frames = batch["previous"]
+        count = min(len(frames), max(2, round(self.contrastive_fraction * len(frames))))
+        features = self._encode(recolour(frames[:count], self.colour))
+        return _repeat(features, count * len(batch["sound"]) // len(frames))
+
+    def _log_training(self, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
+        """Log loss and terms, means over processes: one exchange a step, whatever their number."""
+        values = torch.stack([loss, *terms.values()]).detach()
+        if self._trainer is not None and self.trainer.world_size > 1:
+            values = self.trainer.strategy.reduce(values, reduce_op="mean")
+        named = dict(zip(("loss", *terms), values, strict=True))
+        self.log("train/loss", named.pop("loss"), prog_bar=True)
+        self.log_dict({f"train/{name}": value for name, value in named.items()})
 
     def _of_all_processes(self, features: Tensor) -> Tensor:
         """Put (N, C) of every process together, (processes * N, C); gradients find their way back."""
@@ -268,28 +311,43 @@ class BinauralTask(LightningModule):
         gathered = torch.as_tensor(self.all_gather(features, sync_grads=True))  # (processes, N, C)
         return gathered.flatten(0, 1)
 
-    @staticmethod
-    def _heard_by(pictures: Tensor, windows: int) -> Tensor:
-        """Repeat what belongs to a picture (B, ...) for each of its windows of sound, (windows, ...)."""
-        return pictures.repeat_interleave(windows // len(pictures), 0)
+    def _encode(self, frames: Tensor) -> Tensor:
+        """Visual features of uint8 frames or clips."""
+        pixels = normalize(frames)
+        if pixels.ndim == 4:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        with self._fused_trunk():
+            return self.model.encode_frames(pixels)
 
-    def _listen(self, context: Tensor | None) -> Tensor | None:
-        """What a model that hears what is around the windows is told of it."""
-        if context is None or not self.model.context:
-            return None
-        return self.model.listen(stft(context, self.model.config.stft))
-
-    def _encode(self, pictures: Tensor) -> Tensor:
-        """`encode_frames`; a frozen trunk runs as for inference, in half the time on a CPU."""
+    @contextmanager
+    def _fused_trunk(self) -> Iterator[None]:
+        """Run a frozen trunk as for inference, its norms worked into its convolutions: half the time on a CPU."""
         if not self.frozen_trunk:
-            return self.model.encode_frames(pictures)
-        if not self._fused_trunk:  # now, as a checkpoint may have brought other weights since the beginning
-            self._fused_trunk.append(fused_for_inference(self.model.trunk).requires_grad_(False))
-        maps = torch.cat([self._fused_trunk[0](group) for group in encoding_groups(pictures)])
-        return self.model.encode_maps(maps)
+            yield
+            return
+        if not self._fast_trunk:  # now, as a checkpoint may have brought other weights since the beginning
+            self._fast_trunk.append(InGroups(fused_for_inference(self._trunk).requires_grad_(False)))
+        owner, name = (self.model.visual, "trunk") if hasattr(self.model.visual, "trunk") else (self.model, "visual")
+        trunk = getattr(owner, name)
+        setattr(owner, name, self._fast_trunk[0])
+        try:
+            yield
+        finally:
+            setattr(owner, name, trunk)
 
-    def _pictures(self, frames: Tensor) -> Tensor:
-        factors = 1 + self.jitter_range * (2 * torch.rand(2, len(frames), device=frames.device) - 1)
-        cast = 1 + self.cast_range * (2 * torch.rand(len(frames), 3, device=frames.device) - 1)
-        frames = tint(frames, cast) if self.cast_range else frames
-        return normalize(jitter(frames, *factors)).contiguous(memory_format=torch.channels_last)
+
+class InGroups(nn.Module):
+    """A trunk that takes a batch in groups of frames as large as the processor's caches like."""
+
+    def __init__(self, trunk: nn.Module) -> None:
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Map (B, 3, H, W) to (B, C, h, w)."""
+        return torch.cat([self.trunk(group) for group in encoding_groups(frames)])
+
+
+def _repeat(of_frames: Tensor, windows: int) -> Tensor:
+    """Repeat what belongs to a frame (B, ...) for each of its windows of sound, (windows, ...)."""
+    return of_frames.repeat_interleave(windows // len(of_frames), 0)
