@@ -89,10 +89,7 @@ def test_ambisonics_are_rendered_piece_by_piece_as_at_once() -> None:
     whole = foa_to_binaural(torch.from_numpy(foa), decoder).numpy()
     for cuts in ([], [0, 5, 700, 701, 8_000], list(range(0, 9_000, 100))):
         renderer, bounds = EarRenderer(decoder), [0, *cuts, 9_000]
-        pieces = [
-            renderer.render(foa[:, start:stop], last=stop == 9_000)
-            for start, stop in pairwise(bounds)
-        ]
+        pieces = [renderer.render(foa[:, start:stop], last=stop == 9_000) for start, stop in pairwise(bounds)]
         np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole, atol=1e-6)
 
 

@@ -165,13 +165,14 @@ class TestRefusing:
         assert "\n" not in str(caught.value)
 
 
-class TestSynthetic:
-    @pytest.fixture(scope="class")
-    def few(self) -> dict[str, Material]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(synthetic, "COUNTS", dict.fromkeys(SPLITS, 2))
-            return {split: synthetic_material(split) for split in SPLITS}
+@pytest.fixture(scope="module")
+def few() -> dict[str, Material]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "COUNTS", dict.fromkeys(SPLITS, 2))
+        return {split: synthetic_material(split) for split in SPLITS}
 
+
+class TestSynthetic:
     def test_needs_no_folder(self, few):
         material = few["test"]
         assert material.labels == ("bell", "bird", "car", "drum")
@@ -205,7 +206,7 @@ class TestSynthetic:
             assert np.array_equal(again.photos[label][0], few["val"].photos[label][0])
             assert np.array_equal(again.sounds[label][0], few["val"].sounds[label][0])
 
-    def test_classes_can_be_told_apart_by_ear(self, few):
+    def test_classes_differ_in_pitch(self, few):
         """Where the middle of each spectrum lies: a drum and a car below a bell, a bird above all."""
         middle = {}
         for label in few["val"].labels:

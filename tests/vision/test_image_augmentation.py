@@ -51,8 +51,7 @@ def test_a_blur_has_its_width(blur) -> None:
 
 def test_the_lower_the_quality_the_further_from_the_photo() -> None:
     away = [
-        np.abs(apply_image_effect(photo(), ImageEffect(quality=q)).astype(float) - photo()).mean()
-        for q in (90, 50, 20)
+        np.abs(apply_image_effect(photo(), ImageEffect(quality=q)).astype(float) - photo()).mean() for q in (90, 50, 20)
     ]
     assert 0 < away[0] < away[1] < away[2]
     assert away[0] < 10

@@ -59,7 +59,7 @@ class BlockConvolver:
         return wet[..., :length]
 
     def finish(self) -> Any:
-        """Return what still sounds after the last block, (..., E, K - 1)."""
+        """Return what still sounds after the last block, (..., E, K - 1); None before the first."""
         return self._tail
 
 

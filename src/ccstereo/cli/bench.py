@@ -141,11 +141,11 @@ def run_score(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
 
 def run_select(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Choose among weights on validation scenes."""
-    from ccstereo.evaluation import check_selection, headline, overview, read_benchmark, select, summarise
+    from ccstereo.evaluation import Weights, check_selection, headline, overview, read_benchmark, select, summarise
 
     benchmark = read_benchmark(options.benchmark)
     check_selection(benchmark)
-    systems = {name: system for name, system in _systems(options, parser).items() if name in _weights(options)}
+    systems = {name: system for name, system in _systems(options, parser).items() if isinstance(system, Weights)}
     rows = summarise(_score(options, parser, benchmark, systems))
     means = select(rows, list(systems))
     print(f"{headline(benchmark)}\n\nSTFT / mono's:\n\n{overview(rows, 'stft_to_mono')}\n")

@@ -70,7 +70,7 @@ def overview(rows: Sequence[RowScore], score: str, *, digits: int = 3, factor: f
 
     Args:
         rows: of `summarise`.
-        score: name; rows in which it is defined nowhere are left out.
+        score: name; rows in which it is defined nowhere are skipped.
         digits: behind the point.
         factor: of all values, 100 for per cent.
     """

@@ -149,7 +149,7 @@ def finish(
         run: all of it.
         output: its folder.
         other: a run to compare with.
-        other_name: of the other run's folder, by which two runs of one system are told apart.
+        other_name: of the other run's folder, by which two runs of one system are distinguished.
         seed: of the bootstrap and the test.
         about: more for the record, such as device and batch size.
 

@@ -31,7 +31,7 @@ class Ears:
         sofa: measured head; None takes the spherical one.
 
     Raises:
-        DatasetError: there is no such decoder, or the head cannot be read.
+        DatasetError: there is no such decoder or file.
     """
 
     decoder: str = "projection"
@@ -40,11 +40,15 @@ class Ears:
     def __post_init__(self) -> None:
         if self.decoder not in DECODERS:
             raise DatasetError(f"unknown decoder {self.decoder!r}; use one of {', '.join(DECODERS)}")
-        if self.sofa is not None:
-            load_decoder(self.decoder, self.sofa)
+        if self.sofa is not None and not self.sofa.is_file():  # read when ambisonics are rendered, and only then
+            raise DatasetError(f"{self.sofa}: no such SOFA file")
 
     def render(self, sound: Tensor, sample_rate: int) -> Tensor:
-        """Render sound (C, T) to (2, T); two channels are ears already."""
+        """Render sound (C, T) to (2, T); two channels are ears already.
+
+        Raises:
+            DatasetError: the head cannot be read, or lacks a direction that the decoder needs.
+        """
         return sound if len(sound) == 2 else foa_to_binaural(sound, load_decoder(self.decoder, self.sofa, sample_rate))
 
     def identity(self) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+from ccstereo.audio.convolve import BlockConvolver
 
 if TYPE_CHECKING:
     from ccstereo.audio.ambisonics import FOADecoder
@@ -18,21 +19,17 @@ class EarRenderer:
     """
 
     def __init__(self, decoder: "FOADecoder | None" = None) -> None:
-        self._decoder = decoder
-        self._held: NDArray[np.float32] | None = None  # input that later output still depends on
-        self._given = 0  # samples of it whose output has been given
+        self._convolver = None if decoder is None else BlockConvolver(decoder.filters.numpy())
+        self._delay = 0 if decoder is None else decoder.lead  # samples by which the filters are late
+        self._late = self._delay  # of them, those still to be taken off
 
     def render(self, sound: NDArray[np.float32], *, last: bool = False) -> NDArray[np.float32]:
         """Render the next piece (C, T), T >= 0, to (2, T'); the last one gives all that was held back."""
-        if self._decoder is None:
+        if self._convolver is None:
             return sound
-        from ccstereo.audio.ambisonics import foa_to_binaural
-
-        held = sound if self._held is None else np.concatenate([self._held, sound], axis=1)
-        taps, lead = self._decoder.filters.shape[-1], self._decoder.lead
-        ready = held.shape[1] if last else max(self._given, held.shape[1] - lead)
-        ears: NDArray[np.float32] = foa_to_binaural(torch.from_numpy(held), self._decoder).numpy()
-        out = ears[:, self._given : ready]
-        drop = max(0, ready - taps)
-        self._held, self._given = held[:, drop:], ready - drop
-        return out
+        ears = self._convolver(sound) if sound.shape[1] else np.zeros((2, 0), np.float32)
+        if last and (tail := self._convolver.finish()) is not None:
+            ears = np.concatenate([ears, tail[:, : self._delay]], axis=1)
+        skipped = min(self._late, ears.shape[1])
+        self._late -= skipped
+        return np.asarray(ears[:, skipped:], dtype=np.float32)

@@ -18,7 +18,7 @@ from ccstereo.metrics.functional.multi_resolution import RESOLUTIONS
 class ClipMean(Metric):
     """Mean of a score over clips; what every class here is.
 
-    NaN, which a score returns where the truth leaves it undefined, is left out; that of a prediction that is not finite
+    NaN, which a score returns where the truth leaves it undefined, is skipped; that of a prediction that is not finite
     is not, so that the mean is NaN, too. The state is a sum and a count, so any division of the clips over batches and
     processes gives the same mean; the mean of no clip is NaN. `count` says over how many clips it is.
     """

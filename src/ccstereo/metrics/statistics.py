@@ -1,6 +1,6 @@
 """How far a mean over clips can be trusted: bootstrap intervals, and two systems compared clip by clip.
 
-Both draw with a seed and are the same in every run. Undefined scores (NaN) are left out, and what is returned says of
+Both draw with a seed and are the same in every run. Undefined scores (NaN) are skipped, and what is returned says of
 how many clips it is.
 """
 
@@ -64,7 +64,7 @@ def estimate(
 
     Args:
         statistic: such as `np.mean`, of all columns; clips are resampled, so columns stay paired.
-        columns: each (n,), a value a clip; clips with a NaN in any are left out.
+        columns: each (n,), a value a clip; clips with a NaN in any are skipped.
         level: fraction of the resampled values that lie in the interval.
         resamples: how many are drawn.
         seed: of the draws.

@@ -165,11 +165,12 @@ class TestPreparedVideos:
         assert main([*words, "--decoder", "magls", "--seconds", "1", "-o", str(data.folder)]) == 1
 
 
-class TestKeptAmbisonics:
-    @pytest.fixture(scope="class")
-    def kept(self, yt360_raw, tmp_path_factory):
-        return run(yt360_raw, tmp_path_factory.mktemp("kept") / "set", sound="foa")[1]
+@pytest.fixture(scope="module")
+def kept(yt360_raw, tmp_path_factory):
+    return run(yt360_raw, tmp_path_factory.mktemp("kept") / "set", sound="foa")[1]
 
+
+class TestKeptAmbisonics:
     def test_rendering_what_was_kept_is_what_is_prepared_for_two_ears(self, prepared, kept, clips_of):
         _, ears = prepared
         assert kept.info.sound == "foa"

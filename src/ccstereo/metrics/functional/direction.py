@@ -22,10 +22,10 @@ def estimate_azimuth(binaural: Tensor, sample_rate: int, hrir_bank: Tensor, azim
 
     Args:
         binaural: (..., 2, T) clips.
-        sample_rate: in Hz, of clips and impulse responses alike; frequencies below 100 Hz and above 8 kHz are left out.
+        sample_rate: in Hz, of clips and impulse responses alike; frequencies below 100 Hz and above 8 kHz are skipped.
         hrir_bank: (A, 2, K) head-related impulse responses, K <= 1024, left ear first.
         azimuths: (A,) their azimuths in degrees, positive to the left. Front and back are easily confused: offer
-            only the half that the camera sees.
+            only the half that is in view.
 
     Returns:
         (...) one of `azimuths`.
