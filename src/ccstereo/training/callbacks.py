@@ -6,6 +6,7 @@ Each works with a `Trainer` in Python as on the command line; docs/training.md s
 import signal
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +32,14 @@ class BestCheckpoint(ModelCheckpoint):
     """
 
     def __init__(self, dirpath: str | None = None) -> None:
-        super().__init__(dirpath, filename="best", monitor="val/stft_to_mono", mode="min", enable_version_counter=False)
+        super().__init__(
+            dirpath,
+            filename="best",
+            monitor="val/stft_to_mono",
+            mode="min",
+            save_on_train_epoch_end=False,
+            enable_version_counter=False,
+        )
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the run's folder where no other is given."""
@@ -129,6 +137,12 @@ class AverageWeights(WeightAveraging):
             return kept * averaged + (1 - kept) * current
 
         super().__init__(avg_fn=average)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Make the average, whose auxiliary heads `configure_model` adds first."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "You're using the WeightAveraging callback with a model that overrides")
+            super().setup(trainer, pl_module, stage)
 
 
 class WaitingTime(Callback):

@@ -25,7 +25,6 @@ EXPECTED = (  # warnings of what this command does on purpose, or of Lightning's
     "does not have many workers",
     "isinstance\\(treespec, LeafSpec\\)",
     "LightningCLI's args parameter is intended to run from within Python",
-    "You're using the WeightAveraging callback with a model that overrides",  # it adds the auxiliary heads
     "Checkpoint directory .* exists and is not empty",  # the configuration is there first
     "Your `IterableDataset` has `__len__` defined",  # shards divide their windows among workers themselves
     "torch.distributed.nn.functional.all_gather is deprecated",
