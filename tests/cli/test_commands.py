@@ -139,7 +139,7 @@ def test_bench(tmp_path: Path, monkeypatch, capsys) -> None:
     assert [line.split(" | ")[:2] for line in at_once[4:7]] == [
         ["| one (3)", name] for name in ("Mono-Mono", "ccstereo-lite.stage", "oracle (mask to 2.5)")
     ]
-    assert "drawn (test files), spherical head, 1 s a scene; checksum " in at_once[0]
+    assert "synthetic (test files), spherical head, 1 s a scene; checksum " in at_once[0]
     rows = json.loads((tmp_path / "s.json").read_text())["rows"]
     assert rows[1]["stft_to_mono"]["high"] < 1
 
