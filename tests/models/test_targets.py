@@ -101,6 +101,12 @@ def test_a_source_to_the_left_of_ambisonics_is_louder_there() -> None:
     assert np.square(left).sum() > 2 * np.square(right).sum()
 
 
+def test_the_callers_model_keeps_its_mode() -> None:
+    model = create_model("tiny-mid-side").train()
+    Binauralizer(model).binauralize(noise(2_000), RATE, video(1))
+    assert all(part.training for part in model.modules())
+
+
 def test_the_names_are_those_of_the_module() -> None:
     assert {name.replace("-", "_") for name in NAMES} <= set(dir(tiny_models))
 

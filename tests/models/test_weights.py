@@ -187,9 +187,32 @@ def test_hub(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = ModuleType("huggingface_hub")
     hub.hf_hub_download = hf_hub_download  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    monkeypatch.setattr(weights, "_resolves", lambda _: True)
     assert load_model("hf-hub:someone/stage@v1").config == tiny().config
     assert ("someone/stage", "model.safetensors", "v1") in asked
     with pytest.raises(WeightsError, match=r"cannot fetch hf-hub:nobody/nothing: 404 not found$"):
+        load_model("hf-hub:nobody/nothing")
+
+
+def test_without_a_network_the_hub_gives_what_it_has_at_once(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub's own client tries for half a minute."""
+
+    def hf_hub_download(repository: str, filename: str, revision: str | None, local_files_only: bool) -> str:
+        assert local_files_only
+        if repository == "nobody/nothing":
+            raise ValueError("not in the cache")
+        return str(saved / filename)
+
+    def offline(*_: object) -> None:
+        raise OSError("no network")
+
+    hub = ModuleType("huggingface_hub")
+    hub.hf_hub_download = hf_hub_download  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    monkeypatch.setattr(weights.socket, "getaddrinfo", offline)
+    monkeypatch.setattr(weights, "getproxies", dict)
+    assert load_model("hf-hub:someone/stage").config == tiny().config
+    with pytest.raises(WeightsError, match="cannot fetch hf-hub:nobody/nothing: not in the cache"):
         load_model("hf-hub:nobody/nothing")
 
 
