@@ -36,11 +36,9 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "bench",
-        help="score weights on simulated scenes",
         description="Score weights on held-out simulated scenes, next to mono (the floor) and the true mask (the "
         "ceiling), and print a Markdown table with 95 % intervals.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps = parser.add_subparsers(title="steps", metavar="STEP")
     _add_scene_options(parser)

@@ -20,7 +20,6 @@ def add_parser(commands: Subparsers) -> None:
         "binauralize",
         description="Mix a video's sound to mono and make it binaural, guided by its frames, which are copied.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", type=Path, metavar="IN", help="any video with sound that FFmpeg reads")
     parser.add_argument(

@@ -16,10 +16,8 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "demo",
-        help="make a synthetic scene binaural and score it",
         description="Render a ten-second scene with two moving sources, make its mono mix binaural, and score it.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="(default: demo)")
     parser.add_argument("--seed", type=int, default=4, help="another scene (default: 4)")

@@ -34,11 +34,9 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "evaluate",
-        help="score a model or predictions on a prepared set",
         description="Score a model, or a folder of predictions, against the true sound of a prepared set, next to "
         "mono (the floor) and the true mask (the ceiling).",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", type=Path, metavar="PREPARED", help="set that ccstereo prepare has made")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the run")

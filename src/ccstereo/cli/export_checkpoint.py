@@ -15,11 +15,9 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "export-checkpoint",
-        help="turn a training checkpoint into weights",
         description="Turn a checkpoint of ccstereo train, best.ckpt or last.ckpt, into a folder of weights. A training "
         "that ends does so by itself; this is for one that was stopped.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("checkpoint", type=Path, metavar="FILE", help="the .ckpt file")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the weights")

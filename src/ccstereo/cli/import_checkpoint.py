@@ -18,7 +18,6 @@ def add_parser(commands: Subparsers) -> None:
         "import-checkpoint",
         description="Turn the authors' released checkpoint into a folder of weights. Pickled code is never run.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the .pth file, or all files of a set")
     parser.add_argument("--model", required=True, metavar="NAME", help="whose checkpoint it is")

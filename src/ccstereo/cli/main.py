@@ -52,7 +52,6 @@ def build_parser() -> Parser:
         usage="ccstereo [-h] [--version] [--import MODULE] COMMAND ...",
         description="Binaural sound for video, guided by its frames.",
         epilog=f"commands, each with --help of its own:\n{commands}\n\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ccstereo {ccstereo.__version__}")
     parser.add_argument(

@@ -16,7 +16,6 @@ def add_parser(commands: Subparsers) -> None:
         "models",
         description="List the architectures and the embedded weights.",
         epilog="examples:\n  ccstereo models\n  ccstereo binauralize clip.mp4 --weights ccstereo-lite.stage\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
 

@@ -22,7 +22,8 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+        # Examples stand below the options as they are written.
+        super().__init__(*arguments, **{"formatter_class": argparse.RawDescriptionHelpFormatter} | named)
         self.old_names: dict[str, str] = {}
 
     def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:

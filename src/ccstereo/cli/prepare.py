@@ -44,10 +44,8 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand and, under it, one for every kind of set."""
     parser = commands.add_parser(
         "prepare",
-        help="bring videos or a data set into the layout that is trained on",
         description="Bring videos or a data set into one layout: 16 kHz sound, 10 frames a second, a table.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--check", metavar="SET", help="check a prepared set or shards, and do nothing else")
     sets = parser.add_subparsers(title="sets", metavar="SET", parser_class=Parser)

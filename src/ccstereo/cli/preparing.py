@@ -19,9 +19,7 @@ NAMED = 3  # files that share a reason, in one of these lines
 
 def add_set(sets: Subparsers, name: str, about: str, epilog: str, run: Callable[[argparse.Namespace], int]) -> Parser:
     """Add a kind of set with the options that all have: -o, --jobs, --quiet."""
-    parser = sets.add_parser(
-        name, help=about, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = sets.add_parser(name, help=about, description=about, epilog=epilog)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the prepared set")
     cores = os.cpu_count() or 1
     parser.add_argument(

@@ -30,10 +30,8 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "shard",
-        help="write a prepared set as tar shards for reading over the network",
         description="Write a prepared set as tar shards (WebDataset) that training reads from a disk or the network.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", type=Path, metavar="PREPARED", help="folder of the prepared set")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the shards")

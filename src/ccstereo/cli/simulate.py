@@ -30,10 +30,8 @@ def add_parser(commands: Subparsers) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
         "simulate",
-        help="make a data set of photos and mono sounds, with the truth known",
         description="Paste photos or video crops into frames, render their sounds for two ears, keep both as a set.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--photos", type=Path, metavar="DIR", help="folders of photos or videos")
     parser.add_argument("--sounds", type=Path, metavar="DIR", help="folders of sounds, named alike")
