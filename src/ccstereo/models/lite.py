@@ -16,13 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from ccstereo.audio.stereo import apply_mask
-from ccstereo.models.base import Prediction, SpatialModel, initialise
-from ccstereo.models.ccstereo import CCStereoConfig
+from ccstereo.models.base import Prediction, initialise
+from ccstereo.models.ccstereo import CCStereo, CCStereoConfig
 from ccstereo.models.mono2binaural import Mono2Binaural, Mono2BinauralConfig
-from ccstereo.models.parts.avad import decoder_norms
 from ccstereo.models.parts.film import ContextEncoder, FiLM
-from ccstereo.models.parts.fusion import AudioVisualFusion
-from ccstereo.models.parts.trunks import ImageEncoder
 from ccstereo.models.parts.unet import AudioEncoder, MaskDecoder, decoder_channels, resize
 from ccstereo.models.registry import register_model
 
@@ -60,8 +57,8 @@ class LiteConfig(CCStereoConfig):
             raise ValueError(f"decoder_blocks must be a number for each of {levels} levels, got {self.decoder_blocks}")
 
 
-class CCStereoLite(SpatialModel):
-    """The network of the weights in the package."""
+class CCStereoLite(CCStereo):
+    """The network of the weights in the package: CCStereo's encoder of frames and fusion, another audio half."""
 
     config: LiteConfig
     name = "ccstereo-lite"
@@ -72,39 +69,21 @@ class CCStereoLite(SpatialModel):
     )
 
     def __init__(self, config: LiteConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.feature_shape = (config.visual_channels, *config.visual_grid)
-        self.least_frames = 2 ** len(config.audio_channels)
+        super().__init__(config)
         *skips, bottleneck = config.audio_channels
-        widths = decoder_channels(skips, bottleneck)
-        self.visual = ImageEncoder(config, config.aspp_channels, config.visual_channels, config.aspp_rates)
         self.audio_encoder = AudioEncoder(config.audio_channels, config.audio_blocks, 2 + config.log_magnitude)
-        self.fusion = AudioVisualFusion(
-            bottleneck, config.audio_grid, config.visual_grid, config.attention_heads, config.feedforward_channels
-        )
         if config.context:
+            widths = (*config.audio_channels, *decoder_channels(skips, bottleneck))
             self.context_encoder = ContextEncoder(config.sample_rate)
-            self.film = nn.ModuleList(FiLM(channels) for channels in (*config.audio_channels, *widths))
-        norms = decoder_norms(widths, config.avad_levels, config.visual_channels, config.audio_grid, config.visual_grid)
+            self.film = nn.ModuleList(FiLM(channels) for channels in widths)
+        norms = [level.get_submodule("norm") for level in self.decoder.levels]
         blocks = config.decoder_blocks or config.audio_blocks[-2::-1]
         self.decoder = MaskDecoder(bottleneck, skips, bottleneck, norms, blocks)
         initialise(self)
 
-    def encode_frames(self, frames: Tensor) -> Tensor:
-        """Encode frames (B, 3, *config.frame_size) to (B, visual_channels, h, w)."""
-        self.check_frames(frames)
-        features: Tensor = self.visual(frames.to(self.dtype))
-        return features
-
     def encode_context(self, spec: Tensor) -> Tensor | None:
         """Embed the mixture around windows; see `SpatialModel.encode_context`."""
         return self.context_encoder(spec) if self.config.context else None
-
-    def fuse(self, audio_features: Tensor, features: Tensor) -> Tensor:
-        """Fuse an audio bottleneck (B, C, H', W') with visual features (B, C, h, w) to (B, C, H', W')."""
-        fused: Tensor = self.fusion(audio_features, features)
-        return fused
 
     def forward(self, mix_spec: Tensor, features: Tensor, context: Tensor | None = None) -> Prediction:
         """Predict the difference spectrogram; see `SpatialModel.forward`."""
