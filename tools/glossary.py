@@ -72,7 +72,7 @@ WORDS = (
 ALLOWED = (
     Allowed("src/ccstereo/scenes/acoustics/*.py", r"listener", "a person who stands in a simulated room"),
     Allowed("src/ccstereo/audio/ambisonics.py", r"listener", "a person in the middle of a sound field"),
-    Allowed("src/ccstereo/evaluation/benchmark/rendering.py", r"listener", "a person who stands in a simulated room"),
+    Allowed("src/ccstereo/evaluation/facts.py", r"listener", "a person who stands in a simulated room"),
     Allowed("src/ccstereo/media/damage.py", r"listener or viewer", "a person who plays a file"),
     Allowed("src/ccstereo/training/configs.py", r'^    "(?:data|model)\.', "old option names work for one release"),
     Allowed("src/ccstereo/scenes/synthetic/material.py", r'PHOTO = "picture"', "a part of synthetic seeds"),

@@ -15,7 +15,7 @@ from ccstereo.audio.targets import Target
 from ccstereo.datasets.prepared.format import FRAME_RATE, SAMPLE_RATE
 from ccstereo.datasets.prepared.reader import PreparedSet, decode_jpeg
 from ccstereo.errors import DatasetError
-from ccstereo.evaluation.benchmark.rendering import SceneFacts
+from ccstereo.evaluation.facts import SceneFacts
 from ccstereo.scenes.acoustics.decoders import load_decoder
 
 CLIP_SCORES = ("stft", "env", "wav", "mag", "phs", "snr", "mrstft", "spl", "ild", "itd", "louder_ear")

@@ -11,7 +11,6 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
-from ccstereo.errors import CCStereoError
 from ccstereo.plugins import load_plugins
 
 Item = TypeVar("Item")
@@ -56,16 +55,6 @@ def outlive_signals(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_i
     """Let a loader's worker ignore Ctrl-C and SIGTERM, which reach all processes of a run: who trains still saves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def plain_error(error: CCStereoError) -> CCStereoError:
-    """The error that a loader's worker raised, of one line: PyTorch gives it a traceback, which ends with its message.
-
-    >>> wrapped = "Caught CCStereoError in worker 0.\\nOriginal Traceback ...\\nCCStereoError: a.wav: is cut off"
-    >>> str(plain_error(CCStereoError(wrapped))), str(plain_error(CCStereoError("b.wav: is damaged")))
-    ('a.wav: is cut off', 'b.wav: is damaged')
-    """
-    return type(error)(str(error).strip().rpartition(f"{type(error).__name__}: ")[2])
 
 
 def _pooled(

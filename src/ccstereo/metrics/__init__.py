@@ -1,6 +1,6 @@
 """How good a binaural clip is: functions in `functional`, torchmetrics classes in `modules`, tests in `statistics`.
 
-Importing this package loads neither torchmetrics nor scipy.
+Importing this package loads neither torchmetrics nor scipy.stats.
 """
 
 from ccstereo.metrics import functional

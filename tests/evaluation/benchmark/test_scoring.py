@@ -95,11 +95,12 @@ def _at(material, azimuth: float):
     return replace(scene, sources=(replace(source, path=(0.5 - azimuth / 120,)),))
 
 
-class TestRuns:
-    @pytest.fixture(scope="class")
-    def weights(self, lite, tmp_path_factory) -> str:
-        return str(save_model(lite, tmp_path_factory.mktemp("weights") / "tiny"))
+@pytest.fixture(scope="module")
+def weights(lite, tmp_path_factory) -> str:
+    return str(save_model(lite, tmp_path_factory.mktemp("weights") / "tiny"))
 
+
+class TestRuns:
     def test_floor_and_ceiling(self, made):
         rows = summarise(score({"floor": Mono(), "ceiling": Oracle(bound=3.0)}, made))
         assert [(row.row, row.system) for row in rows[:2]] == [("one", "floor"), ("one", "ceiling")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ccstereo.errors import DatasetError
-from ccstereo.evaluation.benchmark.rendering import ROWS, SceneFacts, ears_of, render_scene, scene_id
+from ccstereo.evaluation.benchmark.rendering import ROWS, ears_of, render_scene, scene_id
 from ccstereo.evaluation.benchmark.storage import (
     Benchmark,
     content_sha256,
@@ -17,6 +17,7 @@ from ccstereo.evaluation.benchmark.storage import (
     write_manifest,
     write_scene,
 )
+from ccstereo.evaluation.facts import SceneFacts
 from ccstereo.files import write_atomic
 from ccstereo.jobs.processes import map_items
 from ccstereo.journal import check_settings

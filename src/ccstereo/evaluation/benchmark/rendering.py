@@ -1,10 +1,10 @@
 """The kinds of scenes the benchmark is made of, each a row, and one such scene in sound and frames."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ccstereo.evaluation.facts import SceneFacts, SourceFacts
 from ccstereo.scenes import (
     HRIRSet,
     Material,
@@ -44,64 +44,6 @@ ROWS: dict[str, Row] = {
     "one, room": Row(1, min_azimuth=15.0, room=True),
     "two, room": Row(2, room=True),
 }
-
-
-@dataclass(frozen=True)
-class SourceFacts:
-    """What is known of a source.
-
-    Attributes:
-        label: class.
-        azimuths: degrees, positive to the left, at evenly spaced moments from start to end; one where it stands still.
-        silent: whether it makes no sound.
-        distance: metres from the listener, of sources in rooms.
-    """
-
-    label: str
-    azimuths: tuple[float, ...]
-    silent: bool
-    distance: float | None = None
-
-
-@dataclass(frozen=True)
-class SceneFacts:
-    """What is known of a scene.
-
-    Attributes:
-        id: names its folder.
-        row: one of `ROWS`.
-        seed: of `sample_scene`.
-        sources: from left to right at the start.
-        room: the room it stands in; None is dry.
-        sha256: of its sound and frames, see `ccstereo.evaluation.benchmark.storage`.
-    """
-
-    id: str
-    row: str
-    seed: int
-    sources: tuple[SourceFacts, ...]
-    room: Room | None = None
-    sha256: str = ""
-
-    @property
-    def still(self) -> bool:
-        """Whether nothing moves."""
-        return all(len(source.azimuths) == 1 for source in self.sources)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "SceneFacts":
-        """Invert `to_dict`, also after JSON has made lists of tuples."""
-        sources = tuple(
-            SourceFacts(**{**source, "azimuths": tuple(source["azimuths"])}) for source in values["sources"]
-        )
-        room = values["room"] and Room(
-            **{**values["room"], "size": tuple(values["room"]["size"]), "listener": tuple(values["room"]["listener"])}
-        )
-        return cls(**{**values, "sources": sources, "room": room or None})
 
 
 def scene_id(row: str, index: int) -> str:

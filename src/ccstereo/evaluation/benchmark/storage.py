@@ -24,7 +24,8 @@ import torch
 from PIL import Image
 
 from ccstereo.errors import DatasetError
-from ccstereo.evaluation.benchmark.rendering import FRAME_RATE, SceneFacts
+from ccstereo.evaluation.benchmark.rendering import FRAME_RATE
+from ccstereo.evaluation.facts import SceneFacts
 from ccstereo.evaluation.sets import Ears, Item
 from ccstereo.files import write_atomic
 from ccstereo.scenes import HRIRSet
