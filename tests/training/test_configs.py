@@ -88,6 +88,18 @@ def settings(*arguments: str) -> dict[str, Any]:
     return yaml.safe_load(out.getvalue())
 
 
+@pytest.mark.parametrize(
+    ("option", "said"), [("--model.help", "--model.learning_rate"), ("--data.help", "--data.folder")]
+)
+def test_help_of_the_task_and_the_data(option: str, said: str, capsys, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["train", option, {"--model.help": "SpatialTask", "--data.help": "StageData"}[option]])
+    assert stop.value.code == 0
+    assert said in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
 def test_recordings_do_without_what_only_scenes_have(tmp_path: Path, monkeypatch) -> None:
     """And weights that were trained on the stage are not overwritten by those of recordings."""
     monkeypatch.chdir(tmp_path)

@@ -24,7 +24,8 @@ examples:
 
 A run writes to a folder of its own, runs/CONFIG/N or runs/SET/N, or to --trainer.default_root_dir, which must not hold
 a run unless it is resumed or --overwrite is given. STAGE holds photos/<class>/*.jpg, sounds/<class>/*.ogg and
-backgrounds/*.jpg. All options: ccstereo train --help-all
+backgrounds/*.jpg. All options: ccstereo train --help-all, --model.help SpatialTask, --data.help StageData, --data.help
+RecordedData
 """
 
 

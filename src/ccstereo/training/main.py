@@ -123,6 +123,8 @@ def _with_run(arguments: Sequence[str], resumes: bool = True) -> tuple[list[str]
     name = safe_key(Path(path).resolve().name) if path else name
     root = given["trainer.default_root_dir"] or config.get("trainer", {}).get("default_root_dir")
     run = choose_run(name, root, options.ckpt_path, overwrite=options.overwrite)
+    if any(argument.endswith(".help") for argument in rest):  # of a class, which takes no other options
+        return rest, run, False
     config.setdefault("model", {}).setdefault("class_path", CLASSES["model"])
     config.setdefault("data", {}).setdefault("class_path", data_class(config))
     result = [f"--config={yaml.safe_dump(config, sort_keys=False)}", f"--data={kind}"]

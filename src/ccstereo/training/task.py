@@ -243,8 +243,8 @@ class SpatialTask(LightningModule):
         """Names of the validation's loaders."""
         loaders = self.trainer.val_dataloaders
         count = len(loaders) if isinstance(loaders, list) else 1
-        names = getattr(self.trainer.datamodule, "validation_names", None)  # type: ignore[attr-defined]
-        return list(names or (["clips"] if count == 1 else map(str, range(count))))
+        names = getattr(self.trainer.datamodule, "validation_names", ())  # type: ignore[attr-defined]
+        return list(names) if len(names) == count else [str(number) for number in range(count)]
 
     def _aux_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the inner maps of a prediction."""
