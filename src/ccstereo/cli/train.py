@@ -1,5 +1,6 @@
 """`ccstereo train`: hands its arguments to Lightning's command line."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ examples:
   ccstereo train --config stage-ablation --config ablation/avad --trainer.default_root_dir runs/avad
   ccstereo train --config lite-stage --trainer.max_steps 100 --data.batch_size 8
   ccstereo train --config mine.yaml --import my_package    a model, loss term or data set of one's own: docs/extend.md
+  ccstereo train --config lite-stage --sweep seed_everything=1,2,3 --sweep model.learning_rate=1e-3,5e-4
   ccstereo train --config lite-stage --print_config        every option and its value
   tensorboard --logdir runs                                watch it
 
@@ -43,12 +45,29 @@ def run(arguments: Sequence[str]) -> int:
         from lightning.pytorch.utilities.exceptions import SIGTERMException
 
         from ccstereo.training.main import train
+        from ccstereo.training.sweep import swept
     except ImportError as error:
         raise CCStereoError(f"training needs more packages ({error.name}); pip install 'ccstereo[train]'") from error
+    if trainings := swept(arguments):
+        return _each(trainings)
     try:
         train(["--help" if argument == "--help-all" else argument for argument in arguments])
     except (KeyboardInterrupt, SIGTERMException) as stop:
         how, status = ("interrupted", 130) if isinstance(stop, KeyboardInterrupt) else ("terminated", 143)
         print(f"\nccstereo: {how}; the same command with --ckpt_path last resumes", file=sys.stderr)
         return status
+    return 0
+
+
+def _each(trainings: "list[tuple[str, list[str]]]") -> int:
+    """Train one after the other, each in a process of its own; stop at the first that fails or is stopped."""
+    for number, (name, arguments) in enumerate(trainings, 1):
+        print(f"training {number} of {len(trainings)}: {name}", flush=True)
+        command = [sys.executable, "-m", "ccstereo", "train", *arguments]
+        try:
+            status = subprocess.run(command, check=False).returncode
+        except KeyboardInterrupt:  # which the training has had, too, and has answered
+            status = 130
+        if status:
+            return status
     return 0

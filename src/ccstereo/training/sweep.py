@@ -1,0 +1,50 @@
+"""Several trainings of one command: seeds, and values of options."""
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+from ccstereo.errors import CCStereoError
+
+OPTION, FOLDER = "--sweep", "--trainer.default_root_dir"
+
+
+def swept(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Every combination of what `--sweep NAME=VALUE,VALUE` names: a folder's name, and the arguments of its training.
+
+    Args:
+        arguments: of `ccstereo train`. Trainings write to folders named after their values, in
+            `--trainer.default_root_dir` or `runs/sweep`; with `--ckpt_path last` each resumes its own.
+
+    Returns:
+        Nothing where there is no sweep.
+
+    Raises:
+        CCStereoError: a sweep is not NAME=VALUE,VALUE.
+
+    >>> swept(["--sweep", "seed_everything=1,2"])[0]
+    ('seed_everything=1', ['--seed_everything=1', '--trainer.default_root_dir=runs/sweep/seed_everything=1'])
+    """
+    axes: list[list[tuple[str, str]]] = []
+    rest: list[str] = []
+    root = Path("runs/sweep")
+    given = iter(arguments)
+    for argument in given:
+        option, equals, value = argument.partition("=")
+        if option not in (OPTION, FOLDER):
+            rest.append(argument)
+            continue
+        value = value if equals else next(given, "")
+        if option == FOLDER:
+            root = Path(value)
+            continue
+        name, _, values = value.partition("=")
+        if not name or not all(values.split(",")):
+            raise CCStereoError(f"{OPTION} {value}: expected NAME=VALUE,VALUE, such as seed_everything=1,2,3")
+        axes.append([(name.removeprefix("--"), each) for each in values.split(",")])
+    trainings = []
+    for chosen in product(*axes) if axes else ():
+        folder = ",".join(f"{name.rpartition('.')[2]}={value}" for name, value in chosen)
+        options = [f"--{name}={value}" for name, value in chosen]
+        trainings.append((folder, [*rest, *options, f"{FOLDER}={root / folder}"]))
+    return trainings
