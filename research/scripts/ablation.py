@@ -14,9 +14,16 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
+
+from ccstereo import evaluation
+from ccstereo.cli.progress import progress_bar
+from ccstereo.metrics.statistics import estimate, ratio_of_means
 
 ROWS = ("mono2binaural", "baseline", "avad", "reconstruction", "contrastive")
 LINES = (  # title, row, whether TDSS is on: it is but another choice of crops, with the weights of the baseline
@@ -86,11 +93,43 @@ def train(row: str, seed: int, config: str, steps: int, more: list[str], folder:
     return subprocess.run(command, check=False).returncode
 
 
+def mean_over_seeds(run: evaluation.Run, seeds: Mapping[str, Sequence[str]]) -> evaluation.Run:
+    """Replace systems that differ in their training's seed alone by the mean of every item's scores.
+
+    Args:
+        run: with all systems.
+        seeds: names of the systems of each mean, by the name that it gets. Other systems stay. Intervals over items of
+            these means do not hold what another seed would change.
+    """
+    gone = {name for names in seeds.values() for name in names}
+    means = {
+        mean: {column: np.mean([run.scores[name][column] for name in names], axis=0) for column in run.scores[names[0]]}
+        for mean, names in seeds.items()
+    }
+    return replace(run, scores={**means, **{name: v for name, v in run.scores.items() if name not in gone}})
+
+
+def gains(run: evaluation.Run, pairs: Sequence[tuple[str, str]]) -> str:
+    """What changes from one system to another on the same scenes, as a Markdown table with 95 % intervals.
+
+    Args:
+        run: of a stage benchmark.
+        pairs: names of systems, the one before and the one after.
+
+    Returns:
+        Mean STFT distance after minus before, over mono's: below zero is a gain. Scenes are resampled in pairs.
+    """
+    rows = []
+    for row in run.rows:
+        for before, after in pairs:
+            old, mono = run.column(before, "stft", row), run.column(before, "stft_mono", row)
+            change = estimate(ratio_of_means, run.column(after, "stft", row) - old, mono)
+            rows.append(evaluation.RowScore(row, f"{before} → {after}", len(old), {"change": change}))
+    return evaluation.overview(rows, "change")
+
+
 def score(options: argparse.Namespace) -> None:
     """Score all rows, and the embedded weights beside them, and write the tables."""
-    from ccstereo import evaluation
-    from ccstereo.cli.progress import progress_bar
-
     jobs, origin = os.cpu_count() or 1, evaluation.Origin(options.folder, options.sofa)
     with progress_bar("scene") as progress:
         benchmark = evaluation.make_benchmark(options.bench, origin, jobs=jobs, progress=progress)
@@ -116,7 +155,7 @@ def score(options: argparse.Namespace) -> None:
     }
     with progress_bar("score") as progress:
         run = evaluation.score(systems, benchmark, jobs=jobs, keep=options.output / "scores", progress=progress)
-    means = evaluation.mean_over_seeds(run, {title: [each.name for each in seeds] for title, seeds in trained.items()})
+    means = mean_over_seeds(run, {title: [each.name for each in seeds] for title, seeds in trained.items()})
     order = [evaluation.Mono().name, *trained, embedded.name, embedded.oracle().name]
     means = replace(means, scores={name: means.scores[name] for name in order})
     rows, each = evaluation.summarise(means), evaluation.summarise(run)
@@ -128,7 +167,7 @@ def score(options: argparse.Namespace) -> None:
         ),
     ]
     if len(trained) > 1:
-        changes = evaluation.gains(means, list(pairwise(trained)))
+        changes = gains(means, list(pairwise(trained)))
         parts.append(f"## STFT distance over mono's: change on the same scenes\n\n{changes}")
     if len(options.seeds) > 1:
         title, name, digits, factor = TABLES[0]

@@ -6,10 +6,11 @@ import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from ccstereo.evaluation import make_benchmark
+from ccstereo.evaluation import Mono, Oracle, Run, make_benchmark, score, summarise
 from ccstereo.models import create_model, save_model
 
 SCRIPT = Path(__file__).parents[2] / "research" / "scripts" / "ablation.py"
@@ -105,3 +106,28 @@ def test_weights_of_other_options_are_not_taken_for_these(ablation) -> None:
     assert run("--rows", "avad", "--steps", "5") == 1
     assert "trained with other options" in state.said
     assert not state.started
+
+
+def test_the_mean_over_seeds_is_taken_scene_by_scene() -> None:
+    seeds = {
+        "1": {"stft": np.array([1.0, 2.0]), "azimuth_error": np.array([np.nan, 4.0])},
+        "2": {"stft": np.array([2.0, 4.0]), "azimuth_error": np.array([np.nan, 8.0])},
+        "mono": {"stft": np.array([9.0, 9.0]), "azimuth_error": np.array([9.0, 9.0])},
+    }
+    mean_over_seeds = runpy.run_path(str(SCRIPT))["mean_over_seeds"]
+    found = mean_over_seeds(Run({"a": "one", "b": "one"}, seeds), {"ours": ["1", "2"]}).scores
+    assert list(found) == ["ours", "mono"]
+    assert found["ours"]["stft"].tolist() == [1.5, 3.0]
+    assert found["ours"]["azimuth_error"][1] == 6.0
+    assert np.isnan(found["ours"]["azimuth_error"][0])
+
+
+def test_gains_are_differences_on_the_same_scenes(tmp_path) -> None:
+    made = make_benchmark(tmp_path / "bench", rows=["one", "two"], scenes=2, seconds=0.7)
+    run = score({"mono": Mono(), "papers": Oracle(), "ours": Oracle(3.0)}, made)
+    rows = summarise(run)
+    changed = runpy.run_path(str(SCRIPT))["gains"](run, [("mono", "papers"), ("papers", "ours")]).splitlines()
+    assert changed[0] == "| system | one | two |"
+    value = {row.row: row.scores["stft_to_mono"].value for row in rows if row.system == "papers"}
+    assert changed[2].startswith("| mono → papers | ")
+    assert float(changed[2].split(" | ")[1].split()[0]) == pytest.approx(value["one"] - 1, abs=6e-4)

@@ -7,7 +7,7 @@ it. `evaluate` puts them together for a prepared set, `benchmark` makes the stag
 from ccstereo.evaluation.benchmark.make import Origin, make_benchmark
 from ccstereo.evaluation.benchmark.rendering import ROWS, render_scene
 from ccstereo.evaluation.benchmark.storage import Benchmark, read_benchmark, read_scene
-from ccstereo.evaluation.compare import check_selection, gains, mean_over_seeds, overview, select
+from ccstereo.evaluation.compare import check_selection, overview, select
 from ccstereo.evaluation.evaluate import evaluate, finish, read_run
 from ccstereo.evaluation.oracle import oracle
 from ccstereo.evaluation.report import RowScore, headline, record, rows_table, summarise, write_table
@@ -35,10 +35,8 @@ __all__ = [
     "check_selection",
     "evaluate",
     "finish",
-    "gains",
     "headline",
     "make_benchmark",
-    "mean_over_seeds",
     "oracle",
     "overview",
     "read_benchmark",

@@ -1,7 +1,6 @@
 """Systems side by side: paired differences, one score of all systems, and the choice among weights."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -10,14 +9,7 @@ from ccstereo.evaluation.benchmark.storage import Benchmark
 from ccstereo.evaluation.report import RowScore, cell
 from ccstereo.evaluation.runs import Run
 from ccstereo.evaluation.scores import SCORES
-from ccstereo.metrics.statistics import (
-    RESAMPLES,
-    Estimate,
-    PairedComparison,
-    estimate,
-    paired_comparison,
-    ratio_of_means,
-)
+from ccstereo.metrics.statistics import RESAMPLES, PairedComparison, paired_comparison
 
 
 def comparison(
@@ -49,22 +41,6 @@ def comparison_table(names: tuple[str, str], compared: Mapping[str, PairedCompar
     return "\n".join(lines)
 
 
-def mean_over_seeds(run: Run, seeds: Mapping[str, Sequence[str]]) -> Run:
-    """Replace systems that differ in their training's seed alone by the mean of every item's scores.
-
-    Args:
-        run: with all systems.
-        seeds: names of the systems of each mean, by the name that it gets. Other systems stay. Intervals over items of
-            these means do not hold what another seed would change.
-    """
-    gone = {name for names in seeds.values() for name in names}
-    means = {
-        mean: {column: np.mean([run.scores[name][column] for name in names], axis=0) for column in run.scores[names[0]]}
-        for mean, names in seeds.items()
-    }
-    return replace(run, scores={**means, **{name: v for name, v in run.scores.items() if name not in gone}})
-
-
 def overview(rows: Sequence[RowScore], score: str, *, digits: int = 3, factor: float = 1.0) -> str:
     """One score as a Markdown table: a line a system, a column a row of the benchmark, 95 % intervals.
 
@@ -74,27 +50,11 @@ def overview(rows: Sequence[RowScore], score: str, *, digits: int = 3, factor: f
         digits: behind the point.
         factor: of all values, 100 for per cent.
     """
-    return _table({(row.system, row.row): row.scores[score] for row in rows}, digits, factor)
-
-
-def gains(run: Run, pairs: Sequence[tuple[str, str]], *, digits: int = 3) -> str:
-    """What changes from one system to another on the same scenes, as a Markdown table with 95 % intervals.
-
-    Args:
-        run: of a stage benchmark.
-        pairs: names of systems, the one before and the one after.
-        digits: behind the point.
-
-    Returns:
-        Mean STFT distance after minus before, over mono's: below zero is a gain. Scenes are resampled in pairs.
-    """
-    found: dict[tuple[str, str], Estimate | None] = {}
-    for before, after in pairs:
-        for row in run.rows:
-            old, mono = run.column(before, "stft", row), run.column(before, "stft_mono", row)
-            change = run.column(after, "stft", row) - old
-            found[f"{before} → {after}", row] = estimate(ratio_of_means, change, mono)
-    return _table(found, digits, 1.0)
+    found = {(row.system, row.row): row.scores[score] for row in rows}
+    lines = list(dict.fromkeys(line for line, _ in found))
+    columns = [c for c in dict.fromkeys(c for _, c in found) if any(found.get((line, c)) for line in lines)]
+    cells = [[line, *(cell(found.get((line, column)), digits, factor) for column in columns)] for line in lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [["system", *columns], ["---"] * (len(columns) + 1), *cells])
 
 
 def check_selection(benchmark: Benchmark) -> None:
@@ -123,10 +83,3 @@ def select(rows: Sequence[RowScore], systems: Sequence[str], score: str = "stft_
         for system in systems
     }
     return dict(sorted(means.items(), key=lambda each: each[1]))
-
-
-def _table(found: Mapping[tuple[str, str], Estimate | None], digits: int, factor: float) -> str:
-    lines = list(dict.fromkeys(line for line, _ in found))
-    columns = [c for c in dict.fromkeys(c for _, c in found) if any(found.get((line, c)) for line in lines)]
-    cells = [[line, *(cell(found.get((line, column)), digits, factor) for column in columns)] for line in lines]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [["system", *columns], ["---"] * (len(columns) + 1), *cells])

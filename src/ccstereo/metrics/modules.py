@@ -1,18 +1,18 @@
-"""Torchmetrics classes: the functions of `functional`, averaged over clips, batches and processes."""
+"""Torchmetrics classes: the functions of `functional`, averaged over clips, batches and processes.
+
+A class takes the arguments of its function after the clips, `normalize=True` for one; all others go to `Metric`.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from inspect import signature
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from ccstereo.audio import STFTConfig
 from ccstereo.metrics import functional
 from ccstereo.metrics.functional.cues import ILD_EDGES, ITD_EDGES
-from ccstereo.metrics.functional.distances import PAPERS
-from ccstereo.metrics.functional.level import SPLConfig
-from ccstereo.metrics.functional.multi_resolution import RESOLUTIONS
 
 
 class ClipMean(Metric):
@@ -27,18 +27,21 @@ class ClipMean(Metric):
     higher_is_better = False
     full_state_update = False
     truth_is_a_clip = True
+    function: ClassVar[Callable[..., Tensor]]
     total: Tensor
     count: Tensor
 
-    def __init__(self, values: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, values: int | None = None, **kwargs: Any) -> None:
+        own = signature(type(self).function).parameters
+        super().__init__(**{name: value for name, value in kwargs.items() if name not in own})
+        self.options = {name: value for name, value in kwargs.items() if name in own}
         zero = torch.zeros(() if values is None else values)
         self.add_state("total", zero, dist_reduce_fx="sum")
         self.add_state("count", zero.clone(), dist_reduce_fx="sum")
 
     def score(self, pred: Tensor, target: Tensor) -> Tensor:
         """Score clips (..., 2, T): (...), or (..., values) of a class with several values a clip."""
-        raise NotImplementedError
+        return type(self).function(pred, target, **self.options)
 
     def update(self, pred: Tensor, target: Tensor) -> None:
         """Add clips.
@@ -64,19 +67,7 @@ class ClipMean(Metric):
         return self.total / self.count
 
 
-class _PaperScore(ClipMean):
-    def __init__(self, *, normalize: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.normalize = normalize
-
-
-class _SpectralScore(_PaperScore):
-    def __init__(self, *, normalize: bool = False, config: STFTConfig = PAPERS, **kwargs: Any) -> None:
-        super().__init__(normalize=normalize, **kwargs)
-        self.config = config
-
-
-class STFTDistance(_SpectralScore):
+class STFTDistance(ClipMean):
     """Mean of `stft_distance`.
 
     >>> metric = STFTDistance(normalize=True)
@@ -85,100 +76,61 @@ class STFTDistance(_SpectralScore):
     0.0
     """
 
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.stft_distance(pred, target, normalize=self.normalize, config=self.config)
+    function = staticmethod(functional.stft_distance)
 
 
-class MagnitudeDistance(_SpectralScore):
+class MagnitudeDistance(ClipMean):
     """Mean of `magnitude_distance`."""
 
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.magnitude_distance(pred, target, normalize=self.normalize, config=self.config)
+    function = staticmethod(functional.magnitude_distance)
 
 
-class PhaseDistance(_SpectralScore):
+class PhaseDistance(ClipMean):
     """Mean of `phase_distance`, in radians."""
 
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.phase_distance(pred, target, normalize=self.normalize, config=self.config)
+    function = staticmethod(functional.phase_distance)
 
 
-class EnvelopeDistance(_PaperScore):
+class EnvelopeDistance(ClipMean):
     """Mean of `envelope_distance`."""
 
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.envelope_distance(pred, target, normalize=self.normalize)
+    function = staticmethod(functional.envelope_distance)
 
 
-class WaveformDistance(_PaperScore):
+class WaveformDistance(ClipMean):
     """Mean of `waveform_distance`, in thousandths."""
 
-    def __init__(self, *, normalize: bool = False, reduction: Literal["mean", "sum"] = "mean", **kwargs: Any) -> None:
-        super().__init__(normalize=normalize, **kwargs)
-        self.reduction = reduction
-
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.waveform_distance(pred, target, normalize=self.normalize, reduction=self.reduction)
+    function = staticmethod(functional.waveform_distance)
 
 
-class SignalToNoiseRatio(_PaperScore):
+class SignalToNoiseRatio(ClipMean):
     """Mean of `signal_to_noise_ratio`, in dB: clips are averaged after the logarithm, as papers do."""
 
+    function = staticmethod(functional.signal_to_noise_ratio)
     higher_is_better = True
 
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.signal_to_noise_ratio(pred, target, normalize=self.normalize)
 
-
-class MultiResolutionSTFT(_PaperScore):
+class MultiResolutionSTFT(ClipMean):
     """Mean of `multi_resolution_stft`."""
 
-    def __init__(
-        self, *, normalize: bool = False, resolutions: tuple[tuple[int, int, int], ...] = RESOLUTIONS, **kwargs: Any
-    ) -> None:
-        super().__init__(normalize=normalize, **kwargs)
-        self.resolutions = resolutions
-
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.multi_resolution_stft(pred, target, normalize=self.normalize, resolutions=self.resolutions)
+    function = staticmethod(functional.multi_resolution_stft)
 
 
-class SPLDistance(_PaperScore):
+class SPLDistance(ClipMean):
     """Mean of `spl_distance`, in dB."""
 
-    def __init__(
-        self, sample_rate: int, *, normalize: bool = False, config: SPLConfig | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(normalize=normalize, **kwargs)
-        self.sample_rate = sample_rate
-        self.config = config or SPLConfig()
+    function = staticmethod(functional.spl_distance)
 
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.spl_distance(pred, target, self.sample_rate, normalize=self.normalize, config=self.config)
+    def __init__(self, sample_rate: int, **kwargs: Any) -> None:
+        super().__init__(sample_rate=sample_rate, **kwargs)
 
 
 class _CueError(ClipMean):
-    """A mean a band; see the function for the arguments."""
-
-    function: ClassVar[Callable[..., Tensor]]
     default_edges: ClassVar[tuple[float, ...]]
 
-    def __init__(
-        self,
-        sample_rate: int,
-        *,
-        edges: Sequence[float] | None = None,
-        segment: float = 0.2,
-        gate: float = 40.0,
-        **kwargs: Any,
-    ) -> None:
-        self.edges: tuple[float, ...] = tuple(self.default_edges if edges is None else edges)
-        super().__init__(values=len(self.edges) - 1, **kwargs)
-        self.sample_rate, self.segment, self.gate = sample_rate, segment, gate
-
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:
-        sizes = {"edges": self.edges, "segment": self.segment, "gate": self.gate}
-        return type(self).function(pred, target, self.sample_rate, **sizes)
+    def __init__(self, sample_rate: int, *, edges: Sequence[float] | None = None, **kwargs: Any) -> None:
+        edges = tuple(self.default_edges if edges is None else edges)
+        super().__init__(values=len(edges) - 1, sample_rate=sample_rate, edges=edges, **kwargs)
 
 
 class ILDError(_CueError):
@@ -196,30 +148,25 @@ class ITDError(_CueError):
 class LouderEarAccuracy(ClipMean):
     """Fraction of clips whose louder ear is right, of those in which the truth has one beyond `dead_zone` dB."""
 
+    function = staticmethod(functional.louder_ear_correct)
     is_differentiable = False
     higher_is_better = True
-
-    def __init__(self, *, dead_zone: float = 2.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.dead_zone = dead_zone
-
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.louder_ear_correct(pred, target, dead_zone=self.dead_zone)
 
 
 class AzimuthError(ClipMean):
     """Mean of `azimuth_error`, in degrees; `update` takes the true azimuths (...) in place of true clips."""
 
+    function = staticmethod(functional.azimuth_error)
     is_differentiable = False
     truth_is_a_clip = False
     hrir_bank: Tensor
     azimuths: Tensor
 
     def __init__(self, sample_rate: int, hrir_bank: Tensor, azimuths: Tensor, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sample_rate = sample_rate
-        self.register_buffer("hrir_bank", hrir_bank, persistent=False)
+        super().__init__(sample_rate=sample_rate, **kwargs)
+        self.register_buffer("hrir_bank", hrir_bank, persistent=False)  # goes to a GPU with the metric
         self.register_buffer("azimuths", azimuths, persistent=False)
 
-    def score(self, pred: Tensor, target: Tensor) -> Tensor:  # noqa: D102
-        return functional.azimuth_error(pred, target, self.sample_rate, self.hrir_bank, self.azimuths)
+    def score(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Angles between the directions estimated from clips (..., 2, T) and the true ones (...): (...) degrees."""
+        return type(self).function(pred, target, hrir_bank=self.hrir_bank, azimuths=self.azimuths, **self.options)

@@ -17,11 +17,10 @@ from ccstereo.metrics.functional.distances import (
     stft_distance,
     waveform_distance,
 )
-from ccstereo.metrics.functional.level import SPLConfig, louder_ear, louder_ear_correct, spl_curve, spl_distance
+from ccstereo.metrics.functional.level import louder_ear, louder_ear_correct, spl_curve, spl_distance
 from ccstereo.metrics.functional.multi_resolution import multi_resolution_stft
 
 __all__ = [
-    "SPLConfig",
     "azimuth_error",
     "envelope",
     "envelope_distance",

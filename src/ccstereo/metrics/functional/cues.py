@@ -3,6 +3,11 @@
 Both are taken over short Hann-windowed segments, half overlapping, so that moving sources count as they move. Papers on
 binaural generation agree on no way to print them; bands, segments and gate are this library's choice. Positive is to
 the left: the left ear is louder, or earlier.
+
+All take clips (..., 2, T); leading dimensions of the truth broadcast to those of the predictions. `sample_rate` is in
+Hz, `edges` are ascending edges of bands in Hz, one more than there are bands, and `segment` is the time in seconds that
+a value is taken over; a shorter clip is one segment. ValueError is raised where the shapes do not fit or a band holds
+no frequency of the transform.
 """
 
 from collections.abc import Sequence
@@ -19,6 +24,7 @@ ITD_EDGES = (125.0, 500.0, 1000.0, 1500.0)
 """Bands in Hz below 1.5 kHz, above which the phase of a head's delay is ambiguous (Rayleigh's duplex theory)."""
 
 _FLOOR = 1e-10  # power added to each ear, -100 dB of full scale
+_GATE = 40.0  # dB below the clip's loudest band and segment at which the truth counts as silent
 _LONGEST = 1e-3  # s; a head's largest delay is about 0.7 ms
 _STEP = 1e-5  # s between two trial delays; a parabola through three of them gives the fraction
 
@@ -28,17 +34,7 @@ def interaural_level_difference(
 ) -> Tensor:
     """Interaural level difference (ILD) of each band and segment.
 
-    Args:
-        binaural: (..., 2, T) clips.
-        sample_rate: in Hz.
-        edges: ascending band edges in Hz, one more than there are bands.
-        segment: seconds a value is taken over; a shorter clip is one segment.
-
-    Returns:
-        (..., bands, segments) dB, left minus right.
-
-    Raises:
-        ValueError: the shape is not (..., 2, T), or a band holds no frequency of the transform.
+    Clips (..., 2, T) give (..., bands, segments) dB, left minus right. For arguments and errors see the module.
 
     >>> x = torch.randn(16000)
     >>> ild = interaural_level_difference(torch.stack([x, 0.1 * x]), 16000)
@@ -54,17 +50,8 @@ def interaural_time_difference(
 ) -> Tensor:
     """Interaural time difference (ITD) of each band and segment: the delay up to 1 ms at which the ears correlate best.
 
-    Args:
-        binaural: (..., 2, T) clips.
-        sample_rate: in Hz.
-        edges: ascending band edges in Hz, one more than there are bands.
-        segment: seconds a value is taken over; a shorter clip is one segment.
-
-    Returns:
-        (..., bands, segments) microseconds, positive where the left ear is earlier; 0 where nothing correlates.
-
-    Raises:
-        ValueError: the shape is not (..., 2, T), or a band holds no frequency of the transform.
+    Clips (..., 2, T) give (..., bands, segments) microseconds, positive where the left ear is earlier; 0 where nothing
+    correlates. For arguments and errors see the module.
 
     >>> x = torch.randn(16000)
     >>> itd = interaural_time_difference(torch.stack([x, x.roll(4)]), 16000)  # 4 samples are 250 microseconds
@@ -75,68 +62,34 @@ def interaural_time_difference(
 
 
 def ild_error(
-    pred: Tensor,
-    target: Tensor,
-    sample_rate: int,
-    *,
-    edges: Sequence[float] = ILD_EDGES,
-    segment: float = 0.2,
-    gate: float = 40.0,
+    pred: Tensor, target: Tensor, sample_rate: int, *, edges: Sequence[float] = ILD_EDGES, segment: float = 0.2
 ) -> Tensor:
     """Mean absolute error of the interaural level difference in each band, over the segments in which the truth sounds.
 
     Gains that both ears share do not count, so there is nothing to normalise.
 
-    Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
-        sample_rate: in Hz.
-        edges: ascending band edges in Hz, one more than there are bands.
-        segment: seconds a value is taken over.
-        gate: dB below the clip's loudest band and segment at which the truth counts as silent.
-
-    Returns:
-        (..., bands) dB; NaN for a band in which the truth never sounds.
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T), or a band holds no frequency of the transform.
+    Clips (..., 2, T) give (..., bands) dB; NaN for a band in which the truth never sounds. For arguments and
+    errors see the module.
     """
     pred, target = paired_clips(pred, target)
     found, truth = (_band_power(*_segment_spectra(x, sample_rate, segment), edges) for x in (pred, target))
     gap = _level_difference(found) - _level_difference(truth)
-    return _mean_where(gap.abs(), _sounds(truth, gate))
+    return _mean_where(gap.abs(), _sounds(truth))
 
 
 def itd_error(
-    pred: Tensor,
-    target: Tensor,
-    sample_rate: int,
-    *,
-    edges: Sequence[float] = ITD_EDGES,
-    segment: float = 0.2,
-    gate: float = 40.0,
+    pred: Tensor, target: Tensor, sample_rate: int, *, edges: Sequence[float] = ITD_EDGES, segment: float = 0.2
 ) -> Tensor:
     """Mean absolute error of the interaural time difference in each band, over the segments in which the truth sounds.
 
-    Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
-        sample_rate: in Hz.
-        edges: ascending band edges in Hz, one more than there are bands.
-        segment: seconds a value is taken over.
-        gate: dB below the clip's loudest band and segment at which the truth counts as silent.
-
-    Returns:
-        (..., bands) microseconds; NaN for a band in which the truth never sounds.
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T), or a band holds no frequency of the transform.
+    Clips (..., 2, T) give (..., bands) microseconds; NaN for a band in which the truth never sounds. For arguments and
+    errors see the module.
     """
     pred, target = paired_clips(pred, target)
     found, frequency = _segment_spectra(pred, sample_rate, segment)
     truth, _ = _segment_spectra(target, sample_rate, segment)
     gap = _time_difference(found, frequency, edges) - _time_difference(truth, frequency, edges)
-    return _mean_where(gap.abs(), _sounds(_band_power(truth, frequency, edges), gate))
+    return _mean_where(gap.abs(), _sounds(_band_power(truth, frequency, edges)))
 
 
 def _segment_spectra(binaural: Tensor, sample_rate: int, segment: float) -> tuple[Tensor, Tensor]:
@@ -185,10 +138,10 @@ def _time_difference(spectra: Tensor, frequency: Tensor, edges: Sequence[float])
     return 1e6 * torch.stack(found, dim=-2)
 
 
-def _sounds(truth: Tensor, gate: float) -> Tensor:
+def _sounds(truth: Tensor) -> Tensor:
     """Whether a band and segment of the power `truth` (..., 2, bands, segments) counts: (..., bands, segments)."""
     power = truth.sum(-3)
-    return (power > power.amax((-2, -1), keepdim=True) * 10 ** (-gate / 10)) & (power > _FLOOR)
+    return (power > power.amax((-2, -1), keepdim=True) * 10 ** (-_GATE / 10)) & (power > _FLOOR)
 
 
 def _mean_where(values: Tensor, mask: Tensor) -> Tensor:

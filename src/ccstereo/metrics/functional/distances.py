@@ -1,9 +1,10 @@
 """The scores that the papers' tables print, as their released code defines them.
 
-All take a predicted and a true clip (..., 2, T), left ear first, and return one number a clip (...). Leading dimensions
-of the truth broadcast to those of the predictions: of one truth for many predictions everything is computed once.
-Papers print the mean over clips of clips normalised by their own peak, `normalize=True`; without it errors of level
-count as well.
+All take predicted and true clips (..., 2, T), left ear first, and return one number a clip (...). Leading dimensions of
+the truth broadcast to those of the predictions: of one truth for many predictions everything is computed once. Shapes
+that do not fit or are not (..., 2, T) raise ValueError.
+`normalize` divides each side by its own peak first, as papers do; without it errors of level count as well. `config`
+has the sizes of the transform; the defaults are the papers', for 16 kHz. Clips are padded with zeros at both ends.
 Magnitude distance is twice STFT distance by construction, and waveform distance follows it closely: the three columns
 of a table hold one number. Lower is better, except for the signal-to-noise ratio.
 """
@@ -19,22 +20,13 @@ from ccstereo.metrics.functional._pairs import paired_clips, safe_sqrt
 
 PAPERS = STFTConfig()
 """Transform sizes of the papers' scores: at 16 kHz, 25 ms windows every 10 ms."""
+_SNR_FLOOR = 1e-4
 
 
 def stft_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, config: STFTConfig = PAPERS) -> Tensor:
     """Mean squared error over real and imaginary parts, summed over the ears: "STFT" (2.5D Visual Sound, section 5.2).
 
-    Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
-        normalize: divide each side by its own peak first, as papers do.
-        config: transform sizes; the defaults are the papers', for 16 kHz. Clips are padded with zeros at both ends.
-
-    Returns:
-        (...) distances >= 0.
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T).
+    Clips (..., 2, T) give (...) distances >= 0; for arguments and errors see the module.
 
     >>> x = torch.randn(3, 2, 16000)
     >>> stft_distance(x, x)
@@ -49,17 +41,7 @@ def magnitude_distance(pred: Tensor, target: Tensor, *, normalize: bool = False,
 
     Despite its name it compares complex values, so it is exactly twice `stft_distance`; kept to fill papers' columns.
 
-    Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
-        normalize: divide each side by its own peak first, as papers do.
-        config: transform sizes.
-
-    Returns:
-        (...) distances >= 0.
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T).
+    Clips (..., 2, T) give (...) distances >= 0; for arguments and errors see the module.
     """
     return 2 * stft_distance(pred, target, normalize=normalize, config=config)
 
@@ -67,16 +49,7 @@ def magnitude_distance(pred: Tensor, target: Tensor, *, normalize: bool = False,
 def envelope_distance(pred: Tensor, target: Tensor, *, normalize: bool = False) -> Tensor:
     """Root mean squared error of the analytic envelope, summed over the ears: "ENV" (2.5D Visual Sound, section 5.2).
 
-    Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
-        normalize: divide each side by its own peak first, as papers do.
-
-    Returns:
-        (...) distances >= 0.
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T).
+    Clips (..., 2, T) give (...) distances >= 0; for arguments and errors see the module.
     """
     pred, target = paired_clips(pred, target, normalize)
     return safe_sqrt((envelope(pred) - envelope(target)).square().mean(-1)).sum(-1)
@@ -85,11 +58,7 @@ def envelope_distance(pred: Tensor, target: Tensor, *, normalize: bool = False) 
 def envelope(waveform: Tensor) -> Tensor:
     """Magnitude of the analytic signal, whose imaginary part lags a quarter turn at each frequency (Marple 1999).
 
-    Args:
-        waveform: (..., T) real samples.
-
-    Returns:
-        (..., T) >= 0.
+    Samples (..., T) give magnitudes (..., T) >= 0.
 
     >>> t = torch.arange(100) / 100
     >>> torch.allclose(envelope(0.5 * torch.sin(2 * math.pi * 7 * t)), torch.tensor(0.5))
@@ -105,19 +74,10 @@ def waveform_distance(
 ) -> Tensor:
     """Mean squared error of the samples, times 1000: "WAV".
 
-    Papers' tables hold the mean over the two ears; the released CCStereo code prints their sum, twice as much.
+    Papers' tables hold the mean over the two ears; the released CCStereo code prints their sum, twice as much: this is
+    `reduction`. Another one raises ValueError, too.
 
-    Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
-        normalize: divide each side by its own peak first, as papers do.
-        reduction: over the ears.
-
-    Returns:
-        (...) distances >= 0, in thousandths.
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T), or the reduction is unknown.
+    Clips (..., 2, T) give (...) distances >= 0, in thousandths; for arguments and errors see the module.
 
     >>> waveform_distance(torch.ones(2, 4), torch.zeros(2, 4)).item()
     1000.0
@@ -134,17 +94,7 @@ def phase_distance(pred: Tensor, target: Tensor, *, normalize: bool = False, con
     Loud and silent bins count alike. A prediction without difference has angle 0 everywhere: it scores pi/2 where the
     true angles are spread evenly, and 0 in bins where the true difference is exactly zero, too.
 
-    Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
-        normalize: divide each side by its own peak first; a phase does not change, but for rounding.
-        config: transform sizes.
-
-    Returns:
-        (...) radians in [0, pi].
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T).
+    Clips (..., 2, T) give (...) radians in [0, pi]; for arguments and errors see the module.
 
     >>> x = torch.randn(2, 1600)
     >>> round(phase_distance(-x, x).item(), 4)
@@ -160,26 +110,16 @@ def _difference_angle(binaural: Tensor, config: STFTConfig) -> Tensor:
     return torch.atan2(im.clone(), re.clone())  # several times as fast as on parts that lie between each other
 
 
-def signal_to_noise_ratio(pred: Tensor, target: Tensor, *, normalize: bool = False, floor: float = 1e-4) -> Tensor:
+def signal_to_noise_ratio(pred: Tensor, target: Tensor, *, normalize: bool = False) -> Tensor:
     """Power of the truth over power of the error, both ears together, in dB: "SNR" (PseudoBinaural, section 4).
 
-    The floor is the released code's: it caps the score of a perfect clip of power 0.01 at 20 dB.
+    The released code's 1e-4, added to both powers, caps the score of a perfect clip of power 0.01 at 20 dB.
 
-    Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
-        normalize: divide each side by its own peak first, as papers do.
-        floor: added to both powers.
-
-    Returns:
-        (...) dB, higher is better.
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T).
+    Clips (..., 2, T) give (...) dB, higher is better; for arguments and errors see the module.
 
     >>> round(signal_to_noise_ratio(torch.zeros(2, 8), torch.ones(2, 8)).item(), 4)
     0.0
     """
     pred, target = paired_clips(pred, target, normalize)
     noise = (pred - target).square().mean((-2, -1))
-    return 10 * torch.log10((target.square().mean((-2, -1)) + floor) / (noise + floor))
+    return 10 * torch.log10((target.square().mean((-2, -1)) + _SNR_FLOOR) / (noise + _SNR_FLOOR))

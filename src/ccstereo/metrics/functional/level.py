@@ -3,38 +3,22 @@
 A level difference is left minus right in dB, so positive means that the left ear is louder.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from ccstereo.metrics.functional._pairs import binaural_clips, paired_clips, safe_sqrt
 
 _TINY = 1e-20  # power under which a clip is silence
+_WINDOW, _HOP = 0.1, 0.05  # seconds of the level curve, near the ear's integration time; SAGM's paper gives none
+_FLOOR = 1e-6  # power added to each ear, -60 dB of full scale, so that silence reads 0 dB and not noise over noise
 
 
-@dataclass(frozen=True)
-class SPLConfig:
-    """Sizes of the level curve. SAGM's paper gives none; these are this library's choice.
-
-    Attributes:
-        window: seconds over which a level is taken; 100 ms, near the ear's integration time.
-        hop: seconds between two levels.
-        floor: power added to each ear, -60 dB of full scale, so that silence reads 0 dB and not noise over noise.
-    """
-
-    window: float = 0.1
-    hop: float = 0.05
-    floor: float = 1e-6
-
-
-def spl_curve(binaural: Tensor, sample_rate: int, config: SPLConfig = SPLConfig()) -> Tensor:
+def spl_curve(binaural: Tensor, sample_rate: int) -> Tensor:
     """Sound pressure level of the left ear minus the right ear's over time (SAGM).
 
     Args:
         binaural: (..., 2, T) clips; full scale is 1.
         sample_rate: in Hz.
-        config: window, hop and floor.
 
     Returns:
         (..., N) dB; N windows lie wholly inside the clip, and a clip shorter than one window is one window.
@@ -47,16 +31,14 @@ def spl_curve(binaural: Tensor, sample_rate: int, config: SPLConfig = SPLConfig(
     6.0
     """
     binaural = binaural_clips(binaural)
-    window = min(max(1, round(config.window * sample_rate)), binaural.shape[-1])
-    hop = max(1, round(config.hop * sample_rate))
-    power = binaural.square().unfold(-1, window, hop).mean(-1) + config.floor  # (..., 2, N)
+    window = min(max(1, round(_WINDOW * sample_rate)), binaural.shape[-1])
+    hop = max(1, round(_HOP * sample_rate))
+    power = binaural.square().unfold(-1, window, hop).mean(-1) + _FLOOR  # (..., 2, N)
     level = 10 * torch.log10(power)
     return level[..., 0, :] - level[..., 1, :]
 
 
-def spl_distance(
-    pred: Tensor, target: Tensor, sample_rate: int, *, normalize: bool = False, config: SPLConfig = SPLConfig()
-) -> Tensor:
+def spl_distance(pred: Tensor, target: Tensor, sample_rate: int, *, normalize: bool = False) -> Tensor:
     """Euclidean distance between the predicted and the true curve of level differences: "SPL" (SAGM).
 
     It grows with the square root of a clip's length: compare clips of one length.
@@ -66,7 +48,6 @@ def spl_distance(
         target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         sample_rate: in Hz.
         normalize: divide each side by its own peak first.
-        config: window, hop and floor of `spl_curve`.
 
     Returns:
         (...) dB, >= 0.
@@ -75,7 +56,7 @@ def spl_distance(
         ValueError: the shapes do not fit or are not (..., 2, T).
     """
     pred, target = paired_clips(pred, target, normalize)
-    gap = spl_curve(pred, sample_rate, config) - spl_curve(target, sample_rate, config)
+    gap = spl_curve(pred, sample_rate) - spl_curve(target, sample_rate)
     return safe_sqrt(gap.square().sum(-1))
 
 
