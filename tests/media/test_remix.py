@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
 
-from ccstereo.media.remix import Downmix, channel_names, mono_weights
+from ccstereo.media.remix import Remix, channel_names, mono_weights
+
+FILE = Path("sound.wav")
 
 
 def frame(values, layout, fmt="flt"):
@@ -13,11 +17,11 @@ def frame(values, layout, fmt="flt"):
 
 
 def test_stereo_is_the_mean():
-    assert Downmix()(frame(np.float32([0.25, 0.75]), "stereo")).tolist() == [0.5] * 4
+    assert Remix(FILE)(frame(np.float32([0.25, 0.75]), "stereo")).tolist() == [0.5] * 4
 
 
 def test_mono_stays():
-    assert Downmix()(frame(np.float32([0.3]), "mono")).tolist() == [np.float32(0.3)] * 4
+    assert Remix(FILE)(frame(np.float32([0.3]), "mono")).tolist() == [np.float32(0.3)] * 4
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,7 @@ def test_mono_stays():
 )
 def test_full_scale_everywhere_is_full_scale(layout):
     channels = av.AudioLayout(layout).nb_channels
-    assert Downmix()(frame(np.ones(channels, np.float32), layout)) == pytest.approx(1.0)
+    assert Remix(FILE)(frame(np.ones(channels, np.float32), layout)) == pytest.approx(1.0)
     assert mono_weights(channel_names(av.AudioLayout(layout))).min() >= 0
 
 
@@ -57,6 +61,6 @@ def test_low_frequency_alone_is_not_lost():
     [("u8", np.uint8, 192), ("s16", np.int16, 16384), ("s32p", np.int32, 2**30), ("dbl", float, 0.5)],
 )
 def test_every_sample_format(fmt, dtype, half):
-    mono = Downmix()(frame(np.array([half, half], dtype), "stereo", fmt))
+    mono = Remix(FILE)(frame(np.array([half, half], dtype), "stereo", fmt))
     assert mono.dtype == np.float32
     assert mono.tolist() == [0.5] * 4

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.evaluate import add_ears_options, add_jobs_option, jobs
-from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive, warn_of_precision
+from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive
 from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -235,6 +235,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
 def _weights(options: argparse.Namespace) -> "dict[str, Weights]":
     """All weights by the names that tables print, with every change of frames."""
     from ccstereo.evaluation import Weights, weights_name
+    from ccstereo.inference.backends import warn_of_precision
 
     device = check_device(options.device)
     warn_of_precision(options.precision, device)

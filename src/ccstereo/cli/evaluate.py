@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive, warn_of_precision
+from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive
 from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, DatasetError
 
@@ -185,6 +185,7 @@ def _system(
     from ccstereo.datasets.prepared.format import SAMPLE_RATE
     from ccstereo.evaluation import Oracle, Weights, read_files
     from ccstereo.evaluation.oracle import SIZES
+    from ccstereo.inference.backends import warn_of_precision
 
     system: System
     try:

@@ -150,10 +150,3 @@ def check_device(name: str) -> str:
             f"--device {name}: not available here ({reason}); leave it out to run on the CPU"
         ) from error
     return name
-
-
-def warn_of_precision(precision: str, device: str) -> None:
-    """Warn where float32 would be faster, for commands whose networks run in other processes."""
-    from ccstereo.inference.backends import warn_of_precision
-
-    warn_of_precision(precision, device)

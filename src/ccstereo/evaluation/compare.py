@@ -9,22 +9,19 @@ from ccstereo.evaluation.benchmark.storage import Benchmark
 from ccstereo.evaluation.report import RowScore, cell
 from ccstereo.evaluation.runs import Run
 from ccstereo.evaluation.scores import SCORES
-from ccstereo.metrics.statistics import RESAMPLES, PairedComparison, paired_comparison
+from ccstereo.metrics.statistics import PairedComparison, paired_comparison
 
 
-def comparison(
-    run: Run, other: Run, system: str = "prediction", seed: int = 0, resamples: int = RESAMPLES
-) -> dict[str, PairedComparison]:
-    """Compare a system of two runs item by item: score -> this run against the other."""
+def comparison(run: Run, other: Run, seed: int = 0) -> dict[str, PairedComparison]:
+    """Compare the predictions of two runs item by item: score -> this run against the other."""
     return {
         name: paired_comparison(
-            run.column(system, name),
-            other.column(system, name),
+            run.column("prediction", name),
+            other.column("prediction", name),
             higher_is_better=SCORES[name].higher_is_better if name in SCORES else False,
-            resamples=resamples,
             seed=seed,
         )
-        for name in run.scores[system]
+        for name in run.scores["prediction"]
     }
 
 

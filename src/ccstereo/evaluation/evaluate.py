@@ -16,8 +16,17 @@ from typing import Any
 
 from ccstereo.errors import DatasetError
 from ccstereo.evaluation.compare import comparison, comparison_table
-from ccstereo.evaluation.report import RowScore, clip_columns, csv_text, deviation, scores_table, summarise, versions
-from ccstereo.evaluation.runs import JOURNAL, Progress, Run, read_scores, score
+from ccstereo.evaluation.report import (
+    RowScore,
+    check_folder,
+    clip_columns,
+    csv_text,
+    deviation,
+    scores_table,
+    summarise,
+    versions,
+)
+from ccstereo.evaluation.runs import JOURNAL, Progress, Run, read_scores, score, settings_of
 from ccstereo.evaluation.scores import PLAIN, Scoring
 from ccstereo.evaluation.sets import Ears, PreparedItems
 from ccstereo.evaluation.systems import Mono, Oracle, System
@@ -73,7 +82,7 @@ def evaluate(
     if save_predictions:
         for stale in folder.glob(".*.part.wav"):  # of an attempt that was killed
             stale.unlink()
-        _make(folder)
+        check_folder(folder)
     return score(
         dict(zip(ROLES, (Mono(), system, oracle), strict=True)),
         clips,
@@ -89,17 +98,6 @@ def evaluate(
         save=("prediction", folder) if save_predictions else None,
         progress=progress,
     )
-
-
-def settings_of(
-    clips: PreparedItems, names: Iterable[str], scoring: Scoring, ears: Ears | None = None
-) -> dict[str, Any]:
-    """JSON values in which runs must agree that are compared."""
-    return {
-        **clips.identity(),
-        "scores": {**asdict(scoring), "names": list(names)},
-        "ears": (ears or Ears()).identity(),
-    }
 
 
 def read_run(folder: str | Path) -> Run:
@@ -221,10 +219,3 @@ def _summary(run: Run, row: RowScore) -> dict[str, dict[str, float]]:
         for name, found in row.scores.items()
         if found is not None
     }
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error

@@ -78,29 +78,16 @@ CHANGES: dict[str, tuple[Callable[..., Frames], str]] = {
 """Changes by name, with an example of each."""
 
 
-def change_frames(frames: Frames, change: str) -> Frames:
-    """Change frames (N, H, W, 3) as a text such as "h264 33" says; "" leaves them as they are.
+def frame_change(change: str) -> Callable[[Frames], Frames]:
+    """What a text such as "h264 33" does to frames (N, H, W, 3); "" leaves them as they are.
 
     One frame, of what stands still, stays one.
 
     Raises:
-        ValueError: there is no such change, or it takes another number of values.
+        ValueError: there is no such change, or it takes another number of values; the message has an example of each.
     """
-    return _changing(change)(frames) if change else frames
-
-
-def check_change(change: str) -> str:
-    """Return the text if it is a change of frames.
-
-    Raises:
-        ValueError: it is none; the message has an example of each.
-    """
-    if change:
-        _changing(change)
-    return change
-
-
-def _changing(change: str) -> Callable[[Frames], Frames]:
+    if not change:
+        return lambda frames: frames
     name, *values = change.split()
     try:
         function = CHANGES[name][0]

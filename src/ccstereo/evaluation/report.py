@@ -47,10 +47,10 @@ class RowScore:
     scores: dict[str, Estimate | None]
 
 
-def summarise(run: Run, seed: int = 0, resamples: int = RESAMPLES) -> list[RowScore]:
+def summarise(run: Run, seed: int = 0) -> list[RowScore]:
     """Rows with every system in turn."""
     found = []
-    of = partial(estimate, seed=seed, resamples=resamples)
+    of = partial(estimate, seed=seed)
     for row in run.rows:
         for system, values in run.scores.items():
             table = {name: run.column(system, name, row) for name in values}
@@ -135,9 +135,7 @@ def headline(benchmark: Benchmark) -> str:
     return f"{made_of}, {settings['seconds']:g} s a scene; checksum {benchmark.sha256[:16]}"
 
 
-def record(
-    benchmark: Benchmark, systems: Mapping[str, System], rows: Sequence[RowScore], seed: int = 0
-) -> dict[str, Any]:
+def record(benchmark: Benchmark, systems: Mapping[str, System], rows: Sequence[RowScore]) -> dict[str, Any]:
     """All of a benchmark's table as JSON values, with what it depends on."""
     return {
         "benchmark": {"sha256": benchmark.sha256, **benchmark.settings},
@@ -151,7 +149,7 @@ def record(
             }
             for row in rows
         ],
-        "intervals": {"level": 0.95, "resamples": RESAMPLES, "seed": seed},
+        "intervals": {"level": 0.95, "resamples": RESAMPLES, "seed": 0},
         "versions": versions(),
     }
 
@@ -235,13 +233,13 @@ def check_folder(path: Path) -> None:
     """Make a folder that results go to, before any work is done.
 
     Raises:
-        CCStereoError: it cannot be made or written to.
+        DatasetError: it cannot be made or written to.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
-        raise CCStereoError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
+        raise DatasetError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
 
 
 def write_table(path: Path, run: Run) -> None:

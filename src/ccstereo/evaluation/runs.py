@@ -96,12 +96,7 @@ def score(
         raise ValueError(f"no score {unknown[0]!r}; scores are {', '.join(SCORES)}")
     ears = ears or Ears()
     keys = {name: _key(name, system) for name, system in systems.items()}
-    whole = {
-        **items.identity(),
-        "scores": {**asdict(scoring), "names": list(chosen)},
-        "ears": ears.identity(),
-        **(settings or {}),
-    }
+    whole = {**settings_of(items, chosen, scoring, ears), **(settings or {})}
     journal = _open(keep, whole)
     done, seconds = _done(journal.items if journal else [], columns(chosen))
     waiting: list[tuple[str, tuple[str, ...]]] = []
@@ -134,6 +129,17 @@ def score(
         for name in systems
     }
     return Run(dict(items.items), values, journal.settings if journal else whole, seconds)
+
+
+def settings_of(
+    items: EvaluationSet, names: Iterable[str], scoring: Scoring, ears: Ears | None = None
+) -> dict[str, Any]:
+    """JSON values in which runs must agree that are compared."""
+    return {
+        **items.identity(),
+        "scores": {**asdict(scoring), "names": list(names)},
+        "ears": (ears or Ears()).identity(),
+    }
 
 
 def read_scores(path: Path, items: Mapping[str, str], systems: Iterable[str]) -> Run:

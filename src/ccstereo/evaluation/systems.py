@@ -17,7 +17,7 @@ from ccstereo.audio.targets import MID_SIDE, TARGETS
 from ccstereo.binauralizer import DEFAULT_WEIGHTS, Binauralizer
 from ccstereo.datasets.prepared.format import SAMPLE_RATE
 from ccstereo.errors import DatasetError, WeightsError
-from ccstereo.evaluation.frames import change_frames, check_change
+from ccstereo.evaluation.frames import frame_change
 from ccstereo.evaluation.oracle import SIZES, oracle
 from ccstereo.evaluation.sets import Item, PreparedItems
 from ccstereo.models import load_model
@@ -133,7 +133,7 @@ class Weights:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sha256", weights_sha256(self.weights))
-        check_change(self.frames)
+        frame_change(self.frames)  # refuses what is none
         if not self.name:
             name = weights_name(self.weights)
             object.__setattr__(self, "name", f"{name}, {self.frames}" if self.frames else name)
@@ -145,7 +145,8 @@ class Weights:
             WeightsError: the weights are damaged.
             ValueError: an argument is out of range.
         """
-        return _load(self)
+        run = (self.hop, self.tdss, self.precision, self.device, self.batch_size)
+        return _load(self.weights, self.sha256, *run)
 
     def oracle(self, hop: float = 0.1) -> Oracle:
         """Return the ceiling of masks with its bound and target, however it is run."""
@@ -184,7 +185,7 @@ class Weights:
         self.check_rate(item.sample_rate)
         binauralizer, rate = self.binauralizer(), item.sample_rate
         mono = item.mono(binauralizer.model.target).numpy()
-        frames = change_frames(item.read_frames(), self.frames)
+        frames = frame_change(self.frames)(item.read_frames())
         return torch.from_numpy(binauralizer.spatialize(mono, rate, frames, item.frame_rate))
 
 
@@ -207,13 +208,8 @@ def weights_name(weights: str | Path) -> str:
     return path.stem if path.suffix == ".safetensors" else path.name
 
 
-def _load(weights: Weights) -> Binauralizer:
-    run = (weights.hop, weights.tdss, weights.precision, weights.device, weights.batch_size)
-    return _load_once(weights.weights, weights.sha256, *run)
-
-
 @lru_cache(maxsize=32)
-def _load_once(
+def _load(
     weights: str, sha256: str, hop: float | None, tdss: bool, precision: str, device: str, batch_size: int
 ) -> Binauralizer:
     """Load a network once a process, and again where its file holds other weights than before."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ccstereo.media.frames import FrameTrack
 from ccstereo.media.probe import MediaInfo, probe
-from ccstereo.media.remix import KeepChannels
 from ccstereo.media.sound import SoundTrack
 
 
@@ -77,7 +76,7 @@ class MediaReader:
         # A float rate such as 29.97 stays itself; one such as 0.1 becomes the decimal that was meant.
         self._frame_rate = Fraction(frame_rate).limit_denominator(1_000_000)
         source = self.info.path if sound is None else Path(sound)
-        self._sound = SoundTrack(source, KeepChannels(source, channels) if channels else None)
+        self._sound = SoundTrack(source, channels)
         try:
             self._video = FrameTrack(self.info.path, frame_size, threads)
         except BaseException:

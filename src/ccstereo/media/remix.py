@@ -63,20 +63,35 @@ def channel_names(layout: AudioLayout) -> tuple[str, ...]:
 
 
 class Remix:
-    """Turns decoded frames of any layout and sample format into floats."""
+    """Turns decoded frames of any layout and sample format into floats: mono, or all channels as they are.
 
-    def __init__(self) -> None:
+    Args:
+        path: of the file, for messages.
+        channels: that every frame must have, to be kept; None mixes them to mono.
+    """
+
+    def __init__(self, path: Path, channels: int | None = None) -> None:
+        self._path = path
+        self._channels = channels
         self._packer = av.AudioResampler(format="flt")
         self._kind: tuple[str, str, int] | None = None
 
     def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
-        """Samples of a frame, time first, full scale +-1."""
-        raise NotImplementedError
+        """Samples of a frame: (T,) mono, or (T, channels); full scale +-1.
 
-    def channels(self, frame: AudioFrame) -> NDArray[np.float32]:
-        """Samples of all channels of a frame: (C, T), full scale +-1."""
-        many = frame.format.is_planar and frame.layout.nb_channels >= _PLANES
-        return _to_float(self._pack(frame) if many or frame.format.name not in _FORMATS else frame)
+        Raises:
+            MediaError: the frame has another number of channels than is to be kept.
+        """
+        found = frame.layout.nb_channels
+        if self._channels not in (None, found):
+            raise MediaError(f"{self._path}: its sound has {found} channel{'s' * (found != 1)}, not {self._channels}")
+        many = frame.format.is_planar and found >= _PLANES
+        samples = _to_float(self._pack(frame) if many or frame.format.name not in _FORMATS else frame)
+        if self._channels is not None:
+            return np.ascontiguousarray(samples.T)
+        if len(samples) == 1:
+            return np.asarray(samples[0])
+        return np.asarray(mono_weights(channel_names(frame.layout)) @ samples, np.float32)
 
     def _pack(self, frame: AudioFrame) -> AudioFrame:
         """The frame as floats in one plane: where channels are many, PyAV reads past the list of planes."""
@@ -85,42 +100,6 @@ class Remix:
             self._packer, self._kind = av.AudioResampler(format="flt"), kind
         (packed,) = self._packer.resample(frame)
         return packed
-
-
-class Downmix(Remix):
-    """Mono."""
-
-    def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
-        """Mono downmix of a frame: (T,), full scale +-1."""
-        samples = self.channels(frame)
-        if len(samples) == 1:
-            return np.asarray(samples[0])
-        return np.asarray(mono_weights(channel_names(frame.layout)) @ samples, np.float32)
-
-
-class KeepChannels(Remix):
-    """All channels as they are.
-
-    Args:
-        path: of the file, for the message.
-        count: of channels that it must have throughout.
-    """
-
-    def __init__(self, path: Path, count: int) -> None:
-        super().__init__()
-        self._path = path
-        self._count = count
-
-    def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
-        """Samples of a frame: (T, count), full scale +-1.
-
-        Raises:
-            MediaError: the frame has another number of channels.
-        """
-        found = frame.layout.nb_channels
-        if found != self._count:
-            raise MediaError(f"{self._path}: its sound has {found} channel{'s' * (found != 1)}, not {self._count}")
-        return np.ascontiguousarray(self.channels(frame).T)
 
 
 def _to_float(frame: AudioFrame) -> NDArray[np.float32]:

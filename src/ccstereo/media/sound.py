@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ccstereo.errors import MediaError
 from ccstereo.media.damage import Damage, broken_off, clock
 from ccstereo.media.probe import default_audio, default_video, only, open_input, seconds
-from ccstereo.media.remix import Downmix, KeepChannels, Remix
+from ccstereo.media.remix import Remix
 
 # Timestamps in milliseconds, as Matroska keeps them, wander by 1 ms around the truth, those of telephones by several. A
 # lost packet is 20 ms or more in nearly all recordings. Between the two a jump becomes a gap or an overlap.
@@ -28,7 +28,7 @@ _BACKWARDS = 1  # seconds that a timestamp may lie in the past: more is another 
 
 
 class SoundTrack:
-    """Decodes the default sound track at its own sample rate, downmixed to mono or with the channels of a `remix`.
+    """Decodes the default sound track at its own sample rate, downmixed to mono or with its channels.
 
     FFmpeg's decoders cut the priming that the container declares; gaps in the timestamps come out as silence and
     overlaps are cut, so that sample n is played at `start` + n / `sample_rate`.
@@ -39,12 +39,12 @@ class SoundTrack:
         notes: what was damaged and has been replaced by silence.
     """
 
-    def __init__(self, path: Path, remix: Remix | None = None) -> None:
+    def __init__(self, path: Path, channels: int | None = None) -> None:
         """Open `path` and decode up to the first sound.
 
         Args:
             path: video or sound file.
-            remix: turns frames into arrays whose first axis is time; None downmixes to mono.
+            channels: that the sound must have throughout, to be given as they are; None downmixes to mono.
 
         Raises:
             MediaError: the file cannot be read or has no sound that decodes.
@@ -59,7 +59,7 @@ class SoundTrack:
             self._format = self._container.format.name
             self._declared = _declared(self._container)
             self._damage = Damage(path, "sound")
-            self._remix = remix or Downmix()
+            self._remix = Remix(path, channels)
             self._latest = Fraction(0)  # end of the last packet of any track
             self._frames = self._decode()
             first = next(self._frames, None)
@@ -215,14 +215,11 @@ def read_channels(path: str | Path, channels: int) -> tuple[NDArray[np.float32],
     Raises:
         MediaError: the file cannot be read, has no sound, another number of channels, or breaks off.
     """
-    return _read_all(SoundTrack(Path(path), KeepChannels(Path(path), channels)))
+    return _read_all(SoundTrack(Path(path), channels))
 
 
 def read_mono(path: str | Path) -> tuple[NDArray[np.float32], int]:
-    """Read the whole default sound track of any file.
-
-    Args:
-        path: video or sound file.
+    """Read the whole default sound track of any video or sound file.
 
     Returns:
         (T,) mono samples, full scale +-1, and the sample rate in Hz.

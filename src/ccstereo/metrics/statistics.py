@@ -56,7 +56,6 @@ def ratio_of_means(first: NDArray[np.float64], second: NDArray[np.float64], axis
 def estimate(
     statistic: Statistic,
     *columns: ArrayLike,
-    level: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate | None:
@@ -65,7 +64,6 @@ def estimate(
     Args:
         statistic: such as `np.mean`, of all columns; clips are resampled, so columns stay paired.
         columns: each (n,), a value a clip; clips with a NaN in any are skipped.
-        level: fraction of the resampled values that lie in the interval.
         resamples: how many are drawn.
         seed: of the draws.
 
@@ -99,7 +97,7 @@ def estimate(
         vectorized=True,
         paired=True,
         axis=-1,
-        confidence_level=level,
+        confidence_level=0.95,
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
@@ -111,7 +109,6 @@ def paired_comparison(
     second: ArrayLike,
     *,
     higher_is_better: bool = False,
-    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PairedComparison:
     """Compare two systems' scores of the same clips: a bootstrap interval and `scipy.stats.permutation_test`.
@@ -120,8 +117,7 @@ def paired_comparison(
         first: (n,) scores of one system.
         second: (n,) of the other, clip by clip.
         higher_is_better: whether a larger score is the better one.
-        resamples: of the interval and of the test; where all 2^n sign flips are fewer, each is taken once.
-        seed: of the draws.
+        seed: of the draws of interval and test; where all 2^n sign flips are fewer than these, each is taken once.
 
     Returns:
         The comparison; NaN throughout where no clip has both scores.
@@ -136,15 +132,15 @@ def paired_comparison(
     if one.ndim != 1 or one.shape != other.shape:
         raise ValueError(f"expected two scores (n,) of the same clips, got {one.shape} and {other.shape}")
     gaps = (one - other)[~np.isnan(one - other)]
-    found = estimate(np.mean, gaps, resamples=resamples, seed=seed)
+    found = estimate(np.mean, gaps, seed=seed)
     if found is None:
         return PairedComparison(0, *[float("nan")] * 5)
     better = gaps > 0 if higher_is_better else gaps < 0
-    p_value = _sign_flip(gaps, resamples, seed)
+    p_value = _sign_flip(gaps, seed)
     return PairedComparison(found.count, found.value, found.low, found.high, float(better.mean()), p_value)
 
 
-def _sign_flip(gaps: NDArray[np.float64], resamples: int, seed: int) -> float:
+def _sign_flip(gaps: NDArray[np.float64], seed: int) -> float:
     """P-value of the mean of gaps whose signs might as well have been the other ones."""
     if len(gaps) == 1:  # of which scipy flips nothing: both signs lie equally far from 0
         return 1.0
@@ -155,7 +151,7 @@ def _sign_flip(gaps: NDArray[np.float64], resamples: int, seed: int) -> float:
         np.mean,
         permutation_type="samples",
         vectorized=True,
-        n_resamples=resamples,
+        n_resamples=RESAMPLES,
         batch=max(1, _AT_ONCE // len(gaps)),
         rng=np.random.default_rng(seed),
         axis=-1,

@@ -9,11 +9,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {"true": "#1b1b1b", "predicted": "#d1495b", "mono": "#8d99ae"}
+_SHOWN = 4  # frames
 
 
-def plot_scene(
-    frames: np.ndarray, curves: dict[str, np.ndarray], duration: float, title: str = "", columns: int = 4
-) -> "Figure":
+def plot_scene(frames: np.ndarray, curves: dict[str, np.ndarray], duration: float, title: str) -> "Figure":
     """Plot frames of a scene above the level difference of the ears over time (the SPL curve of SAGM).
 
     Args:
@@ -22,7 +21,6 @@ def plot_scene(
             colours of their own.
         duration: seconds.
         title: of the figure.
-        columns: how many frames are shown.
 
     Returns:
         The figure; not shown, not registered with pyplot.
@@ -30,10 +28,9 @@ def plot_scene(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.6), layout="constrained")
-    if title:
-        figure.suptitle(title, fontsize=10, x=0.01, ha="left")
-    grid = figure.add_gridspec(2, columns, height_ratios=[1, 1.6])
-    shown = np.linspace(0, len(frames) - 1, columns).round().astype(int)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    grid = figure.add_gridspec(2, _SHOWN, height_ratios=[1, 1.6])
+    shown = np.linspace(0, len(frames) - 1, _SHOWN).round().astype(int)
     for column, index in enumerate(shown):
         axes = figure.add_subplot(grid[0, column])
         axes.imshow(frames[index])

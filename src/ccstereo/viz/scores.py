@@ -1,6 +1,6 @@
 """Scores of clips, system beside system: what a mean hides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,17 +14,13 @@ COLOURS = ("#8d99ae", "#d1495b", "#2e7d6b", "#e9a23b")
 def plot_scores(
     panels: Mapping[str, Mapping[str, np.ndarray]],
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] | None = None,
-    columns: int = 4,
-    order: Sequence[str] | None = None,
     title: str = "",
 ) -> "Figure":
     """Draw a panel a score: a point a clip, a line of points a system, and the mean.
 
     Args:
-        panels: title -> system -> (clips,) scores, NaN where undefined. All panels have the same systems.
+        panels: title -> system -> (clips,) scores, NaN where undefined. All panels have the same systems, in one order.
         intervals: title -> system -> lower and upper end of the interval of the mean, drawn as a bar.
-        columns: panels in a row.
-        order: systems from top to bottom; None takes that of the first panel.
         title: of the figure. Panels in which some clips have no score say how many have one.
 
     Returns:
@@ -37,8 +33,8 @@ def plot_scores(
 
     if not panels:
         raise ValueError("there are no scores to draw")
-    columns = min(columns, len(panels))
-    systems = list(order or next(iter(panels.values())))
+    columns = min(4, len(panels))
+    systems = list(next(iter(panels.values())))
     rows = -(-len(panels) // columns)
     height = 0.8 + 0.35 * len(systems)
     figure = Figure(figsize=(2.9 * columns + 1, height * rows + 0.3), layout="constrained")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ccstereo.cli.main import main
-from ccstereo.evaluation.frames import CHANGES, change_frames
+from ccstereo.evaluation.frames import CHANGES, frame_change
 from ccstereo.scenes import render_frames, sample_scene, synthetic_material
 
 EXAMPLES = [example for _, examples in CHANGES.values() for example in examples.split(", ")]
@@ -23,10 +23,10 @@ def away(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.mark.parametrize("change", ["", *EXAMPLES])
 def test_every_frame_stays_in_its_place_and_is_hardly_another(moving, change) -> None:
-    found = change_frames(moving, change)
+    found = frame_change(change)(moving)
     assert found.dtype == np.uint8
     assert len(found) == len(moving)
-    assert change_frames(moving[:1], change).shape == (1, *found.shape[1:])  # one that stands still stays one
+    assert frame_change(change)(moving[:1]).shape == (1, *found.shape[1:])  # one that stands still stays one
     if found.shape != moving.shape:
         assert found.shape[1:] == (720, 1280, 3)
         return
@@ -37,7 +37,7 @@ def test_every_frame_stays_in_its_place_and_is_hardly_another(moving, change) ->
 
 
 def test_a_codec_that_saves_more_loses_more(moving) -> None:
-    lost = [away(change_frames(moving, f"h264 {crf}"), moving) for crf in (15, 30, 45)]
+    lost = [away(frame_change(f"h264 {crf}")(moving), moving) for crf in (15, 30, 45)]
     assert 0 < lost[0] < lost[1] < lost[2] < 40
 
 
@@ -46,7 +46,7 @@ def test_a_codec_that_saves_more_loses_more(moving) -> None:
 )
 def test_what_is_no_change(change) -> None:
     with pytest.raises(ValueError, match="such are: h264 33"):
-        change_frames(np.zeros((1, 24, 48, 3), np.uint8), change)
+        frame_change(change)
 
 
 def test_the_table_has_lines_of_each_change(made, tmp_path, monkeypatch, capsys) -> None:

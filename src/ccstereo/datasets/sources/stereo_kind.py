@@ -10,7 +10,6 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from ccstereo.media.remix import KeepChannels
 from ccstereo.media.sound import SoundTrack
 
 MONO = 1e-3  # RMS of left - right over that of left + right, up to which the channels count as equal (-60 dB)
@@ -71,7 +70,7 @@ def file_balance(path: Path) -> Balance:
     Raises:
         MediaError: the file cannot be read, or its sound has not two channels.
     """
-    with closing(SoundTrack(path, KeepChannels(path, 2))) as track:
+    with closing(SoundTrack(path, 2)) as track:
         return balance((block for block in track.blocks() if len(block)), track.sample_rate)
 
 
