@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from ccstereo.cli.options import Subparsers, add_model_options, between, count, make_binauralizer, renamed
+from ccstereo.cli.progress import progress_bar
 
 EXAMPLES = """examples:
   ccstereo binauralize clip.mp4
@@ -50,20 +51,13 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Convert one file."""
-    from tqdm import tqdm
-
     from ccstereo.media import check_output, default_output, probe
 
     output = options.output or default_output(options.input)
     probe(options.input, require_video=True, require_audio=True)  # what is wrong with the files is said at once
     check_output(options.input, output, codec=options.codec, bitrate=options.bitrate)
     binauralizer = make_binauralizer(options, parser)
-    with tqdm(unit="s", desc=options.input.name, disable=True if options.quiet else None, leave=False) as bar:
-
-        def progress(done: float, total: float) -> None:
-            bar.total = round(total, 1) or None
-            bar.update(round(done, 1) - bar.n)
-
+    with progress_bar("s", options.input.name, quiet=options.quiet) as progress:
         report = binauralizer.convert(
             options.input,
             output,

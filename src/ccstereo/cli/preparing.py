@@ -21,13 +21,18 @@ def add_set(sets: Subparsers, name: str, about: str, epilog: str, run: Callable[
     """Add a kind of set with the options that all have: -o, --jobs, --quiet."""
     parser = sets.add_parser(name, help=about, description=about, epilog=epilog)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the prepared set")
+    add_run_options(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add --jobs and --quiet."""
     cores = os.cpu_count() or 1
     parser.add_argument(
         "--jobs", type=count, default=cores, metavar="N", help="processes (default: the cores, %(default)s)"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run_prepare(

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(unit: str, name: str | None = None, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(
+    unit: str, name: str | None = None, *, quiet: bool = False
+) -> Iterator[Callable[[float, float], None]]:
     """Show a bar where there is a terminal, and take it away at the end.
 
     Args:
@@ -21,8 +23,8 @@ def progress_bar(unit: str, name: str | None = None, *, quiet: bool = False) -> 
     hidden = True if quiet else None
     with tqdm(unit=unit, desc=name, disable=hidden, leave=False, unit_scale=unit == "B") as bar:
 
-        def progress(done: int, total: int) -> None:
-            bar.total = total or None
-            bar.update(done - bar.n)
+        def progress(done: float, total: float) -> None:
+            bar.total = round(total, 1) or None
+            bar.update(round(done, 1) - bar.n)
 
         yield progress

@@ -1,12 +1,11 @@
 """`ccstereo simulate`: a pseudo-binaural data set of anyone's photos and mono sounds."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Parser, Subparsers, count, positive
-from ccstereo.cli.preparing import run_prepare, say
+from ccstereo.cli.preparing import add_run_options, run_prepare, say
 from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -61,19 +60,14 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--fps", type=positive, default=10.0, metavar="F", help="at which videos are read, at most 10 (default: 10)"
     )
-    cores = os.cpu_count() or 1
-    parser.add_argument(
-        "--jobs", type=count, default=cores, metavar="N", help="processes (default: the cores, %(default)s)"
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
+    add_run_options(parser)
     parser.set_defaults(run=lambda options: run(options, parser))
     others = parser.add_subparsers(title="other commands", metavar="COMMAND", parser_class=Parser)
     about = "Cut the photos of a stage out of their backgrounds: a folder of the same layout, its photos transparent."
     cut = others.add_parser("cut-out", help="cut photos out of their backgrounds", description=about)
     cut.add_argument("stage", type=Path, metavar="STAGE", help="folder of photos/, sounds/ and backgrounds/")
     cut.add_argument("-o", "--output", type=Path, required=True, metavar="CUT", help="folder to be")
-    cut.add_argument("--jobs", type=count, default=cores, metavar="N", help="processes (default: the cores)")
-    cut.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
+    add_run_options(cut)
     cut.set_defaults(run=cut_out)
 
 

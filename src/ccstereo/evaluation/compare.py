@@ -6,7 +6,7 @@ import numpy as np
 
 from ccstereo.errors import DatasetError
 from ccstereo.evaluation.benchmark.storage import Benchmark
-from ccstereo.evaluation.report import RowScore, cell
+from ccstereo.evaluation.report import RowScore, cell, markdown
 from ccstereo.evaluation.runs import Run
 from ccstereo.evaluation.scores import SCORES
 from ccstereo.metrics.statistics import PairedComparison, paired_comparison
@@ -27,15 +27,15 @@ def comparison(run: Run, other: Run, seed: int = 0) -> dict[str, PairedCompariso
 
 def comparison_table(names: tuple[str, str], compared: Mapping[str, PairedComparison]) -> str:
     """A comparison as Markdown, a line a score."""
-    head = f"| {names[0]} against {names[1]} | difference [95 % interval] | better clips | p |"
-    lines = [head, "|---|---|---|---|"]
+    lines = []
     for name, found in compared.items():
         if name in SCORES and found.clips:
             values = (found.difference, found.low, found.high)
             gap, low, high = (f"{value:+.{SCORES[name].digits + 1}f}" for value in values)
             better = f"{100 * found.better:.0f} % of {found.clips}"
-            lines.append(f"| {SCORES[name].heading} | {gap} [{low}, {high}] | {better} | {found.p_value:.4f} |")
-    return "\n".join(lines)
+            lines.append([SCORES[name].heading, f"{gap} [{low}, {high}]", better, f"{found.p_value:.4f}"])
+    head = [f"{names[0]} against {names[1]}", "difference [95 % interval]", "better clips", "p"]
+    return markdown(head, lines)
 
 
 def overview(rows: Sequence[RowScore], score: str, *, digits: int = 3, factor: float = 1.0) -> str:
@@ -51,7 +51,7 @@ def overview(rows: Sequence[RowScore], score: str, *, digits: int = 3, factor: f
     lines = list(dict.fromkeys(line for line, _ in found))
     columns = [c for c in dict.fromkeys(c for _, c in found) if any(found.get((line, c)) for line in lines)]
     cells = [[line, *(cell(found.get((line, column)), digits, factor) for column in columns)] for line in lines]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [["system", *columns], ["---"] * (len(columns) + 1), *cells])
+    return markdown(["system", *columns], cells)
 
 
 def check_selection(benchmark: Benchmark) -> None:

@@ -60,13 +60,9 @@ def evaluate(
         system: what is scored.
         output: folder of the run.
         oracle: the ceiling.
-        names: of the scores; all that a prepared set has by default.
-        scoring: peculiarities of the scores.
-        ears: how ambisonics are rendered.
-        jobs: processes.
+        names, scoring, ears, jobs, progress: see `score`.
         save_predictions: whether to write the predictions to `output`/predictions.
         compare: an earlier run that must be of the same clips and scores.
-        progress: called with scores done and their number.
 
     Raises:
         DatasetError: the output holds something else or another run, or cannot be written; the runs cannot be

@@ -4,7 +4,7 @@ import csv
 import io
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -78,13 +78,20 @@ def cell(found: Estimate | None, digits: int, factor: float = 1.0, unit: str = "
     return f"{value}{unit} [{low}, {high}]" + (f" of {found.count}" if items and found.count < items else "")
 
 
+def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table of cells."""
+    return "\n".join(
+        [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(line)} |" for line in lines)]
+    )
+
+
 def rows_table(rows: Sequence[RowScore]) -> str:
     """Rows of a stage benchmark as a Markdown table, a line a row and system: means with 95 % intervals."""
-    head = "| scenes | system | STFT / mono's | SNR, dB | louder ear right, % | own side right, % | azimuth error |"
-    lines = [head, "|---|---|---|---|---|---|---|"]
+    head = "scenes | system | STFT / mono's | SNR, dB | louder ear right, % | own side right, % | azimuth error"
+    lines = []
     for row in rows:
         of = row.scores
-        cells = [
+        line = [
             f"{row.row} ({row.items})",
             row.system,
             cell(of["stft_to_mono"], 3),
@@ -93,8 +100,8 @@ def rows_table(rows: Sequence[RowScore]) -> str:
             cell(of["own_side"], 1, 100, items=row.items),
             cell(of["azimuth_error"], 1, unit="°", items=row.items),
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append(line)
+    return markdown(head.split(" | "), lines)
 
 
 def scores_table(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str]) -> str:
@@ -105,8 +112,7 @@ def scores_table(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str]) 
         rows: its summary.
         titles: of the systems.
     """
-    lines = [f"| mean ± deviation [95 % interval] | {' | '.join(titles.values())} |"]
-    lines.append("|---" * (len(titles) + 1) + "|")
+    lines = []
     of = {row.system: row.scores for row in rows}
     for name in run.settings["scores"]["names"]:
         cells = []
@@ -118,8 +124,8 @@ def scores_table(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str]) 
                 interval = f"[{found.low:.{digits}f}, {found.high:.{digits}f}]"
                 cells.append(f"{found.value:.{digits}f} ± {spread:.{digits}f} {interval}{items}")
         if cells:
-            lines.append(f"| {SCORES[name].heading} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            lines.append([SCORES[name].heading, *cells])
+    return markdown(["mean ± deviation [95 % interval]", *titles.values()], lines)
 
 
 def deviation(values: np.ndarray) -> float:

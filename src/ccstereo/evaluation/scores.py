@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -78,17 +78,8 @@ SCORES: dict[str, Score] = {}
 """All scores by name."""
 
 
-def register_score(
-    name: str,
-    title: str,
-    unit: str = "",
-    *,
-    higher_is_better: bool = False,
-    digits: int = 3,
-    bands: tuple[float, ...] = (),
-    median: bool = False,
-) -> Callable[[ScoreFunction], ScoreFunction]:
-    """Decorate a function that scores predictions; see `ScoreFunction` and `Score` for the arguments.
+def register_score(name: str, title: str, unit: str = "", **options: Any) -> Callable[[ScoreFunction], ScoreFunction]:
+    """Decorate a function that scores predictions, see `ScoreFunction`; options are attributes of `Score`.
 
     Raises:
         ValueError: the name is taken.
@@ -97,7 +88,7 @@ def register_score(
     def register(function: ScoreFunction) -> ScoreFunction:
         if name in SCORES:
             raise ValueError(f"there is a score {name!r} already")
-        SCORES[name] = Score(function, title, unit, higher_is_better, digits, bands, median)
+        SCORES[name] = Score(function, title, unit, **options)
         return function
 
     return register

@@ -1,6 +1,8 @@
 """Which ear is louder, overall and over time.
 
-A level difference is left minus right in dB, so positive means that the left ear is louder.
+A level difference is left minus right in dB, so positive means that the left ear is louder. All take clips
+(..., 2, T), full scale 1; leading dimensions of the truth broadcast to those of the predictions, and shapes that do not
+fit or are not (..., 2, T) raise ValueError.
 """
 
 import torch
@@ -16,15 +18,8 @@ _FLOOR = 1e-6  # power added to each ear, -60 dB of full scale, so that silence 
 def spl_curve(binaural: Tensor, sample_rate: int) -> Tensor:
     """Sound pressure level of the left ear minus the right ear's over time (SAGM).
 
-    Args:
-        binaural: (..., 2, T) clips; full scale is 1.
-        sample_rate: in Hz.
-
-    Returns:
-        (..., N) dB; N windows lie wholly inside the clip, and a clip shorter than one window is one window.
-
-    Raises:
-        ValueError: the shape is not (..., 2, T).
+    Clips (..., 2, T) at `sample_rate` Hz give (..., N) dB; N windows lie wholly inside the clip, and a shorter clip is
+    one window.
 
     >>> x = torch.randn(8000)
     >>> spl_curve(torch.stack([2 * x, x]), 16000).mean().round().item()
@@ -41,19 +36,8 @@ def spl_curve(binaural: Tensor, sample_rate: int) -> Tensor:
 def spl_distance(pred: Tensor, target: Tensor, sample_rate: int, *, normalize: bool = False) -> Tensor:
     """Euclidean distance between the predicted and the true curve of level differences: "SPL" (SAGM).
 
-    It grows with the square root of a clip's length: compare clips of one length.
-
-    Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
-        sample_rate: in Hz.
-        normalize: divide each side by its own peak first.
-
-    Returns:
-        (...) dB, >= 0.
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T).
+    It grows with the square root of a clip's length: compare clips of one length. `normalize` divides each side by its
+    own peak first. Clips (..., 2, T) at `sample_rate` Hz give (...) dB, >= 0.
     """
     pred, target = paired_clips(pred, target, normalize)
     gap = spl_curve(pred, sample_rate) - spl_curve(target, sample_rate)
@@ -63,14 +47,7 @@ def spl_distance(pred: Tensor, target: Tensor, sample_rate: int, *, normalize: b
 def louder_ear(binaural: Tensor) -> Tensor:
     """Level of the left ear minus the right ear's over the whole clip.
 
-    Args:
-        binaural: (..., 2, T).
-
-    Returns:
-        (...) dB; 0 for silence.
-
-    Raises:
-        ValueError: the shape is not (..., 2, T).
+    Clips (..., 2, T) give (...) dB; 0 for silence.
 
     >>> round(louder_ear(torch.tensor([[0.1, -0.1], [1.0, -1.0]])).item(), 4)
     -20.0
@@ -83,16 +60,11 @@ def louder_ear_correct(pred: Tensor, target: Tensor, *, dead_zone: float = 2.0) 
     """Whether the louder ear is the right one, where the truth has one.
 
     Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
         dead_zone: dB; a true level difference no greater than this names no ear.
 
     Returns:
         (...) 1 where both name the same ear, 0 where they do not, NaN where the truth names none or the prediction is
             NaN.
-
-    Raises:
-        ValueError: the shapes do not fit or are not (..., 2, T).
 
     >>> left, right = torch.tensor([[1.0], [0.5]]), torch.tensor([[0.5], [1.0]])
     >>> louder_ear_correct(torch.stack([left, right]), torch.stack([left, left])).tolist()
