@@ -41,11 +41,7 @@ def comparison_table(names: tuple[str, str], compared: Mapping[str, PairedCompar
 def overview(rows: Sequence[RowScore], score: str, *, digits: int = 3, factor: float = 1.0) -> str:
     """One score as a Markdown table: a line a system, a column a row of the benchmark, 95 % intervals.
 
-    Args:
-        rows: of `summarise`.
-        score: name; rows in which it is defined nowhere are skipped.
-        digits: behind the point.
-        factor: of all values, 100 for per cent.
+    Rows in which the score is defined nowhere are skipped; `factor` is 100 for per cent.
     """
     found = {(row.system, row.row): row.scores[score] for row in rows}
     lines = list(dict.fromkeys(line for line, _ in found))
@@ -68,13 +64,7 @@ def check_selection(benchmark: Benchmark) -> None:
 
 
 def select(rows: Sequence[RowScore], systems: Sequence[str], score: str = "stft_to_mono") -> dict[str, float]:
-    """Mean of a score over all rows, by system, the best first.
-
-    Args:
-        rows: of `summarise`, of a benchmark that `check_selection` lets pass.
-        systems: to choose from.
-        score: lower is better.
-    """
+    """Mean of a score, of which lower is better, over all rows of a benchmark, by system, the best first."""
     means = {
         system: float(np.mean([found.value for row in rows if row.system == system and (found := row.scores[score])]))
         for system in systems

@@ -29,14 +29,7 @@ def find_ledger(folder: Path) -> Path | None:
 def ledger_lines(
     benchmark: Benchmark, weights: Iterable[Weights], rows: Sequence[RowScore], now: datetime | None = None
 ) -> list[dict[str, Any]]:
-    """A line for each weights: date, names and checksums, and the main scores of every row.
-
-    Args:
-        benchmark: scored on.
-        weights: that were scored.
-        rows: of `ccstereo.evaluation.report.summarise`.
-        now: the date; None takes the clock's.
-    """
+    """A line for each weights: date (None takes the clock's), names and checksums, and every row's main scores."""
     date = (now or datetime.now(timezone.utc)).isoformat(timespec="seconds")
     return [
         {

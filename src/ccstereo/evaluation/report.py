@@ -105,13 +105,7 @@ def rows_table(rows: Sequence[RowScore]) -> str:
 
 
 def scores_table(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str]) -> str:
-    """A run of one row as Markdown, a line a score: systems beside each other.
-
-    Args:
-        run: of one row.
-        rows: its summary.
-        titles: of the systems.
-    """
+    """A run of one row, its summary and the titles of systems as Markdown: a line a score, systems side by side."""
     lines = []
     of = {row.system: row.scores for row in rows}
     for name in run.settings["scores"]["names"]:
@@ -274,14 +268,7 @@ def write_table(path: Path, run: Run) -> None:
 
 
 def draw(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str], path: Path, title: str = "") -> None:
-    """Draw every item's scores, systems beside each other, as the file its suffix names.
-
-    Args:
-        run: of one row.
-        rows: its summary.
-        titles: of the systems.
-        path: .png, .svg or .pdf.
-        title: of the figure.
+    """Draw every item's scores of a run of one row, systems beside each other, as .png, .svg or .pdf.
 
     Raises:
         DatasetError: the file cannot be written.

@@ -46,14 +46,7 @@ class PacketCopier:
     """
 
     def __init__(self, path: Path, source: InputContainer, target: OutputContainer, shift: Fraction) -> None:
-        """Prepare to copy.
-
-        Args:
-            path: the input's, for messages.
-            source: input, not yet demuxed.
-            target: output, not yet started.
-            shift: seconds added to every timestamp.
-        """
+        """Copy from `source` (at `path`), not yet demuxed, to `target`, not yet started; `shift` seconds later."""
         self._path = path
         self._source = source
         self._target = target

@@ -40,10 +40,10 @@ class SoundTrack:
     """
 
     def __init__(self, path: Path, channels: int | None = None) -> None:
-        """Open `path` and decode up to the first sound.
+        """Open a video or sound file and decode up to its first sound.
 
         Args:
-            path: video or sound file.
+            path: of the file.
             channels: that the sound must have throughout, to be given as they are; None downmixes to mono.
 
         Raises:
@@ -74,7 +74,7 @@ class SoundTrack:
 
     @property
     def notes(self) -> list[str]:
-        """What was damaged and has been replaced by silence."""
+        """See `Damage`: what has been replaced by silence."""
         return self._damage.notes
 
     def close(self) -> None:
@@ -219,14 +219,7 @@ def read_channels(path: str | Path, channels: int) -> tuple[NDArray[np.float32],
 
 
 def read_mono(path: str | Path) -> tuple[NDArray[np.float32], int]:
-    """Read the whole default sound track of any video or sound file.
-
-    Returns:
-        (T,) mono samples, full scale +-1, and the sample rate in Hz.
-
-    Raises:
-        MediaError: the file cannot be read, has no sound or breaks off.
-    """
+    """Read the whole default sound track of any file as `read_channels` does, but (T,), mixed to mono."""
     return _read_all(SoundTrack(Path(path)))
 
 

@@ -22,11 +22,7 @@ class SoundWriter(Writer):
     """Writes stereo sound as a .wav (32-bit float) or .flac (24-bit) file; see `Writer`."""
 
     def __init__(self, path: str | Path, *, sample_rate: int) -> None:
-        """Open the file.
-
-        Args:
-            path: name ending in .wav or .flac, in a folder that exists.
-            sample_rate: Hz.
+        """Open a file ending in .wav or .flac, in a folder that exists; the rate is in Hz.
 
         Raises:
             MediaError: the file cannot be written.

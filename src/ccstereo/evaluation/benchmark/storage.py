@@ -106,15 +106,7 @@ class Benchmark:
 def write_scene(folder: Path, facts: SceneFacts, sound: np.ndarray, frames: np.ndarray, sample_rate: int) -> SceneFacts:
     """Write a scene beside its folder, then rename: a scene that is there is whole.
 
-    Args:
-        folder: of the benchmark.
-        facts: what is known of the scene.
-        sound: (S, 2, T) float32 in steps of 24 bits.
-        frames: (N, H, W, 3) uint8.
-        sample_rate: Hz.
-
-    Returns:
-        The facts with their checksum.
+    Of sound (S, 2, T) float32 in steps of 24 bits and frames (N, H, W, 3) uint8; returns the facts with their checksum.
     """
     facts = replace(facts, sha256=content_sha256(sound, frames))
     target = folder / "scenes" / facts.id

@@ -30,12 +30,7 @@ class ToEquirectangular:
     """
 
     def __init__(self, projection: Projection, size: tuple[int, int] = (240, 480)) -> None:
-        """Prepare the maps.
-
-        Args:
-            projection: of the frames to come.
-            size: (height, width) of the result.
-        """
+        """Prepare the maps of frames of this projection to frames of `size` (height, width)."""
         self._projection = projection
         self._size = size
         height, width = size
@@ -55,14 +50,7 @@ class ToEquirectangular:
             self._graph = self._filter(eye.shape[1], eye.shape[0])
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Remap a frame of `source_size`.
-
-        Args:
-            frame: (H, W, 3) RGB.
-
-        Returns:
-            (*size, 3) RGB, of the left eye.
-        """
+        """Remap an RGB frame (*source_size, 3) to one (*size, 3), of the left eye."""
         if frame.shape[:2] != self.source_size:
             raise ValueError(f"expected a frame of {self.source_size}, got {frame.shape[:2]}")
         eye = np.ascontiguousarray(left_eye(frame, self._projection), dtype=np.uint8)

@@ -11,11 +11,7 @@ _SAMPLES = 64  # compared along each seam
 
 
 def unrelated(view: Pixels) -> float:
-    """Mean difference between places that have nothing to do with each other: what costs are measured by.
-
-    Args:
-        view: (H, W, 3).
-    """
+    """Mean difference between places of a view (H, W, 3) that are unrelated: what costs are measured by."""
     height, width = view.shape[:2]
     shifts = [(0, width // 2), (height // 3, width // 3), (height // 2, width // 4)]
     return float(np.mean([np.abs(view - np.roll(view, shift, (0, 1))).mean() for shift in shifts]))
@@ -24,13 +20,8 @@ def unrelated(view: Pixels) -> float:
 def equirectangular_cost(view: Pixels) -> float:
     """Mean difference across what an equirectangular frame joins.
 
-    Its left edge goes on at the right one, its top and its bottom row are one point each, and its middle is no seam.
-
-    Args:
-        view: (H, W, 3), of one eye.
-
-    Returns:
-        In the units of the frame; near 0 if it is equirectangular.
+    Its left edge goes on at the right one, its top and its bottom row are one point each, and its middle is no seam. Of
+    a view (H, W, 3) of one eye, in its units; near 0 if it is equirectangular.
     """
     middle = len(view) // 2
     wrap = np.abs(view[:, 0] - view[:, -1]).mean()
@@ -42,13 +33,7 @@ def eac_cost(view: Pixels) -> float:
     """Mean difference across the eight edges of an equi-angular cubemap that its frame does not show side by side.
 
     The upper half shows left, front and right; the lower half is a strip of up, back (upright) and down, turned by a
-    quarter clockwise.
-
-    Args:
-        view: (H, W, 3), of one eye.
-
-    Returns:
-        In the units of the frame; near 0 if it is an equi-angular cubemap.
+    quarter clockwise. Of a view (H, W, 3) of one eye, in its units; near 0 if it is an equi-angular cubemap.
     """
     half, third = len(view) // 2, view.shape[1] // 3
     left, front, right = (view[:half, k * third : (k + 1) * third] for k in range(3))

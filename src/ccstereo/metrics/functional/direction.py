@@ -68,18 +68,7 @@ def estimate_azimuth(binaural: Tensor, sample_rate: int, hrir_bank: Tensor, azim
 def azimuth_error(pred: Tensor, true_azimuth: Tensor, sample_rate: int, hrir_bank: Tensor, azimuths: Tensor) -> Tensor:
     """Angle between the direction estimated from a predicted clip and the true one.
 
-    Args:
-        pred: (..., 2, T) predicted clips of one still source each.
-        true_azimuth: (...) degrees.
-        sample_rate: in Hz.
-        hrir_bank: (A, 2, K) as for `estimate_azimuth`.
-        azimuths: (A,) degrees.
-
-    Returns:
-        (...) degrees in [0, 180].
-
-    Raises:
-        ValueError: a shape does not fit.
+    Clips (..., 2, T) and true azimuths (...) in degrees give (...) degrees in [0, 180]; all else as `estimate_azimuth`.
     """
     found = estimate_azimuth(pred, sample_rate, hrir_bank, azimuths)
     return ((found - true_azimuth.to(found) + 180) % 360 - 180).abs()

@@ -24,8 +24,7 @@ def multi_resolution_stft(
     `MultiResolutionSTFTLoss` of one clip at a time.
 
     Args:
-        pred: (..., 2, T) predicted clips.
-        target: (..., 2, T) true clips; leading dimensions broadcast to those of `pred`.
+        pred, target: (..., 2, T) predicted and true clips; leading dimensions of the truth broadcast.
         normalize: divide each side by its own peak first.
         resolutions: FFT size, hop and window in samples. T must be more than half of the largest FFT size, as clips
             are reflected at their ends.
