@@ -13,7 +13,7 @@ from ccstereo.evaluation.oracle import oracle
 from ccstereo.evaluation.report import RowScore, headline, record, rows_table, summarise, write_table
 from ccstereo.evaluation.runs import Run, score
 from ccstereo.evaluation.scores import SCORES, Scoring, register_score, score_item
-from ccstereo.evaluation.sets import Ears, EvaluationSet, Item, PreparedItems
+from ccstereo.evaluation.sets import Ears, Item, PreparedItems
 from ccstereo.evaluation.systems import Mono, Oracle, System, Weights, read_files, weights_name
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "SCORES",
     "Benchmark",
     "Ears",
-    "EvaluationSet",
     "Item",
     "Mono",
     "Oracle",

@@ -73,7 +73,10 @@ def evaluate(
         raise DatasetError(f"{output}: exists and holds no evaluation; choose another folder")
     chosen = list(clips.scores if names is None else names)
     if compare is not None:
-        check_comparable(compare, settings_of(clips, chosen, scoring, ears))
+        settings = settings_of(clips, chosen, scoring, ears)
+        one, two = ({key: found.get(key) for key in MUST_AGREE} for found in (compare.settings, settings))
+        if difference := first_difference(one, two):
+            raise DatasetError(f"the run to compare with is another: its {difference}")
     folder = output / "predictions"
     if save_predictions:
         for stale in folder.glob(".*.part.wav"):  # of an attempt that was killed
@@ -116,18 +119,6 @@ def read_run(folder: str | Path) -> Run:
         raise DatasetError(f"{folder}: its evaluation cannot be read ({error!r}); evaluate again") from error
 
 
-def check_comparable(other: Run, settings: Mapping[str, Any]) -> None:
-    """Refuse to compare a run with these settings to one of other clips or scores.
-
-    Raises:
-        DatasetError: naming the first difference.
-    """
-    one, two = ({key: found.get(key) for key in MUST_AGREE} for found in (other.settings, settings))
-    difference = first_difference(one, two)
-    if difference:
-        raise DatasetError(f"the run to compare with is another: its {difference}")
-
-
 def finish(
     run: Run,
     output: str | Path,
@@ -155,7 +146,10 @@ def finish(
     """
     output = Path(output)
     rows = summarise(run, seed)
-    text = f"{run_headline(run)}\n\n{scores_table(run, rows, titles(run))}"
+    scoring = run.settings["scores"]
+    peaks = "each side divided by its peak" if scoring["normalize"] == "peak" else "no sound divided by its peak"
+    headline = f"{clips_of(run)}; {peaks}, WAV the {scoring['wav']} over ears"
+    text = f"{headline}\n\n{scores_table(run, rows, titles(run))}"
     content: dict[str, Any] = {
         "settings": run.settings,
         "clips": list(run.items),
@@ -181,13 +175,6 @@ def finish(
     except OSError as error:
         raise DatasetError(f"{output}: cannot be written ({error.strerror}); what is scored is kept") from error
     return text
-
-
-def run_headline(run: Run) -> str:
-    """What a run is of, in one line."""
-    scores = run.settings["scores"]
-    peaks = "each side divided by its peak" if scores["normalize"] == "peak" else "no sound divided by its peak"
-    return f"{clips_of(run)}; {peaks}, WAV the {scores['wav']} over ears"
 
 
 def clips_of(run: Run) -> str:

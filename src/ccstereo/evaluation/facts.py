@@ -1,6 +1,6 @@
 """What is known of a simulated scene besides its sound."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ccstereo.scenes import Room
@@ -48,13 +48,9 @@ class SceneFacts:
         """Whether nothing moves."""
         return all(len(source.azimuths) == 1 for source in self.sources)
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "SceneFacts":
-        """Invert `to_dict`, also after JSON has made lists of tuples."""
+        """Invert `dataclasses.asdict`, also after JSON has made lists of tuples."""
         sources = tuple(
             SourceFacts(**{**source, "azimuths": tuple(source["azimuths"])}) for source in values["sources"]
         )

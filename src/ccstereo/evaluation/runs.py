@@ -97,7 +97,10 @@ def score(
     ears = ears or Ears()
     keys = {name: _key(name, system) for name, system in systems.items()}
     whole = {**settings_of(items, chosen, scoring, ears), **(settings or {})}
-    journal = _open(keep, whole)
+    try:
+        journal = None if keep is None else Journal(Path(keep) / JOURNAL, whole)
+    except OSError as error:
+        raise DatasetError(f"{keep}: cannot be written ({error.strerror or error}); choose another folder") from error
     done, seconds = _done(journal.items if journal else [], columns(chosen))
     waiting: list[tuple[str, tuple[str, ...]]] = []
     for item in items.items:
@@ -214,15 +217,6 @@ def _key(name: str, system: System) -> str:
     """Name of a system's lines in a journal."""
     identity = json.dumps(system.identity(), sort_keys=True)
     return f"{name}#{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
-
-
-def _open(folder: str | Path | None, settings: dict[str, Any]) -> Journal | None:
-    if folder is None:
-        return None
-    try:
-        return Journal(Path(folder) / JOURNAL, settings)
-    except OSError as error:
-        raise DatasetError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
 
 
 def _done(lines: list[dict[str, Any]], names: list[str]) -> tuple[dict[tuple[str, str], Values], float]:

@@ -5,23 +5,20 @@ from ccstereo.media.create import write_video
 from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
 from ccstereo.media.frames import read_frames
 from ccstereo.media.mux import StereoWriter, open_writer
-from ccstereo.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
+from ccstereo.media.probe import probe
 from ccstereo.media.sound import read_channels, read_mono
 from ccstereo.media.soundfiles import SoundWriter
 from ccstereo.media.spherical import Detection, Projection, ToEquirectangular, detect_projection
 
 __all__ = [
     "AudioChunk",
-    "AudioInfo",
     "Detection",
     "FrameChunk",
-    "MediaInfo",
     "MediaReader",
     "Projection",
     "SoundWriter",
     "StereoWriter",
     "ToEquirectangular",
-    "VideoInfo",
     "check_output",
     "default_output",
     "detect_projection",

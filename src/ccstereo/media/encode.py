@@ -1,6 +1,5 @@
 """Stereo samples as packets of a sound track, each at its true time."""
 
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -89,8 +88,7 @@ class StereoEncoder:
         due = round(Fraction(self._given * self._rate, self._rate_in)) - self._done - self._held.shape[1]
         rest = np.pad(rest, ((0, 0), (0, max(0, due - rest.shape[1]))))[:, : max(0, due)]
         packets = self._encode(rest, last=True)
-        ending = [self._timed(packet) for packet in self._checked(self.stream.encode(None))]
-        return packets + ending
+        return packets + [self._timed(packet) for packet in self.stream.encode(None)]
 
     def _resample(self, samples: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if self._resampler is None:
@@ -109,7 +107,7 @@ class StereoEncoder:
         while held.shape[1] >= size > 0 or (last and held.shape[1]):
             frame = self._frame(held[:, :size])
             held = held[:, size:]
-            packets += [self._timed(packet) for packet in self._checked(self.stream.encode(frame))]
+            packets += [self._timed(packet) for packet in self.stream.encode(frame)]
         self._held = held
         return packets
 
@@ -125,18 +123,14 @@ class StereoEncoder:
         self._done += samples.shape[1]
         return frame
 
-    def _checked(self, packets: list["Packet[AudioStream]"]) -> Iterator["Packet[AudioStream]"]:
-        for packet in packets:
-            if self.priming is None:
-                self.priming = self._start - (packet.pts or 0)
-            yield packet
-
     def _timed(self, packet: "Packet[AudioStream]") -> "Packet[AudioStream]":
         """Make Matroska's millisecond clock give the time of the first true sample, and the end to the sample."""
+        if self.priming is None:
+            self.priming = self._start - (packet.pts or 0)
         if packet.pts is None:
             return packet
         if self.late:  # the edit list is to cut the priming; until it does, it stands between the start and the sound
-            packet.pts += self.priming or 0
+            packet.pts += self.priming
             packet.dts = packet.pts
         if not self._matroska:
             return packet
@@ -144,9 +138,8 @@ class StereoEncoder:
             _discard_end(packet, self.stream.codec_context.frame_size - packet.duration)
         # The writer adds the priming, and a reader takes it away, each rounded to a millisecond: rounding the sum
         # first keeps the two from adding up to a whole one.
-        priming = self.priming or 0
-        played = _milliseconds(Fraction(packet.pts + priming, self._rate))
-        packet.pts = packet.dts = played - _milliseconds(Fraction(priming, self._rate))
+        played = _milliseconds(Fraction(packet.pts + self.priming, self._rate))
+        packet.pts = packet.dts = played - _milliseconds(Fraction(self.priming, self._rate))
         packet.duration = _milliseconds(Fraction(packet.duration or 0, self._rate))
         packet.time_base = _MILLISECOND
         return packet

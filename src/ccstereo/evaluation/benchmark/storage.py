@@ -14,7 +14,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def write_scene(folder: Path, facts: SceneFacts, sound: np.ndarray, frames: np.n
     soundfile.write(partial / "sound.flac", sound.reshape(-1, sound.shape[-1]).T, sample_rate, subtype="PCM_24")
     for number, frame in enumerate(frames):
         Image.fromarray(frame).save(partial / f"{number:03d}.png")
-    (partial / "facts.json").write_text(json.dumps(facts.to_dict(), indent=1) + "\n", encoding="utf-8")
+    (partial / "facts.json").write_text(json.dumps(asdict(facts), indent=1) + "\n", encoding="utf-8")
     partial.rename(target)
     return facts
 
@@ -162,7 +162,7 @@ def write_manifest(folder: Path, settings: dict[str, Any], scenes: list[SceneFac
         "format": FORMAT,
         "settings": settings,
         "ears": content_sha256(ears.responses, ears.directions[:, 0]),
-        "scenes": [scene.to_dict() for scene in scenes],
+        "scenes": [asdict(scene) for scene in scenes],
     }
     checksum = _checksum(content)
     write_atomic(folder / "manifest.json", json.dumps({"sha256": checksum, **content}, indent=1) + "\n")
