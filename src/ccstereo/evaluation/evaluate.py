@@ -128,18 +128,14 @@ def finish(
     seed: int = 0,
     about: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write the table of clips, the summary and the record of a run.
+    """Write the table of clips, the summary and the record of a run; return the summary in Markdown.
 
     Args:
         run: all of it.
         output: its folder.
-        other: a run to compare with.
-        other_name: of the other run's folder, by which two runs of one system are distinguished.
+        other, other_name: a run to compare with, and its folder's name, by which two of one system are distinguished.
         seed: of the bootstrap and the test.
         about: more for the record, such as device and batch size.
-
-    Returns:
-        The summary in Markdown.
 
     Raises:
         DatasetError: the folder cannot be written.

@@ -146,12 +146,9 @@ def settings_of(
 
 
 def read_scores(path: Path, items: Mapping[str, str], systems: Iterable[str]) -> Run:
-    """Read what a journal of `score` holds of some systems, all items of which must be there.
+    """Read what a journal of `score` holds of some systems, by the names under which their scores were kept.
 
-    Args:
-        path: of the journal.
-        items: row of every item by id.
-        systems: names under which their scores were kept.
+    All items, given as id -> row, must be there.
 
     Raises:
         DatasetError: the journal is damaged.

@@ -114,8 +114,7 @@ def paired_comparison(
     """Compare two systems' scores of the same clips: a bootstrap interval and `scipy.stats.permutation_test`.
 
     Args:
-        first: (n,) scores of one system.
-        second: (n,) of the other, clip by clip.
+        first, second: (n,) scores of one system and of the other, clip by clip.
         higher_is_better: whether a larger score is the better one.
         seed: of the draws of interval and test; where all 2^n sign flips are fewer than these, each is taken once.
 
