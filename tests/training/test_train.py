@@ -228,7 +228,7 @@ def test_train_resume_and_use(tmp_path: Path, monkeypatch, clip: Path, capsys) -
     capsys.readouterr()
     assert main(["train", *TINY, *other]) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "of another model than the one to be trained" in said
+    assert "the checkpoint is of another model than the one to be trained" in said
     assert len(said) < 400
 
 
