@@ -337,3 +337,16 @@ def test_heads_take_any_number_of_relevance_maps_at_any_grid() -> None:
         loss = heads.relevance(maps, features, columns)
         assert torch.isfinite(loss)
         assert (loss > 0) == bool(maps)
+
+
+def test_a_step_has_one_exchange_between_processes() -> None:
+    """The last release had nine, one a scalar."""
+    task, calls = SpatialTask("ccstereo-lite", SMALL), []
+    reduce = lambda values, reduce_op: calls.append(reduce_op) or values  # noqa: E731 - a strategy's
+    task._trainer = SimpleNamespace(world_size=2, strategy=SimpleNamespace(reduce=reduce))
+    logged = {}
+    task.log = lambda name, value, **_: logged.update({name: value})
+    task.log_dict = logged.update
+    task._log_training(torch.tensor(3.0), {"phase": torch.tensor(1.0), "difference": torch.tensor(2.0)})
+    assert calls == ["mean"]
+    assert logged == {"train/loss": 3.0, "train/phase": 1.0, "train/difference": 2.0}
