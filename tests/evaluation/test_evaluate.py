@@ -273,6 +273,9 @@ class TestTablesAndFigure:
             assert (tmp_path / name).stat().st_size > 10_000
         assert "predictions: 4 clips of noises, one/test" in (tmp_path / "scores.svg").read_text()
         assert sorted(p.name for p in tmp_path.iterdir()) == ["r", "scores.png", "scores.svg"]
+        inside = tmp_path / "new" / "scores.png"  # of the run's own folder, which is not there yet
+        run(prepared, tmp_path / "new", "--predictions", model_run / "predictions", "--figure", inside)
+        assert inside.stat().st_size > 10_000
 
     def test_without_their_libraries(self, prepared, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr("ccstereo.evaluation.report.find_spec", lambda _: None)

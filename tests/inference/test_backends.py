@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from ccstereo import Binauralizer
 from ccstereo.inference import TorchBackend, fused_for_inference, make_backend, precision_pays
 from ccstereo.inference.backends import precision
 from ccstereo.models import create_model
@@ -65,3 +66,11 @@ def test_only_x86_without_avx512_imitates_16_bits(monkeypatch, machine: str, cap
     else:
         with pytest.warns(UserWarning, match="many times slower in bfloat16"):
             TorchBackend(model, "bfloat16")
+
+
+def test_weights_in_half_precision_predict() -> None:
+    """Features and context come back as float32, whatever the network computes in."""
+    model = create_model("ccstereo-lite", **(SLIM | {"resize": (60, 120), "context": 40_800})).half()
+    frames = np.zeros((5, 60, 120, 3), np.uint8)
+    sound = Binauralizer(model).binauralize(np.full(8_000, 0.1, np.float32), 16_000, frames, 10.0)
+    assert np.isfinite(sound).all()

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from ccstereo.cli.main import main
+from ccstereo.training.runs import ENVIRONMENT, choose_run
 from small import TRAIN_SMALL
 
 OPTIONS = [
@@ -70,6 +71,23 @@ def stopped(request, tmp_path: Path) -> tuple[int, int, str]:
             run.send_signal(request.param)
         _, said = run.communicate(timeout=120)
         return request.param, run.returncode, said
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_only_a_checkpoint_is_said_to_resume(last: bool, tmp_path: Path, monkeypatch, capsys) -> None:
+    """Ctrl-C before the first checkpoint: `--ckpt_path last` would resume an earlier run."""
+
+    def stopped(_: object) -> None:
+        choose_run("mine", str(tmp_path))
+        if last:
+            (tmp_path / "last.ckpt").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ccstereo.training.main.train", stopped)
+    monkeypatch.setenv(ENVIRONMENT, "")  # is put back afterwards
+    assert main(["train", "--config", "lite-stage"]) == 130
+    said = "the same command with --ckpt_path last resumes" if last else "there is no checkpoint yet"
+    assert capsys.readouterr().err == f"\nccstereo: interrupted; {said}\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing can be killed so there")

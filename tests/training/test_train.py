@@ -228,7 +228,7 @@ def test_train_resume_and_use(tmp_path: Path, monkeypatch, clip: Path, capsys) -
     capsys.readouterr()
     assert main(["train", *TINY, *other]) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "of another model than the one to be trained" in said
+    assert "the checkpoint is of another model than the one to be trained" in said
     assert len(said) < 400
 
 
@@ -337,3 +337,16 @@ def test_heads_take_any_number_of_relevance_maps_at_any_grid() -> None:
         loss = heads.relevance(maps, features, columns)
         assert torch.isfinite(loss)
         assert (loss > 0) == bool(maps)
+
+
+def test_a_step_has_one_exchange_between_processes() -> None:
+    """The last release had nine, one a scalar."""
+    task, calls = SpatialTask("ccstereo-lite", SMALL), []
+    reduce = lambda values, reduce_op: calls.append(reduce_op) or values  # noqa: E731 - a strategy's
+    task._trainer = SimpleNamespace(world_size=2, strategy=SimpleNamespace(reduce=reduce))
+    logged = {}
+    task.log = lambda name, value, **_: logged.update({name: value})
+    task.log_dict = logged.update
+    task._log_training(torch.tensor(3.0), {"phase": torch.tensor(1.0), "difference": torch.tensor(2.0)})
+    assert calls == ["mean"]
+    assert logged == {"train/loss": 3.0, "train/phase": 1.0, "train/difference": 2.0}

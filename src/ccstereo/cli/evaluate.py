@@ -116,7 +116,8 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.figure and find_spec("matplotlib") is None:
         raise CCStereoError("--figure needs matplotlib: pip install 'ccstereo[viz]'")
     for path in filter(None, (options.figure, options.table)):
-        check_output(path)
+        if path.absolute().parent != options.output.absolute():  # which the run makes
+            check_output(path)
     if options.table:
         check_table(options.table)
     ears = Ears(options.decoder, options.sofa)

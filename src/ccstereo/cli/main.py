@@ -24,7 +24,7 @@ COMMANDS = {
     "demo": "two moving sources, true and predicted",
     "prepare": "bring videos and data sets into the layout that is trained on",
     "simulate": "make a set of photos and mono sounds",
-    "shard": "pack a prepared set into files that are read in a row",
+    "shard": "pack a prepared set into tar files, to train from afar",
     "train": "train a model",
     "evaluate": "score models on a prepared set",
     "bench": "score models on scenes whose truth is known",

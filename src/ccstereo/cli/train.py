@@ -45,6 +45,7 @@ def run(arguments: Sequence[str]) -> int:
         from lightning.pytorch.utilities.exceptions import SIGTERMException
 
         from ccstereo.training.main import train
+        from ccstereo.training.runs import can_resume
         from ccstereo.training.sweep import swept
     except ImportError as error:
         raise CCStereoError(f"training needs more packages ({error.name}); pip install 'ccstereo[train]'") from error
@@ -54,7 +55,8 @@ def run(arguments: Sequence[str]) -> int:
         train(["--help" if argument == "--help-all" else argument for argument in arguments])
     except (KeyboardInterrupt, SIGTERMException) as stop:
         how, status = ("interrupted", 130) if isinstance(stop, KeyboardInterrupt) else ("terminated", 143)
-        print(f"\nccstereo: {how}; the same command with --ckpt_path last resumes", file=sys.stderr)
+        kept = "the same command with --ckpt_path last resumes" if can_resume() else "there is no checkpoint yet"
+        print(f"\nccstereo: {how}; {kept}", file=sys.stderr)
         return status
     return 0
 

@@ -81,7 +81,9 @@ def load_imagenet_trunk(model: SpatialModel, path: str | Path | None = None) -> 
             state = rename_efficientnet(read_checkpoint(path))
             break
     else:
-        raise WeightsError(f"model {model.name!r} has no trunk that ImageNet weights are known for")
+        raise WeightsError(
+            f"model {model.name!r} has no trunk with known ImageNet weights; train it with --model.imagenet false"
+        )
     counters = {key: value for key, value in trunk.state_dict().items() if key.endswith("num_batches_tracked")}
     try:
         trunk.load_state_dict(counters | state)

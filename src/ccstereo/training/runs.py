@@ -59,6 +59,11 @@ def choose_run(name: str, folder: str | None = None, checkpoint: str | None = No
     return Run(chosen, None if checkpoint is None else Path(checkpoint))
 
 
+def can_resume() -> bool:
+    """Whether the run that this process chose last has a checkpoint to resume from."""
+    return ENVIRONMENT in os.environ and (Path(os.environ[ENVIRONMENT]) / "last.ckpt").exists()
+
+
 def clear(run: Run) -> None:
     """Remove what an earlier run has left in the folder of a new one."""
     for path in (*(run.folder / written for written in WRITTEN), *run.folder.glob("events.out.tfevents.*")):

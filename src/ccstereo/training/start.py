@@ -32,4 +32,4 @@ def check_same_model(name: str, found: SpatialModel, wanted: SpatialModel) -> No
     if differ:
         values = ", ".join(f"{key} {there.get(key)} instead of {here.get(key)}" for key in differ[:3])
         more = f" and {len(differ) - 3} more" if len(differ) > 3 else ""
-        raise WeightsError(f"{name}: of another model than the one to be trained ({values}{more})")
+        raise WeightsError(f"{name} is of another model than the one to be trained ({values}{more})")

@@ -41,7 +41,7 @@ def plot_scene(frames: np.ndarray, curves: dict[str, np.ndarray], duration: floa
         time = (np.arange(len(curve)) + 0.5) * duration / len(curve)
         axes.plot(time, curve, label=name, color=COLOURS.get(name), linewidth=1.6)
     axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    axes.set(xlabel="seconds", ylabel="louder right (dB) louder left", xlim=(0, duration))
+    axes.set(xlabel="seconds", ylabel="level difference, dB\n(above 0: left louder)", xlim=(0, duration))
     axes.legend(frameon=False, ncols=len(curves), loc="lower right", bbox_to_anchor=(1, 0.98))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

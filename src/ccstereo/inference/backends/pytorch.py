@@ -62,8 +62,9 @@ class TorchBackend:
         self, spec: NDArray[np.float32], features: NDArray[np.float32], context: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
         """See `Backend`."""
-        mix, visual = (torch.from_numpy(array).to(self.device) for array in (spec, features))
-        around = None if context is None else torch.from_numpy(context).to(self.device)
+        mix, dtype = torch.from_numpy(spec).to(self.device), self._network.dtype  # the arrays are float32
+        visual = torch.from_numpy(features).to(self.device, dtype)
+        around = None if context is None else torch.from_numpy(context).to(self.device, dtype)
         with self._autocast():
             return _array(self._network(mix, visual, around).spec)
 
