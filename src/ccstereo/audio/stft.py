@@ -91,3 +91,22 @@ def istft(spec: Tensor, length: int, config: STFTConfig = STFTConfig()) -> Tenso
         length=length,
     )
     return waveform.reshape(*batch, length)
+
+
+def apply_mask(mask: Tensor, spec: Tensor) -> Tensor:
+    """Multiply two complex spectrograms: difference = mask * mixture.
+
+    Args:
+        mask: (..., 2, F, frames) real and imaginary part of the complex ratio mask.
+        spec: (..., 2, F, frames) spectrogram of the mixture.
+
+    Returns:
+        (..., 2, F, frames).
+
+    >>> i = torch.tensor([0.0, 1.0]).reshape(2, 1, 1)
+    >>> apply_mask(i, i).flatten().tolist()
+    [-1.0, 0.0]
+    """
+    mask_re, mask_im = mask.unbind(-3)
+    re, im = spec.unbind(-3)
+    return torch.stack([mask_re * re - mask_im * im, mask_re * im + mask_im * re], dim=-3)

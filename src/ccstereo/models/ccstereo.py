@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ccstereo.audio.stereo import apply_mask
+from ccstereo.audio.stft import apply_mask
 from ccstereo.models.base import Prediction, SpatialModel, initialise
 from ccstereo.models.importing import Release, register_release
 from ccstereo.models.parts.avad import decoder_norms

@@ -63,17 +63,7 @@ class ModelConfig:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-        for name in (
-            "sample_rate",
-            "window",
-            "n_fft",
-            "win_length",
-            "hop_length",
-            "rms",
-            "frame_rate",
-            "clip_frames",
-            "clip_stride",
-        ):
+        for name in POSITIVE:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.win_length > self.n_fft:

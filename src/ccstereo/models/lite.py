@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ccstereo.audio.stereo import apply_mask
+from ccstereo.audio.stft import apply_mask
 from ccstereo.models.base import Prediction, initialise
 from ccstereo.models.ccstereo import CCStereo, CCStereoConfig
 from ccstereo.models.mono2binaural import Mono2Binaural, Mono2BinauralConfig

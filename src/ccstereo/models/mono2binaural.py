@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ccstereo.audio.stereo import apply_mask
+from ccstereo.audio.stft import apply_mask
 from ccstereo.models.base import Prediction, SpatialModel, initialise
 from ccstereo.models.importing import Release, register_release
 from ccstereo.models.parts.trunks import TrunkConfig, make_trunk
