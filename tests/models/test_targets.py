@@ -82,11 +82,11 @@ def test_streams_give_the_targets_channels(model: SpatialModel, rate: int) -> No
 
 def test_ambisonics_are_rendered_piece_by_piece_as_at_once() -> None:
     from ccstereo.audio import foa_to_binaural
-    from ccstereo.binauralizer import spherical_decoder
     from ccstereo.inference.ears import EarRenderer
+    from ccstereo.scenes.acoustics.decoders import load_decoder
 
     foa = np.stack([noise(9_000, seed) for seed in range(4)])
-    decoder = spherical_decoder(RATE)
+    decoder = load_decoder(sample_rate=RATE)
     whole = foa_to_binaural(torch.from_numpy(foa), decoder).numpy()
     for cuts in ([], [0, 5, 700, 701, 8_000], list(range(0, 9_000, 100))):
         renderer, bounds = EarRenderer(decoder), [0, *cuts, 9_000]

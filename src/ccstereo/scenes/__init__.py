@@ -1,6 +1,6 @@
 """Simulated scenes: photos and sounds placed on a stage, with the truth of what sounds from where."""
 
-from ccstereo.scenes.acoustics.ears import load_ears
+from ccstereo.scenes.acoustics.decoders import load_ears
 from ccstereo.scenes.acoustics.hrir import HRIRSet, load_sofa, spherical_head, spherical_head_delay
 from ccstereo.scenes.acoustics.room_bank import RoomBank, room_bank
 from ccstereo.scenes.acoustics.rooms import Room, room_responses, sample_room

@@ -17,6 +17,7 @@ Item = dict[str, Tensor]
 
 AHEAD = 8  # batches that are made ahead, at least two by each worker
 MOST_WORKERS = 16  # of a process, unless more are asked for: each takes memory
+VALIDATION_SEED = 1_000_003
 VALIDATION_BATCH = 50  # most windows of a batch that needs no gradients
 
 
@@ -44,13 +45,7 @@ class SplitSampler(DistributedSampler[int]):
 
 
 class FreshSampler(SplitSampler):
-    """New item numbers every epoch, so that no item comes twice; as many for each process.
-
-    Args:
-        size: items an epoch, of all processes.
-        rank: of this process.
-        processes: how many there are.
-    """
+    """New item numbers every epoch, `size` of all processes, so that no item comes twice; as many for each process."""
 
     def __init__(self, size: int, rank: int = 0, processes: int = 1) -> None:
         super().__init__(size, rank, processes)
@@ -161,16 +156,10 @@ def fresh_sampler(size: int, batch_size: int, trainer: Trainer | None) -> FreshS
 
 
 class KeptItems(Dataset[Item]):
-    """Items that are made once and kept in memory: those of a validation, which are the same each time.
+    """What a validation uses of items, made once and kept in memory: they are the same each time."""
 
-    Args:
-        dataset: with a length.
-        names: of what a validation uses of an item.
-    """
-
-    def __init__(self, dataset: Dataset[Item], names: Sequence[str] = ("frame", "sound", "context")) -> None:
+    def __init__(self, dataset: Dataset[Item]) -> None:
         self.dataset = dataset
-        self.names = names
         self.kept: dict[int, Item] = {}
 
     def __len__(self) -> int:
@@ -179,7 +168,7 @@ class KeptItems(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         if index not in self.kept:
             item = self.dataset[index]
-            self.kept[index] = {name: item[name] for name in self.names if name in item}
+            self.kept[index] = {name: item[name] for name in ("frame", "sound", "context") if name in item}
         return self.kept[index]
 
 

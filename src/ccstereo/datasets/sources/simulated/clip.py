@@ -14,7 +14,7 @@ from ccstereo.datasets.sources.simulated.inputs import read_sound
 from ccstereo.datasets.sources.simulated.patches import read_patch
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import Material, Scene, SceneMix, sample_pseudobinaural_scene, sample_scene
-from ccstereo.scenes.acoustics.ears import Render, load_ears
+from ccstereo.scenes.acoustics.decoders import Render, load_ears
 from ccstereo.scenes.material import read_photo
 from ccstereo.scenes.rendering import is_still, render_frame, render_sources
 from ccstereo.scenes.scene import Source as PlacedSource
