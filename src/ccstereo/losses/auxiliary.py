@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+WIDTH = 64  # of the space in which audio and visual features are compared
+
 
 class AuxiliaryHeads(nn.Module):
     """Linear heads on visual and audio features, and a scale on the relevance maps. They exist in training only.
@@ -21,13 +23,12 @@ class AuxiliaryHeads(nn.Module):
         audio: channels of the audio features.
         labels: number of classes.
         context: channels of the context embedding, 0 for models without.
-        width: of the space in which audio and visual features are compared.
     """
 
-    def __init__(self, visual: int, audio: int, labels: int, context: int = 0, width: int = 64) -> None:
+    def __init__(self, visual: int, audio: int, labels: int, context: int = 0) -> None:
         super().__init__()
-        self.audio = nn.Linear(2 * audio, width)
-        self.visual = nn.Conv2d(visual, width, 1)
+        self.audio = nn.Linear(2 * audio, WIDTH)
+        self.visual = nn.Conv2d(visual, WIDTH, 1)
         self.sharpness = nn.Parameter(torch.tensor(5.0))
         self.audio_class = nn.Linear(2 * audio, labels)
         self.context_class = nn.Linear(context, labels) if context else None

@@ -18,8 +18,8 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from ccstereo.audio import STFTConfig, stft
-from ccstereo.training.export import export_checkpoint
 from ccstereo.training.task import SpatialTask
+from ccstereo.training.weights import export_checkpoint
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -219,12 +219,7 @@ class ExportWeights(Callback):
 
 
 def spectrogram_image(sound: Tensor, config: STFTConfig) -> Tensor:
-    """Magnitudes in dB, 80 dB below the loudest black: (1, C F, frames) from 0 to 1, low frequencies at the bottom.
-
-    Args:
-        sound: (C, T), its channels one below the other.
-        config: sizes of the transform.
-    """
+    """Magnitudes of sound (C, T) in dB, 80 dB below the loudest black: (1, C F, frames) from 0 to 1, low ones below."""
     power = stft(sound.float(), config).square().sum(-3)
     decibels = 10 * torch.log10(power.clamp_min(1e-12) / power.amax().clamp_min(1e-12))
     return (1 + decibels / 80).clamp(0, 1).flip(-2).flatten(0, 1)[None]

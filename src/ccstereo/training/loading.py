@@ -136,12 +136,7 @@ class FreshLoader:
 
 
 def fresh_sampler(size: int, batch_size: int, trainer: Trainer | None) -> FreshSampler:
-    """The sampler of a training process.
-
-    Args:
-        size: items an epoch, of all processes.
-        batch_size: items a batch of one process.
-        trainer: of the run.
+    """The sampler of a training process, of `size` items an epoch of all processes.
 
     Raises:
         DatasetError: an epoch has no batch.
@@ -193,11 +188,8 @@ def workers_of(trainer: Trainer | None, wanted: int | None) -> int:
     """How many processes should make one training process's batches.
 
     Steps on an accelerator are so short that every core has to make windows, but the one that the training itself
-    needs; steps on the CPU take most of its cores themselves, and a quarter of them keeps up.
-
-    Args:
-        trainer: of the run; None counts as one process on the CPU.
-        wanted: a number that was asked for; None chooses one by the cores and processes of this machine.
+    needs; steps on the CPU take most of its cores themselves, and a quarter of them keeps up. A number that is
+    `wanted` counts first; no trainer is one process on the CPU.
     """
     if wanted is not None:
         return wanted

@@ -131,10 +131,7 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
 def decoder_for(prepared: PreparedSet, has_ears: bool, decoder: FOADecoder | None = None) -> FOADecoder | None:
     """What a set's sound has to be rendered with for a target: None where it is taken as it is.
 
-    Args:
-        prepared: the set.
-        has_ears: whether the target is sound for two ears.
-        decoder: the one to use; None projects through the spherical head.
+    Without a `decoder` ambisonics are projected through the spherical head.
 
     Raises:
         DatasetError: the target is ambisonics, but the set is not.

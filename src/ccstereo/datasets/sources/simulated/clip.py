@@ -76,14 +76,7 @@ class ClipSource(Source):
 
 
 def simulate_clip(source: Source, recipe: Recipe) -> Iterator[Clip]:
-    """Make a clip; the same arguments and files give the same one.
-
-    Args:
-        source: a `ClipSource`.
-        recipe: how.
-
-    Yields:
-        The clip; its tags hold the truth.
+    """Make the clip of a `ClipSource`, whose tags hold the truth; the same arguments and files give the same one.
 
     Raises:
         CCStereoError, OSError: a file cannot be read.
