@@ -27,13 +27,9 @@ _BLOCK = 1 << 16  # samples rendered at once
 
 
 def harmonics(directions: Tensor) -> Tensor:
-    """Real spherical harmonics up to order one, ACN and SN3D: the gains that encode a plane wave.
+    """Real spherical harmonics up to order one, ACN and SN3D: the gains (..., 4) that encode a plane wave.
 
-    Args:
-        directions: (..., 2) azimuth and elevation in degrees.
-
-    Returns:
-        (..., 4) gains of W, Y, Z, X.
+    Directions (..., 2) are azimuth and elevation in degrees.
 
     >>> harmonics(torch.tensor([90.0, 0.0])).round(decimals=3).abs().tolist()
     [1.0, 1.0, 0.0, 0.0]
@@ -43,15 +39,7 @@ def harmonics(directions: Tensor) -> Tensor:
 
 
 def encode(signal: Tensor, azimuth: float, elevation: float = 0.0) -> Tensor:
-    """Encode a mono signal as a plane wave.
-
-    Args:
-        signal: (..., T).
-        azimuth: degrees, positive to the left.
-        elevation: degrees, positive upwards.
-
-    Returns:
-        (..., 4, T): W, Y, Z, X.
+    """Encode a mono signal (..., T) as a plane wave: (..., 4, T) W, Y, Z, X. Angles are in degrees.
 
     >>> encode(torch.ones(1), 0.0).flatten().tolist()
     [1.0, 0.0, 0.0, 1.0]

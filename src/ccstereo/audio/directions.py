@@ -11,13 +11,9 @@ _DEEPEST = 0.03  # of the largest magnitude, about -30 dB: equalisation does not
 
 
 def unit_vectors(directions: Tensor) -> Tensor:
-    """Unit vectors of directions.
+    """Unit vectors (..., 3), to the left, up and to the front, of directions.
 
-    Args:
-        directions: (..., 2) azimuth (positive to the left) and elevation (positive upwards) in degrees.
-
-    Returns:
-        (..., 3) the parts to the left, up, and to the front.
+    Directions (..., 2) are azimuth (positive to the left) and elevation (positive upwards) in degrees.
 
     >>> unit_vectors(torch.tensor([90.0, 0.0])).round(decimals=3).abs().tolist()
     [1.0, 0.0, 0.0]

@@ -94,14 +94,7 @@ def istft(spec: Tensor, length: int, config: STFTConfig = STFTConfig()) -> Tenso
 
 
 def apply_mask(mask: Tensor, spec: Tensor) -> Tensor:
-    """Multiply two complex spectrograms: difference = mask * mixture.
-
-    Args:
-        mask: (..., 2, F, frames) real and imaginary part of the complex ratio mask.
-        spec: (..., 2, F, frames) spectrogram of the mixture.
-
-    Returns:
-        (..., 2, F, frames).
+    """Multiply two complex spectrograms (..., 2, F, frames): difference = mask * mixture.
 
     >>> i = torch.tensor([0.0, 1.0]).reshape(2, 1, 1)
     >>> apply_mask(i, i).flatten().tolist()

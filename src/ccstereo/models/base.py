@@ -93,11 +93,8 @@ class SpatialModel(nn.Module, ABC):
     def encode_context(self, spec: Tensor) -> Tensor | None:
         """Encode the mixture around windows, for models conditioned on it; neighbouring windows can share it.
 
-        Args:
-            spec: (B, 2, F, T') spectrogram of the mixture around them, brought to `config.rms` by itself.
-
-        Returns:
-            (B, C) context embedding; None for a model that takes windows alone.
+        Of its spectrogram (B, 2, F, T'), brought to `config.rms` by itself, comes the context embedding (B, C); None
+        for a model that takes windows alone.
         """
         del spec
         return None

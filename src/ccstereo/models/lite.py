@@ -102,11 +102,7 @@ class CCStereoLite(CCStereo):
 def log_magnitude(spec: Tensor) -> Tensor:
     """Logarithm of the magnitude, about in [-1.3, 2.4] for windows of a root mean square of 0.1.
 
-    Args:
-        spec: (B, 2, F, T) real and imaginary part.
-
-    Returns:
-        (B, 1, F, T) 1 + log(|spec|^2 + 1e-4) / 4: what is 40 dB below white noise of that level is silence.
+    Of (B, 2, F, T) it is (B, 1, F, T): 1 + log(|spec|^2 + 1e-4) / 4; 40 dB below white noise of that level is silence.
 
     >>> silence = torch.zeros(1, 2, 1, 1)
     >>> round(log_magnitude(silence).item(), 2), round(log_magnitude(silence + 10).item(), 2)

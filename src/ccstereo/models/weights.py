@@ -108,12 +108,7 @@ def save_model(model: SpatialModel, folder: str | Path, *, half: bool = False) -
 
 
 def check_fit(model: SpatialModel, state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse weights that are not exactly those of the model.
-
-    Args:
-        model: the model to be filled.
-        state: weights by the model's names.
-        source: the file, for the message.
+    """Refuse weights, by the model's names, that are not exactly those of the model; `source` is the file.
 
     Raises:
         WeightsError: keys are missing, unknown or of another shape; the message names the first few of each.
@@ -156,7 +151,7 @@ def list_faults(faults: Mapping[str, list[str]]) -> str:
 def renamed(name: str, names: Sequence[tuple[str, str]]) -> str:
     """A weight's other name: the first of `names`, (old, new), whose old one begins it counts.
 
-    >>> renamed("told.0.bias", [("told.", "film.")])
+    >>> renamed("norm.0.bias", [("norm.", "film.")])
     'film.0.bias'
     """
     for old, new in names:

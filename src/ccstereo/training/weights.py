@@ -35,12 +35,7 @@ def check_same_model(name: str, found: SpatialModel, wanted: SpatialModel) -> No
 
 
 def export_checkpoint(checkpoint: str | Path, folder: str | Path, *, half: bool = False) -> None:
-    """Turn a training checkpoint into a weights folder.
-
-    Args:
-        checkpoint: a `.ckpt` file of `ccstereo train`; averaged weights where the run averaged them.
-        folder: where `config.json` and `model.safetensors` go.
-        half: store half precision.
+    """Turn a `.ckpt` file of `ccstereo train`, its averaged weights if it has them, into a weights folder.
 
     Raises:
         WeightsError: the file is not such a checkpoint.

@@ -31,15 +31,7 @@ class HRIRSet:
     sample_rate: int
 
     def nearest(self, azimuth: float, elevation: float = 0.0) -> np.ndarray:
-        """Return the measured pair nearest to a direction.
-
-        Args:
-            azimuth: degrees, positive to the left.
-            elevation: degrees, positive upwards.
-
-        Returns:
-            (2, K) float32, left ear first.
-        """
+        """The measured pair (2, K) float32, left ear first, nearest to a direction in degrees, positive left and up."""
         return np.asarray(self.responses[self.nearest_index(azimuth, elevation)])
 
     def nearest_index(self, azimuth: float, elevation: float = 0.0) -> int:
@@ -52,11 +44,7 @@ class HRIRSet:
         return _unit(self.directions)
 
     def resampled(self, sample_rate: int) -> "HRIRSet":
-        """Return the same head at another rate.
-
-        Responses convolved at a rate that is not their own stretch every delay; PseudoBinaural's released
-        code does so (44.1 kHz responses on 16 kHz sound: delays 2.76 times too long).
-        """
+        """Return the same head at another rate: responses used at a rate that is not theirs stretch every delay."""
         if sample_rate == self.sample_rate:
             return self
         count, ears, taps = self.responses.shape
@@ -87,14 +75,10 @@ def _unit(directions: np.ndarray) -> np.ndarray:
 
 
 def spherical_head_delay(incidence: np.ndarray | float, radius: float = HEAD_RADIUS) -> np.ndarray:
-    """Arrival time at an ear of a rigid sphere, relative to the sphere's centre (Woodworth & Schlosberg 1954).
+    """Seconds from the centre of a rigid sphere to an ear (Woodworth & Schlosberg 1954).
 
-    Args:
-        incidence: angle in degrees, 0 to 180, between the source and the axis through the ear.
-        radius: metres.
-
-    Returns:
-        Seconds; negative where the ear is nearer than the centre.
+    Negative where the ear is nearer than the centre. Incidence is the angle in degrees, 0 to 180, between the source
+    and the axis through the ear; the radius is in metres.
     """
     angle = np.radians(np.asarray(incidence, dtype=np.float64))
     direct = -np.cos(angle)
