@@ -11,6 +11,7 @@ import soxr
 from ccstereo.errors import DatasetError
 
 SPEED_OF_SOUND = 343.0  # metres a second, air at 20 degrees Celsius
+TAPS = 128  # of the spherical head
 HEAD_RADIUS = 0.0875  # metres, the average head of Brown & Duda (1998)
 
 
@@ -86,9 +87,7 @@ def spherical_head_delay(incidence: np.ndarray | float, radius: float = HEAD_RAD
     return np.where(angle < np.pi / 2, direct, around) * radius / SPEED_OF_SOUND
 
 
-def spherical_head(
-    sample_rate: int, azimuths: np.ndarray | None = None, radius: float = HEAD_RADIUS, taps: int = 128
-) -> HRIRSet:
+def spherical_head(sample_rate: int, azimuths: np.ndarray | None = None, radius: float = HEAD_RADIUS) -> HRIRSet:
     """Build a head in closed form: travel time around a rigid sphere and its shadow.
 
     The shadow is the one-pole, one-zero filter of Brown & Duda, "A structural model for binaural sound
@@ -99,26 +98,25 @@ def spherical_head(
         sample_rate: Hz.
         azimuths: (N,) degrees, positive to the left; every degree of the front half circle by default.
         radius: of the head, metres.
-        taps: length K of the responses.
 
     Returns:
-        The set, at elevation 0.
+        The set, at elevation 0, of responses of `TAPS` samples.
     """
     azimuths = np.arange(-90.0, 91.0) if azimuths is None else np.asarray(azimuths, dtype=np.float64)
     wrapped = (azimuths + 180.0) % 360.0 - 180.0
     incidence = np.stack([np.abs(90.0 - wrapped), np.abs(-90.0 - wrapped)], axis=-1)  # (N, 2) left, right
     incidence = np.where(incidence > 180.0, 360.0 - incidence, incidence)
 
-    omega = 2 * np.pi * np.fft.rfftfreq(taps, 1 / sample_rate)
+    omega = 2 * np.pi * np.fft.rfftfreq(TAPS, 1 / sample_rate)
     omega_0 = SPEED_OF_SOUND / radius
     alpha_min, theta_min = 0.1, 150.0
     alpha = (1 + alpha_min / 2) + (1 - alpha_min / 2) * np.cos(np.pi * incidence / theta_min)
     shadow = (1 + 0.5j * alpha[..., None] * omega / omega_0) / (1 + 0.5j * omega / omega_0)
     # A quarter of the response goes by before the head's centre is reached, so that the nearer ear stays causal.
-    delay = spherical_head_delay(incidence, radius) + (taps // 4) / sample_rate
+    delay = spherical_head_delay(incidence, radius) + (TAPS // 4) / sample_rate
     spectrum = shadow * np.exp(-1j * omega * delay[..., None])
     spectrum[..., -1] = spectrum[..., -1].real  # a real response has a real Nyquist bin
-    responses = np.fft.irfft(spectrum, taps).astype(np.float32)
+    responses = np.fft.irfft(spectrum, TAPS).astype(np.float32)
     directions = np.stack([azimuths, np.zeros_like(azimuths)], axis=-1)
     return HRIRSet("spherical head", directions, responses, sample_rate)
 
