@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from ccstereo.models import create_model, load_imagenet_trunk
 from ccstereo.models.parts.efficientnet import EfficientNetLiteTrunk
-from ccstereo.models.parts.trunks import split_encoder
 from ccstereo.scenes import AudioAugmentation, Material, Scene, load_material, render_frame, sample_scene
 from ccstereo.vision.transforms import normalize, resize
 
@@ -94,7 +93,7 @@ def main() -> None:
     options = parser.parse_args()
     model = create_model("ccstereo-lite").eval()
     load_imagenet_trunk(model)
-    trunk, _ = split_encoder(model.visual)
+    trunk = getattr(model.visual, "trunk", model.visual)
     assert isinstance(trunk, EfficientNetLiteTrunk)
     training = make_frames(load_material(options.folder, "train"), options.frames, 0, AudioAugmentation())
     held_out = make_frames(load_material(options.folder, "val"), 400, 10**6, None)

@@ -246,19 +246,9 @@ class Binauralizer:
             return EarRenderer()
         if self.decoder is not None and self.decoder.sample_rate != sample_rate:
             raise ValueError(f"the decoder is for {self.decoder.sample_rate} Hz, the sound is at {sample_rate} Hz")
-        return EarRenderer(self.decoder or spherical_decoder(sample_rate))
+        from ccstereo.scenes.acoustics.decoders import load_decoder
 
-
-def spherical_decoder(sample_rate: int) -> "FOADecoder":
-    """Eight virtual loudspeakers on the horizontal circle, through a spherical head."""
-    import torch
-
-    from ccstereo.audio.ambisonics import make_decoder
-    from ccstereo.scenes.acoustics.hrir import spherical_head
-
-    head = spherical_head(sample_rate, np.arange(-180.0, 180.0, 5.0))
-    directions, responses = (torch.from_numpy(np.array(array)) for array in (head.directions, head.responses))
-    return make_decoder("projection", directions, responses, sample_rate)
+        return EarRenderer(self.decoder or load_decoder(sample_rate=sample_rate))
 
 
 def scale_difference(stereo: NDArray[np.float32], side_gain: float) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccstereo.audio import apply_mask, istft, mix_and_difference, rms, rms_gain, stft, to_binaural
+from ccstereo.audio import MID_SIDE, apply_mask, istft, rms, rms_gain, stft
 
 
 def spectra(*names: str) -> list[torch.Tensor]:
@@ -14,22 +14,33 @@ def as_complex(spec: torch.Tensor) -> torch.Tensor:
     return torch.complex(spec[..., 0, :, :], spec[..., 1, :, :])
 
 
+def split(pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return MID_SIDE.mixture(pair), MID_SIDE.encode(pair)
+
+
 class TestStereo:
     def test_mixture_and_difference_are_undone(self):
         pair = torch.randn(4, 2, 1_000)
-        torch.testing.assert_close(to_binaural(*mix_and_difference(pair)), pair)
+        torch.testing.assert_close(MID_SIDE.decode(*split(pair)), pair)
 
     def test_left_comes_first(self):
-        mix, difference = mix_and_difference(torch.tensor([[2.0], [0.5]]))
+        mix, difference = split(torch.tensor([[2.0], [0.5]]))
         assert (mix.item(), difference.item()) == (2.5, 1.5)
-        assert to_binaural(mix, difference).tolist() == [[2.0], [0.5]]
+        assert MID_SIDE.decode(mix, difference).tolist() == [[2.0], [0.5]]
 
     def test_swapped_ears_turn_the_difference_alone(self):
         pair = torch.randn(2, 100)
-        mix, difference = mix_and_difference(pair)
-        mix_swapped, difference_swapped = mix_and_difference(pair.flip(0))
+        mix, difference = split(pair)
+        mix_swapped, difference_swapped = split(pair.flip(0))
         torch.testing.assert_close(mix_swapped, mix)
         torch.testing.assert_close(difference_swapped, -difference)
+
+    def test_mirrored_sound_has_its_ears_swapped_but_not_its_time(self):
+        pair = torch.randn(2, 2, 50)
+        mirrored = MID_SIDE.mirrored(pair)
+        assert torch.equal(mirrored[:, 0], pair[:, 1])
+        assert torch.equal(mirrored[:, 1], pair[:, 0])
+        assert torch.equal(MID_SIDE.mirrored(mirrored), pair)
 
 
 class TestMask:
@@ -52,10 +63,10 @@ class TestMask:
 
     def test_the_ratio_of_the_difference_to_the_mixture_restores_both_ears(self):
         pair = torch.randn(2, 4_000, dtype=torch.float64)
-        mix, difference = mix_and_difference(pair)
-        ratio = as_complex(stft(difference)) / as_complex(stft(mix))
+        mix, difference = split(pair)
+        ratio = as_complex(stft(difference[0])) / as_complex(stft(mix))
         mask = torch.stack([ratio.real, ratio.imag])
-        restored = to_binaural(mix, istft(apply_mask(mask, stft(mix)), 4_000))
+        restored = MID_SIDE.decode(mix, istft(apply_mask(mask, stft(mix)), 4_000)[None])
         torch.testing.assert_close(restored, pair, atol=1e-8, rtol=0)
 
 

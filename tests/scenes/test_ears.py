@@ -5,7 +5,7 @@ import pytest
 from scipy.signal import correlate
 
 from ccstereo.scenes import HRIRSet, Material, Scene, Source, load_ears, render_sources, spherical_head_delay
-from ccstereo.scenes.acoustics.ears import whole_sphere
+from ccstereo.scenes.acoustics.decoders import whole_sphere
 
 RATE = 16_000
 

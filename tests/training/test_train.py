@@ -15,10 +15,9 @@ from ccstereo.losses.objective import CCSTEREO
 from ccstereo.models import create_model, load_model, save_model
 from ccstereo.scenes import spherical_head
 from ccstereo.training import stage_data
-from ccstereo.training.export import export_checkpoint
 from ccstereo.training.loading import FreshSampler
-from ccstereo.training.start import start_from
 from ccstereo.training.task import SpatialTask
+from ccstereo.training.weights import export_checkpoint, start_from
 from small import SMALL, TRAIN_SMALL
 
 TINY = [

@@ -121,19 +121,3 @@ class TestJitter:
         assert ((out - frames) * weights).sum(1).abs().max() < 0.51
         spread = (frames[:, 0].double() - frames[:, 2].double()) * saturation
         assert (out[:, 0] - out[:, 2] - spread).abs().max() < 1.01
-
-
-class TestMirror:
-    def test_turns_the_picture_and_swaps_the_ears_but_not_time(self):
-        frames, binaural = pictures(2, 4, 6), torch.randn(2, 2, 50)
-        mirrored, swapped = T.mirror(frames, binaural)
-        for x in range(6):
-            assert torch.equal(mirrored[..., x], frames[..., 5 - x])
-        assert torch.equal(swapped[:, 0], binaural[:, 1])
-        assert torch.equal(swapped[:, 1], binaural[:, 0])
-
-    def test_twice_is_nothing(self):
-        frames, binaural = pictures(2, 4, 6), torch.randn(2, 2, 50)
-        again = T.mirror(*T.mirror(frames, binaural))
-        assert torch.equal(again[0], frames)
-        assert torch.equal(again[1], binaural)

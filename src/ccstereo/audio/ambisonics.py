@@ -22,17 +22,14 @@ CHANNEL_ORDERS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
     "fuma": ((0, 2, 3, 1), (sqrt(2), 1.0, 1.0, 1.0)),
 }
 DECODERS = ("projection", "pseudo-inverse", "magls")
+_CUTOFF = 1500.0  # Hz up to which "magls" fits phases, too
 _BLOCK = 1 << 16  # samples rendered at once
 
 
 def harmonics(directions: Tensor) -> Tensor:
-    """Real spherical harmonics up to order one, ACN and SN3D: the gains that encode a plane wave.
+    """Real spherical harmonics up to order one, ACN and SN3D: the gains (..., 4) that encode a plane wave.
 
-    Args:
-        directions: (..., 2) azimuth and elevation in degrees.
-
-    Returns:
-        (..., 4) gains of W, Y, Z, X.
+    Directions (..., 2) are azimuth and elevation in degrees.
 
     >>> harmonics(torch.tensor([90.0, 0.0])).round(decimals=3).abs().tolist()
     [1.0, 1.0, 0.0, 0.0]
@@ -42,15 +39,7 @@ def harmonics(directions: Tensor) -> Tensor:
 
 
 def encode(signal: Tensor, azimuth: float, elevation: float = 0.0) -> Tensor:
-    """Encode a mono signal as a plane wave.
-
-    Args:
-        signal: (..., T).
-        azimuth: degrees, positive to the left.
-        elevation: degrees, positive upwards.
-
-    Returns:
-        (..., 4, T): W, Y, Z, X.
+    """Encode a mono signal (..., T) as a plane wave: (..., 4, T) W, Y, Z, X. Angles are in degrees.
 
     >>> encode(torch.ones(1), 0.0).flatten().tolist()
     [1.0, 0.0, 0.0, 1.0]
@@ -143,31 +132,24 @@ class FOADecoder:
     sample_rate: int
 
 
-def horizontal_speakers(count: int = 8) -> Tensor:
-    """Directions (count, 2) of loudspeakers on a horizontal circle, the first behind: (2 k / count - 1) * 180 degrees.
+def horizontal_speakers() -> Tensor:
+    """Directions (8, 2) of eight loudspeakers on a horizontal circle, the first behind.
 
-    PseudoBinaural (Xu et al., CVPR 2021) and spatialaudiogen (Morgado et al., NeurIPS 2018) take eight.
+    Those of PseudoBinaural (Xu et al., CVPR 2021) and spatialaudiogen (Morgado et al., NeurIPS 2018).
     """
-    azimuths = (2 * torch.arange(count, dtype=torch.float64) / count - 1) * 180
+    azimuths = 45 * torch.arange(8, dtype=torch.float64) - 180
     return torch.stack([azimuths, torch.zeros_like(azimuths)], dim=-1)
 
 
 def make_decoder(
-    method: str,
-    directions: Tensor,
-    responses: Tensor,
-    sample_rate: int,
-    *,
-    speakers: Tensor | None = None,
-    cutoff: float = 1500.0,
-    even: bool = True,
+    method: str, directions: Tensor, responses: Tensor, sample_rate: int, *, even: bool = True
 ) -> FOADecoder:
     """Compute the filters that take first-order ambisonics to two ears.
 
-    "projection" plays each virtual loudspeaker the field's value in its direction (a cardioid) and sums the nearest
-    head-related impulse responses: the way of the published YouTube scores. "pseudo-inverse" gives the loudspeakers
-    the least-squares solution instead (sharper, with a back lobe). "magls" needs no loudspeakers: up to
-    `cutoff` it fits the responses themselves in the least-squares sense, above it their magnitudes alone (Schoerkhuber,
+    "projection" plays each of eight virtual loudspeakers the field's value in its direction (a cardioid) and sums the
+    nearest head-related impulse responses: the way of the published YouTube scores. "pseudo-inverse" gives the
+    loudspeakers the least-squares solution instead (sharper, with a back lobe). "magls" needs no loudspeakers: up to
+    1.5 kHz it fits the responses themselves in the least-squares sense, above it their magnitudes alone (Schoerkhuber,
     Zaunschirm, Hoeldrich, DAGA 2018), since there the ear hardly follows phase and the first order cannot.
 
     Responses must be at the sound's rate. PseudoBinaural's released code applies 44.1 kHz responses unresampled to
@@ -179,8 +161,6 @@ def make_decoder(
         directions: (N, 2) degrees of the head's responses.
         responses: (N, 2, K) left ear first.
         sample_rate: Hz, of responses and sound.
-        speakers: (M, 2) degrees of the virtual loudspeakers; eight on a horizontal circle by default.
-        cutoff: Hz, "magls" only.
         even: "pseudo-inverse" only. The bare solution (False, as spatialaudiogen's helper has it) cancels where its
             loudspeakers reach the ear out of step, most of all in the ear canal's resonance, so that measured heads
             render sources up to 6 dB too softly from behind. Its directional part is made smaller (max-rE: Daniel,
@@ -197,9 +177,9 @@ def make_decoder(
         raise ValueError(f"expected directions (N, 2) and responses (N, 2, K), got {shapes}")
     directions, responses = directions.double(), responses.double()
     if method == "magls":
-        filters, lead = _magnitude_least_squares(directions, responses, sample_rate, cutoff)
+        filters, lead = _magnitude_least_squares(directions, responses, sample_rate)
         return FOADecoder(method, filters.float(), lead, sample_rate)
-    speakers = horizontal_speakers() if speakers is None else speakers.double()
+    speakers = horizontal_speakers()
     gains = harmonics(speakers)  # (M, 4)
     if method == "projection":  # the released code leaves out 1 / M, a factor that RMS normalisation takes away again
         matrix = gains / len(speakers)
@@ -243,9 +223,7 @@ def _height(foa: Tensor) -> list[Tensor]:
     return [foa[..., 2:3, :]] if foa.shape[-2] == 4 else []
 
 
-def _magnitude_least_squares(
-    directions: Tensor, responses: Tensor, sample_rate: int, cutoff: float
-) -> tuple[Tensor, int]:
+def _magnitude_least_squares(directions: Tensor, responses: Tensor, sample_rate: int) -> tuple[Tensor, int]:
     taps = responses.shape[-1]
     size = 1 << ceil(log2(max(2 * taps, 256)))
     bins = torch.arange(size // 2 + 1, dtype=torch.float64)
@@ -262,7 +240,7 @@ def _magnitude_least_squares(
     ridge = 1e-6 * torch.eye(4, dtype=torch.float64)  # a head measured in one plane does not determine Z
     solve = torch.linalg.solve(normal + ridge, gains.T * weights).to(spectrum.dtype)  # (4, N)
     field = gains.to(spectrum.dtype)
-    first = min(int(cutoff * size / sample_rate), len(bins) - 1) + 1
+    first = min(int(_CUTOFF * size / sample_rate), len(bins) - 1) + 1
     fitted = [solve @ target for target in spectrum[:first]]
     for target in spectrum[first:]:
         fitted.append(solve @ torch.polar(target.abs(), (field @ fitted[-1]).angle()))

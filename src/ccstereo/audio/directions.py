@@ -6,17 +6,14 @@ import torch
 from torch import Tensor
 
 REACH = 30.0  # degrees at most between a wanted direction and the response that stands for it
+_POINTS = 2048  # by which parts of the sphere are measured
 _DEEPEST = 0.03  # of the largest magnitude, about -30 dB: equalisation does not lift what lies deeper
 
 
 def unit_vectors(directions: Tensor) -> Tensor:
-    """Unit vectors of directions.
+    """Unit vectors (..., 3), to the left, up and to the front, of directions.
 
-    Args:
-        directions: (..., 2) azimuth (positive to the left) and elevation (positive upwards) in degrees.
-
-    Returns:
-        (..., 3) the parts to the left, up, and to the front.
+    Directions (..., 2) are azimuth (positive to the left) and elevation (positive upwards) in degrees.
 
     >>> unit_vectors(torch.tensor([90.0, 0.0])).round(decimals=3).abs().tolist()
     [1.0, 0.0, 0.0]
@@ -39,14 +36,14 @@ def nearest_direction(wanted: Tensor, directions: Tensor) -> Tensor:
     return index
 
 
-def sphere_weights(directions: Tensor, points: int = 2048) -> Tensor:
+def sphere_weights(directions: Tensor) -> Tensor:
     """Fraction (N,) of the sphere that each direction (N, 2) stands for: measured grids are denser in places.
 
     Counts evenly spread points (a Fibonacci spiral and its mirror image, so that left and right weigh the same) by the
     direction nearest to them; those out of reach, as below a measured head, count for none.
     """
-    k = torch.arange(points, dtype=torch.float64) + 0.5
-    elevation = torch.rad2deg(torch.asin(1 - 2 * k / points))
+    k = torch.arange(_POINTS, dtype=torch.float64) + 0.5
+    elevation = torch.rad2deg(torch.asin(1 - 2 * k / _POINTS))
     azimuth = k * 180 * (3 - sqrt(5))
     spread = torch.cat([torch.stack([side * azimuth, elevation], dim=-1) for side in (1, -1)])
     cosine, index = (unit_vectors(spread) @ unit_vectors(directions).T).max(-1)

@@ -91,3 +91,15 @@ def istft(spec: Tensor, length: int, config: STFTConfig = STFTConfig()) -> Tenso
         length=length,
     )
     return waveform.reshape(*batch, length)
+
+
+def apply_mask(mask: Tensor, spec: Tensor) -> Tensor:
+    """Multiply two complex spectrograms (..., 2, F, frames): difference = mask * mixture.
+
+    >>> i = torch.tensor([0.0, 1.0]).reshape(2, 1, 1)
+    >>> apply_mask(i, i).flatten().tolist()
+    [-1.0, 0.0]
+    """
+    mask_re, mask_im = mask.unbind(-3)
+    re, im = spec.unbind(-3)
+    return torch.stack([mask_re * re - mask_im * im, mask_re * im + mask_im * re], dim=-3)

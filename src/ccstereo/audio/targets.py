@@ -1,7 +1,7 @@
 """What a model predicts beside the mixture, and how the sound comes back from both.
 
-Every target is linear both ways, so that it serves waveforms and spectrograms alike: channels lie in axis `dim`, -2 of
-waveforms (..., C, T) and -4 of spectrograms (..., C, 2, F, frames).
+Every target is linear both ways, so that `decode` serves waveforms and spectrograms alike: channels lie in axis `dim`,
+-2 of waveforms (..., C, T) and -4 of spectrograms (..., C, 2, F, frames).
 """
 
 from collections.abc import Callable
@@ -36,21 +36,21 @@ class Target:
         """Whether the sound is that of two ears."""
         return self.channels == ("left", "right")
 
-    def mixture(self, sound: Tensor, *, dim: int = WAVEFORM) -> Tensor:
+    def mixture(self, sound: Tensor) -> Tensor:
         """The mixture of sound (..., C, T): (..., T).
 
         Raises:
             ValueError: the sound has not C channels.
         """
-        return self._split(self._channels(sound, dim))[0]
+        return self._split(self._channels(sound))[0]
 
-    def encode(self, sound: Tensor, *, dim: int = WAVEFORM) -> Tensor:
+    def encode(self, sound: Tensor) -> Tensor:
         """What a model is to predict of sound (..., C, T): (..., K, T).
 
         Raises:
             ValueError: the sound has not C channels.
         """
-        return torch.stack(self._split(self._channels(sound, dim))[1], dim)
+        return torch.stack(self._split(self._channels(sound))[1], WAVEFORM)
 
     def decode(self, mixture: Tensor, predicted: Tensor, *, dim: int = WAVEFORM) -> Tensor:
         """The sound (..., C, T) of a mixture (..., T) and what was predicted of it (..., K, T).
@@ -69,27 +69,26 @@ class Target:
         """The mono track that one has without spatial sound: (l + r) / 2 or W, of (..., C, T): (..., T)."""
         return self.mixture(sound) / self.mono_gain
 
-    def silent_prediction(self, mixture: Tensor, *, dim: int = WAVEFORM) -> Tensor:
+    def silent_prediction(self, mixture: Tensor) -> Tensor:
         """What decodes to the mono track in every ear, or to W alone: (..., K, T)."""
         other = torch.zeros_like(mixture)
         sound = (mixture / 2, mixture / 2) if self.has_ears else (mixture, *[other] * (len(self.channels) - 1))
-        return torch.stack(self._split(sound)[1], dim)
+        return torch.stack(self._split(sound)[1], WAVEFORM)
 
-    def difference(self, predicted: Tensor, *, dim: int = WAVEFORM) -> Tensor:
-        """The difference l - r, (..., T), that predicted channels (..., K, T) stand for.
+    def mirrored(self, sound: Tensor) -> Tensor:
+        """Exchange left and right in sound (..., C, T): two ears change places, ambisonics the sign of Y.
 
-        Raises:
-            ValueError: this target has no ears.
+        >>> MID_SIDE.mirrored(torch.tensor([[1.0], [0.25]])).flatten().tolist()
+        [0.25, 1.0]
         """
-        if not self.has_ears:
-            raise ValueError(f"target {self.name!r} has no ears: decode its sound, then render it for a head")
-        first, *other = predicted.unbind(dim)
-        return first - other[0] if other else first
+        if self.has_ears:
+            return sound.flip(-2)
+        return sound * sound.new_tensor([1.0, -1.0, 1.0, 1.0])[:, None]
 
-    def _channels(self, sound: Tensor, dim: int) -> tuple[Tensor, ...]:
-        if sound.ndim < -dim or sound.shape[dim] != len(self.channels):
+    def _channels(self, sound: Tensor) -> tuple[Tensor, ...]:
+        if sound.ndim < 2 or sound.shape[WAVEFORM] != len(self.channels):
             raise ValueError(f"expected the channels {', '.join(self.channels)}, got shape {tuple(sound.shape)}")
-        return sound.unbind(dim)
+        return sound.unbind(WAVEFORM)
 
 
 MID_SIDE = Target(

@@ -27,7 +27,7 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export and say where the weights are."""
-    from ccstereo.training.export import export_checkpoint
+    from ccstereo.training.weights import export_checkpoint
 
     export_checkpoint(options.checkpoint, options.output, half=options.half)
     print(f"{options.output}: the weights; try ccstereo binauralize clip.mp4 --weights {options.output}")

@@ -91,10 +91,11 @@ def folder(options: argparse.Namespace, parser: Parser) -> int:
     """Prepare any folder of videos, and warn where the sound is ordinary stereo."""
     if options.sofa and not options.surround:
         parser.error("--sofa goes with --surround")
-    from ccstereo.datasets.sources.folder import folder_folds, folder_set
+    from ccstereo.datasets.prepared.splits import default_fold
+    from ccstereo.datasets.sources.folder import folder_set
 
     sources, copies, worker, info = folder_set(options.input, options.seconds, options.surround, options.sofa)
-    report = run_prepare(options, sources, worker, info, folder_folds, copies)
+    report = run_prepare(options, sources, worker, info, default_fold, copies)
     _warn_of_ordinary(report.rows)
     _warn_of_few(report.rows)
     return 0
@@ -125,10 +126,11 @@ def fairplay(options: argparse.Namespace) -> int:
 
 def music(options: argparse.Namespace) -> int:
     """Prepare MUSIC-Stereo."""
-    from ccstereo.datasets.sources.music import music_folds, music_set
+    from ccstereo.datasets.prepared.splits import default_fold
+    from ccstereo.datasets.sources.music import music_set
 
     sources, missing, worker, info = music_set(options.input, options.ids)
-    report = run_prepare(options, sources, worker, info, music_folds, missing)
+    report = run_prepare(options, sources, worker, info, default_fold, missing)
     _warn_of_ordinary(report.rows)
     return 0
 

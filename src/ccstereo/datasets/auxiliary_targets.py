@@ -30,18 +30,10 @@ class AuxiliaryTargets:
     sound_grid: tuple[int, int]
 
     def columns(self, scene: Scene, sound: Tensor, left: int, phase: float) -> Tensor:
-        """Fractions of the magnitude by column of the frame, frequency and time, all adding up to one.
+        """Fractions of the magnitude by column, frequency and time, (grid width, H, W), all adding up to one.
 
-        Each source's magnitude is divided between the two columns between whose centres its own centre lies.
-
-        Args:
-            scene: the scene.
-            sound: (S, C, window) of each source alone.
-            left: pixels of the frame left of its crop.
-            phase: moment of the frame, 0 to 1 over the scene.
-
-        Returns:
-            (grid width, H, W).
+        Each source's magnitude, of its sound alone in (S, C, window), is divided between the two columns between whose
+        centres its own centre lies, in a crop `left` pixels into the frame at a moment `phase` of the scene, 0 to 1.
         """
         spec = stft(TARGETS[self.config.target].mixture(sound), self.config.stft)  # (S, 2, F, T)
         power = F.adaptive_avg_pool2d(spec.square().sum(1), self.sound_grid)  # (S, H, W)

@@ -19,7 +19,7 @@ from ccstereo.scenes import AudioAugmentation, HRIRSet, Material, RoomBank, Scen
 from ccstereo.scenes.placement.stage import delayed, resample_sounds
 from ccstereo.scenes.rendering import render_foa, render_frame, render_sources
 from ccstereo.vision.augmentation import ImageAugmentation, ImageEffect, apply_image_effect, sample_image_effect
-from ccstereo.vision.transforms import crop, resize
+from ccstereo.vision.transforms import crop, crop_place, resize
 
 OF_FRAMES = ("frame", "previous", "cells")  # what an item has once, all else it has of each window of sound
 STEPS_A_WINDOW = 4  # by which windows begin later: transforms of just any length would be slow
@@ -137,7 +137,11 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         previous = frame if scene.still else self._frame(scene, stage.material, earlier, effect)
         item = {
             "frame": crop(frame, corner, self.config.frame_size).clone(),
-            "previous": crop(previous, self._corner(rng), self.config.frame_size).clone(),
+            "previous": crop(
+                previous,
+                self._corner(rng),
+                self.config.frame_size,
+            ).clone(),
             "cells": self.auxiliary.cells(scene, corner, phase),
         }
         windows = []
@@ -174,11 +178,8 @@ class StageWindows(Dataset[dict[str, Tensor]]):
 
     def _mirrored(self, item: dict[str, Tensor]) -> dict[str, Tensor]:
         """Exchange left and right."""
-        item = item | {name: item[name].flip(-1) for name in OF_FRAMES} | {"columns": item["columns"].flip(1)}
-        if self.target.has_ears:
-            return item | {"sound": item["sound"].flip(1)}
-        to_the_left = torch.tensor([1.0, -1.0, 1.0, 1.0])  # W, Y, Z, X
-        return item | {"sound": item["sound"] * to_the_left[:, None]}
+        flipped = {name: item[name].flip(-1) for name in OF_FRAMES}
+        return item | flipped | {"columns": item["columns"].flip(1), "sound": self.target.mirrored(item["sound"])}
 
     def _apart(self, index: int, what: bytes) -> np.random.Generator:
         """Random numbers for one thing about an item, beside those of all else; `what` is data of the seed."""
@@ -204,9 +205,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         )
 
     def _corner(self, rng: np.random.Generator) -> tuple[int, int]:
-        spare = [outer - inner for outer, inner in zip(self.config.resize, self.config.frame_size, strict=True)]
-        top, left = (int(rng.integers(extra + 1)) if self.vary else extra // 2 for extra in spare)
-        return top, left
+        return crop_place(self.config.resize, self.config.frame_size, rng if self.vary else None)
 
     def _frame(self, scene: Scene, material: Material, phase: float, effect: ImageEffect) -> Tensor:
         """Render a frame, or a clip of them around it, and resize it as a stream does: networks notice other filters.

@@ -22,7 +22,7 @@ from ccstereo.evaluation.oracle import SIZES, oracle
 from ccstereo.evaluation.sets import Item, PreparedItems
 from ccstereo.models import load_model
 from ccstereo.models.config import ModelConfig
-from ccstereo.models.weights import name_some, weights_sha256
+from ccstereo.models.weights import list_faults, name_some, weights_sha256
 
 SUFFIXES = (".wav", ".flac")
 
@@ -272,10 +272,9 @@ def read_files(folder: str | Path, clips: PreparedItems) -> Files:
         "of no clip of this split": sorted(paths.keys() - set(clips.clips)),
         "there twice": sorted({path.stem for path in files if paths[path.stem] != path}),
     }
-    found = [f"{len(ids)} {fault} ({name_some(ids)})" for fault, ids in faults.items() if ids]
-    if found:
+    if found := list_faults(faults):
         wanted = f"expected {len(clips.clips)} files such as {clips.clips[0]}.wav or .flac"
-        raise DatasetError(f"{folder}: {wanted}; {'; '.join(found)}")
+        raise DatasetError(f"{folder}: {wanted}; {found}")
     channels = sorted({2, clips.channels})
     unfit = [_fault(paths[clip], clips.prepared.clips[clip].samples, channels) for clip in sorted(clips.clips)]
     if any(unfit):

@@ -10,48 +10,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+WIDTH = 64  # of the space in which audio and visual features are compared
+
 
 class AuxiliaryHeads(nn.Module):
     """Linear heads on visual and audio features, and a scale on the relevance maps. They exist in training only.
 
-    Each method is the cross-entropy of one auxiliary loss, a scalar.
+    Each method is the cross-entropy of one auxiliary loss, a scalar. They take audio features (B, C', H', W'), visual
+    features (B, C, h, w), and columns (B, w, H, W): fractions of the sources' level by column, frequency and time.
 
     Args:
         visual: channels of the visual features.
         audio: channels of the audio features.
         labels: number of classes.
         context: channels of the context embedding, 0 for models without.
-        width: of the space in which audio and visual features are compared.
     """
 
-    def __init__(self, visual: int, audio: int, labels: int, context: int = 0, width: int = 64) -> None:
+    def __init__(self, visual: int, audio: int, labels: int, context: int = 0) -> None:
         super().__init__()
-        self.audio = nn.Linear(2 * audio, width)
-        self.visual = nn.Conv2d(visual, width, 1)
+        self.audio = nn.Linear(2 * audio, WIDTH)
+        self.visual = nn.Conv2d(visual, WIDTH, 1)
         self.sharpness = nn.Parameter(torch.tensor(5.0))
         self.audio_class = nn.Linear(2 * audio, labels)
         self.context_class = nn.Linear(context, labels) if context else None
         self.visual_class = nn.Conv2d(visual, labels + 1, 1)
 
     def columns(self, audio_features: Tensor, features: Tensor, columns: Tensor) -> Tensor:
-        """Where the sound comes from, by the similarity of pooled audio features with visual ones.
-
-        Args:
-            audio_features: (B, C', H', W').
-            features: (B, C, h, w) visual features.
-            columns: (B, w, H, W) fractions of the sources' level by column, frequency and time.
-        """
+        """Where the sound comes from, by the similarity of pooled audio features with visual ones."""
         similarity = torch.einsum("bc,bchw->bhw", self.audio(_pooled(audio_features)), self.visual(features))
         return _column_entropy(similarity[..., None, None], columns.sum((2, 3), keepdim=True))
 
     def relevance(self, maps: Mapping[str, Tensor], features: Tensor, columns: Tensor) -> Tensor:
-        """The same by AVAD's relevance maps, summed over levels; zero where there are none.
-
-        Args:
-            maps: each (B, h * w, H', W').
-            features: (B, C, h, w) visual features.
-            columns: (B, w, H, W) fractions of the sources' level by column, frequency and time.
-        """
+        """The same by AVAD's relevance maps (B, h * w, H', W'), summed over levels; zero where there are none."""
         total = columns.new_zeros(())
         for relevance in maps.values():
             batch, _, height, width = relevance.shape
@@ -62,13 +52,9 @@ class AuxiliaryHeads(nn.Module):
     def classes(
         self, audio_features: Tensor, classes: Tensor, context: Tensor | None = None, present: Tensor | None = None
     ) -> Tensor:
-        """What sounds, in a window and, by the context embedding of a model that has one, around it.
+        """What sounds, in a window and, by the context embedding (B, C) of a model that has one, around it.
 
-        Args:
-            audio_features: (B, C', H', W').
-            classes: (B, labels) fractions of the sources' energy by class.
-            context: (B, C) context embedding.
-            present: (B, labels) equal fractions for the classes that sound around the window.
+        Classes (B, labels) are fractions of the sources' energy; those present around the window have equal fractions.
         """
         loss = F.cross_entropy(self.audio_class(_pooled(audio_features)).float(), classes)
         if self.context_class is not None and context is not None and present is not None:
@@ -76,12 +62,7 @@ class AuxiliaryHeads(nn.Module):
         return loss
 
     def cells(self, features: Tensor, cells: Tensor) -> Tensor:
-        """What each cell of a frame shows.
-
-        Args:
-            features: (B, C, h, w) visual features.
-            cells: (B, h, w) class shown in each cell, or the number of labels for the background.
-        """
+        """What each cell of a frame shows: cells (B, h, w) of classes, or the number of labels for the background."""
         return F.cross_entropy(self.visual_class(features).float(), cells)
 
 

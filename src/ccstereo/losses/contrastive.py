@@ -57,16 +57,10 @@ def contrastive_loss(
 
 
 def shuffle_positions(features: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Shuffle the positions of a feature map, one permutation an item: the content stays, its place is lost.
+    """Shuffle the positions of features (B, C, h, w), all channels together: the content stays, its place is lost.
 
-    The released CCStereo code draws one permutation for the whole batch; here each item gets its own.
-
-    Args:
-        features: (B, C, h, w) visual features.
-        generator: source of the permutations, on the features' device or the CPU; the global one by default.
-
-    Returns:
-        (B, C, h, w): all channels of a position move together.
+    The released CCStereo code draws one permutation for the whole batch; here each item gets its own, by a generator on
+    the features' device or the CPU, or the global one.
 
     >>> x = torch.arange(6.0).reshape(1, 1, 2, 3)
     >>> sorted(shuffle_positions(x).flatten().tolist())

@@ -106,12 +106,7 @@ def check_weights(weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def objective(step: Step, weights: Mapping[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
-    """The weighted sum, and each term before its weight.
-
-    Args:
-        step: of training.
-        weights: by term, as `check_weights` leaves them.
-    """
+    """The sum of a step's terms, weighted as `check_weights` leaves it, and each term before its weight."""
     terms = {name: TERMS[name].loss(step) for name in weights}
     return torch.stack([weight * terms[name] for name, weight in weights.items()]).sum(), terms
 

@@ -1,7 +1,8 @@
 """How far predicted spectrograms are from the true ones: difference, magnitude and phase terms of the objective.
 
-Every loss takes spectrograms (..., 2, F, frames), real and imaginary part in the third axis from the end, computes in
-float32 whatever the input's precision, and returns a scalar whose gradient is finite everywhere, silence included.
+Every loss takes predicted spectrograms (..., 2, F, frames), real and imaginary part in the third axis from the end, and
+the true ones, raises ValueError where their shapes differ or lack that axis, computes in float32 whatever the input's
+precision, and returns a scalar of at least 0 whose gradient is finite everywhere, silence included.
 """
 
 import torch
@@ -11,17 +12,7 @@ _FLOOR = 1e-12  # added to a squared modulus, so that its square root has a grad
 
 
 def difference_mse(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of the predicted spectrograms, of l - r in the papers (2.5D Visual Sound, section 3.2).
-
-    Args:
-        predicted: (..., 2, F, frames) predicted spectrograms.
-        target: the true ones, of the same shape.
-
-    Returns:
-        Scalar >= 0, the mean over real and imaginary parts, bins, frames and items.
-
-    Raises:
-        ValueError: the shapes differ or have no real and imaginary axis.
+    """Mean squared error, over parts, bins, frames and items, of l - r in the papers (2.5D Visual Sound, section 3.2).
 
     >>> difference_mse(torch.ones(1, 2, 3, 4), torch.zeros(1, 2, 3, 4)).item()
     1.0
@@ -31,19 +22,9 @@ def difference_mse(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def magnitude_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error of the magnitude of the predicted spectrograms (CCStereo, equation 2).
+    """Mean absolute error of the magnitude over bins, frames and items (CCStereo, equation 2).
 
     The modulus is over real and imaginary part, as in the paper; the released code takes it over time by mistake.
-
-    Args:
-        predicted: (..., 2, F, frames) predicted spectrograms.
-        target: the true ones, of the same shape.
-
-    Returns:
-        Scalar >= 0, the mean over bins, frames and items.
-
-    Raises:
-        ValueError: the shapes differ or have no real and imaginary axis.
 
     >>> three_four = torch.tensor([3.0, 4.0]).reshape(1, 2, 1, 1)
     >>> round(magnitude_loss(three_four, torch.zeros(1, 2, 1, 1)).item(), 4)
@@ -54,22 +35,11 @@ def magnitude_loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def phase_loss(predicted: Tensor, target: Tensor, *, energy_floor: float = 0.2) -> Tensor:
-    """Mean wrapped phase error over the bins that carry energy (CCStereo, equation 3).
+    """Mean wrapped phase error, in [0, pi], over the bins that carry energy (CCStereo, equation 3); 0 where none does.
 
     A bin counts when its energy |re| + |im| exceeds `energy_floor` times the true spectrogram's mean energy in the
     prediction as well as in the truth; the choice of bins is not differentiated. The released code passes the two
     spectrograms in the other order, which measures energy against the prediction; pass them swapped to get its number.
-
-    Args:
-        predicted: (..., 2, F, frames) predicted spectrograms of the sound, of left and right ear in the paper.
-        target: the true ones, of the same shape.
-        energy_floor: fraction of the mean energy below which a bin's phase is noise.
-
-    Returns:
-        Scalar in [0, pi], the mean over the counted bins; 0, with zero gradient, where none counts.
-
-    Raises:
-        ValueError: the shapes differ or have no real and imaginary axis.
 
     >>> one, i = (torch.tensor(z).reshape(1, 2, 1, 1) for z in ([1.0, 0.0], [0.0, 1.0]))
     >>> round(phase_loss(one, i).item(), 4)

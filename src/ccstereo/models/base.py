@@ -76,9 +76,8 @@ class SpatialModel(nn.Module, ABC):
         """Precision of the weights, in which the network computes unless autocast says otherwise."""
         return next(self.parameters()).dtype
 
-    @abstractmethod
     def encode_frames(self, frames: Tensor) -> Tensor:
-        """Encode frames.
+        """Encode frames, each by the image encoder alone unless a model says otherwise.
 
         Args:
             frames: (B, 3, H, W) of `config.frame_size`, ImageNet-normalised; (B, clip_frames, 3, H, W) for models that
@@ -87,15 +86,15 @@ class SpatialModel(nn.Module, ABC):
         Returns:
             (B, *feature_shape) visual features.
         """
+        self.check_frames(frames)
+        features: Tensor = self.visual(frames.to(self.dtype))
+        return features
 
     def encode_context(self, spec: Tensor) -> Tensor | None:
         """Encode the mixture around windows, for models conditioned on it; neighbouring windows can share it.
 
-        Args:
-            spec: (B, 2, F, T') spectrogram of the mixture around them, brought to `config.rms` by itself.
-
-        Returns:
-            (B, C) context embedding; None for a model that takes windows alone.
+        Of its spectrogram (B, 2, F, T'), brought to `config.rms` by itself, comes the context embedding (B, C); None
+        for a model that takes windows alone.
         """
         del spec
         return None

@@ -5,18 +5,26 @@ convolutions to the bottleneck u_a. Cross-attention fuses them, and a decoder wh
 de-normalisation (AVAD) gives a complex mask M within 1: the difference l - r is M times the mixture l + r.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from ccstereo.audio.stereo import apply_mask
+from ccstereo.audio.stft import apply_mask
 from ccstereo.models.base import Prediction, SpatialModel, initialise
 from ccstereo.models.importing import Release, register_release
 from ccstereo.models.parts.avad import decoder_norms
 from ccstereo.models.parts.fusion import AudioVisualFusion
 from ccstereo.models.parts.trunks import ImageEncoder, TrunkConfig
-from ccstereo.models.parts.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
+from ccstereo.models.parts.unet import (
+    AudioEncoder,
+    MaskDecoder,
+    bottleneck_size,
+    check_levels,
+    decoder_channels,
+    resize,
+)
 from ccstereo.models.registry import register_model
 
 
@@ -44,14 +52,9 @@ class CCStereoConfig(TrunkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("visual_channels", "aspp_channels", "attention_heads", "feedforward_channels"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("aspp_rates", "audio_channels"):
-            if any(value <= 0 for value in getattr(self, name)):
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if len(self.audio_channels) < 2:
-            raise ValueError(f"audio_channels needs two levels or more, got {self.audio_channels}")
+        self.require_positive("visual_channels", "aspp_channels", "attention_heads", "feedforward_channels")
+        self.require_positive("aspp_rates", "audio_channels")
+        check_levels(self.audio_channels, self.spectrogram_size)
         if self.audio_channels[-1] != self.visual_channels:
             raise ValueError(
                 f"the last of audio_channels {self.audio_channels} must equal visual_channels {self.visual_channels}"
@@ -63,10 +66,6 @@ class CCStereoConfig(TrunkConfig):
         levels = range(len(self.audio_channels) - 1)
         if len(set(self.avad_levels)) != len(self.avad_levels) or not set(self.avad_levels) <= set(levels):
             raise ValueError(f"avad_levels must be different levels of 0..{levels[-1]}, got {self.avad_levels}")
-        if min(self.audio_grid) < 1:
-            raise ValueError(
-                f"{len(self.audio_channels)} halvings leave nothing of a {self.spectrogram_size} spectrogram"
-            )
 
     @property
     def audio_grid(self) -> tuple[int, int]:
@@ -75,10 +74,15 @@ class CCStereoConfig(TrunkConfig):
 
 
 class CCStereo(SpatialModel):
-    """The network of CCStereo: two encoders, attention between them, a decoder with AVAD."""
+    """The network of CCStereo: two encoders, attention between them, a decoder with AVAD.
+
+    Attributes:
+        mask_bound: largest real and imaginary part of the mask, 1 as published.
+    """
 
     config: CCStereoConfig
     name = "ccstereo"
+    mask_bound = 1.0
 
     def __init__(self, config: CCStereoConfig) -> None:
         super().__init__()
@@ -101,12 +105,6 @@ class CCStereo(SpatialModel):
         self.decoder = MaskDecoder(bottleneck, skips, bottleneck, norms)
         initialise(self)
 
-    def encode_frames(self, frames: Tensor) -> Tensor:
-        """Encode frames (B, 3, *config.frame_size) to u_v (B, visual_channels, h, w)."""
-        self.check_frames(frames)
-        features: Tensor = self.visual(frames.to(self.dtype))
-        return features
-
     def fuse(self, audio_features: Tensor, features: Tensor) -> Tensor:
         """Fuse an audio bottleneck (B, C, H', W') with visual features (B, C, h, w) to (B, C, H', W')."""
         fused: Tensor = self.fusion(audio_features, features)
@@ -115,10 +113,16 @@ class CCStereo(SpatialModel):
     def forward(self, mix_spec: Tensor, features: Tensor, context: Tensor | None = None) -> Prediction:
         """Predict the difference spectrogram; see `SpatialModel.forward`."""
         self.check_inputs(mix_spec, features, context)
-        *skips, audio_features = self.audio_encoder(mix_spec.to(self.dtype))
+        return self.decode(mix_spec, self.audio_encoder(mix_spec.to(self.dtype)), features)
+
+    def decode(
+        self, mix_spec: Tensor, maps: list[Tensor], features: Tensor, affines: Sequence[Tensor] = ()
+    ) -> Prediction:
+        """Fuse the innermost of the audio encoder's maps with visual features, and decode it with the others."""
+        *skips, audio_features = maps
         fused = self.fuse(audio_features, features)
-        mask, relevance = self.decoder(fused, skips, features)
-        mask = resize(mask, (mix_spec.shape[-2], mix_spec.shape[-1]))
+        mask, relevance = self.decoder(fused, skips, features, affines)
+        mask = self.mask_bound * resize(mask, (mix_spec.shape[-2], mix_spec.shape[-1]))
         aux = {"audio_features": audio_features, "fused": fused}
         aux |= {f"relevance.{level}": found for level, found in enumerate(relevance)}
         return Prediction(apply_mask(mask, mix_spec)[:, None], mask[:, None], aux)

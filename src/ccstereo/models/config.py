@@ -63,19 +63,7 @@ class ModelConfig:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-        for name in (
-            "sample_rate",
-            "window",
-            "n_fft",
-            "win_length",
-            "hop_length",
-            "rms",
-            "frame_rate",
-            "clip_frames",
-            "clip_stride",
-        ):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        self.require_positive(*POSITIVE)
         if self.win_length > self.n_fft:
             raise ValueError(f"win_length {self.win_length} is longer than n_fft {self.n_fft}")
         for name in ("resize", "frame_size"):
@@ -88,6 +76,13 @@ class ModelConfig:
             raise ValueError(f"a context of {self.context} samples is less than a window of {self.window}; 0 is none")
         if self.frame_size[0] > self.resize[0] or self.frame_size[1] > self.resize[1]:
             raise ValueError(f"frame_size {self.frame_size} cannot be cropped out of resize {self.resize}")
+
+    def require_positive(self, *names: str) -> None:
+        """Raise ValueError where one of these numbers, or of these tuples' numbers, is not."""
+        for name in names:
+            value = getattr(self, name)
+            if any(number <= 0 for number in (value if isinstance(value, tuple) else (value,))):
+                raise ValueError(f"{name} must be positive, got {value}")
 
     @property
     def stft(self) -> STFTConfig:

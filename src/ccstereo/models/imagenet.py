@@ -39,11 +39,7 @@ EFFICIENTNET_NAMES = (
 def fetch_imagenet_resnet18(folder: str | Path | None = None) -> Path:
     """Download the ImageNet weights of ResNet-18 that both papers start from, once; only ever called on demand.
 
-    Args:
-        folder: where the file goes; by default torch's own cache of checkpoints.
-
-    Returns:
-        The file, its checksum verified.
+    They go to a folder, by default torch's own cache of checkpoints.
 
     Raises:
         WeightsError: the download fails or its SHA-256 is not the published one.

@@ -12,7 +12,7 @@ from torch import Tensor
 from ccstereo.errors import WeightsError
 from ccstereo.models.base import SpatialModel
 from ccstereo.models.registry import create_model
-from ccstereo.models.weights import check_fit, name_some, save_model
+from ccstereo.models.weights import check_fit, list_faults, renamed, save_model
 
 Names = Sequence[tuple[str, str]]
 
@@ -88,16 +88,7 @@ def import_checkpoint(
 def rename_released(
     released: Mapping[str, Tensor], network: SpatialModel, release: Release, source: str
 ) -> dict[str, Tensor]:
-    """Give released weights the names they have in this library, and drop those that are never used.
-
-    Args:
-        released: weights by the authors' names, wrapper prefixes stripped.
-        network: the model to be filled; its own weights say which are wanted.
-        release: how the authors name weights.
-        source: the file, for the message.
-
-    Returns:
-        Weights by the names of `network`.
+    """Give released weights, without their wrappers' prefixes, the names of a network, and drop those never used.
 
     Raises:
         WeightsError: a wanted weight is missing or a given one unknown.
@@ -105,7 +96,7 @@ def rename_released(
     state: dict[str, Tensor] = {}
     missing, used = [], set()
     for key, tensor in network.state_dict().items():
-        name = _released_name(key, release.names)
+        name = renamed(key, release.names)
         if name in released:
             used.add(name)
             found = released[name]
@@ -116,13 +107,8 @@ def rename_released(
         else:
             missing.append(name)
     unknown = [name for name in released if name not in used and not name.startswith(release.unused)]
-    if missing or unknown:
-        parts = [
-            f"{len(keys)} {kind} ({name_some(keys)})"
-            for kind, keys in (("missing", missing), ("unknown", unknown))
-            if keys
-        ]
-        raise WeightsError(f"{source} is not the released {network.name} checkpoint: weights {'; '.join(parts)}")
+    if faults := list_faults({"missing": missing, "unknown": unknown}):
+        raise WeightsError(f"{source} is not the released {network.name} checkpoint: weights {faults}")
     return state
 
 
@@ -157,11 +143,4 @@ def _strip(key: str, prefixes: Sequence[str]) -> str:
         for prefix in prefixes:
             if key.startswith(prefix):
                 key, stripped = key.removeprefix(prefix), True
-    return key
-
-
-def _released_name(key: str, names: Names) -> str:
-    for ours, theirs in names:
-        if key.startswith(ours):
-            return theirs + key.removeprefix(ours)
     return key

@@ -15,12 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ccstereo.audio.stereo import apply_mask
 from ccstereo.models.base import Prediction, initialise
 from ccstereo.models.ccstereo import CCStereo, CCStereoConfig
 from ccstereo.models.mono2binaural import Mono2Binaural, Mono2BinauralConfig
 from ccstereo.models.parts.film import ContextEncoder, FiLM
-from ccstereo.models.parts.unet import AudioEncoder, MaskDecoder, decoder_channels, resize
+from ccstereo.models.parts.unet import AudioEncoder, MaskDecoder, decoder_channels
 from ccstereo.models.registry import register_model
 
 
@@ -48,8 +47,7 @@ class LiteConfig(CCStereoConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.mask_bound <= 0:
-            raise ValueError(f"mask_bound must be positive, got {self.mask_bound}")
+        self.require_positive("mask_bound")
         if self.audio_blocks and (len(self.audio_blocks) != len(self.audio_channels) or min(self.audio_blocks) < 0):
             raise ValueError(f"audio_blocks must be a number for each of audio_channels, got {self.audio_blocks}")
         levels = len(self.audio_channels) - 1
@@ -70,6 +68,7 @@ class CCStereoLite(CCStereo):
 
     def __init__(self, config: LiteConfig) -> None:
         super().__init__(config)
+        self.mask_bound = config.mask_bound
         *skips, bottleneck = config.audio_channels
         self.audio_encoder = AudioEncoder(config.audio_channels, config.audio_blocks, 2 + config.log_magnitude)
         if config.context:
@@ -93,25 +92,17 @@ class CCStereoLite(CCStereo):
         affines = [film(context) for film in self.film] if self.config.context else []
         levels = len(self.config.audio_channels)
         inputs = torch.cat([mix_spec, log_magnitude(mix_spec)], dim=1) if self.config.log_magnitude else mix_spec
-        *skips, audio_features = self.audio_encoder(inputs.to(self.dtype), affines[:levels])
-        fused = self.fuse(audio_features, features)
-        mask, relevance = self.decoder(fused, skips, features, affines[levels:])
-        mask = self.config.mask_bound * resize(mask, (mix_spec.shape[-2], mix_spec.shape[-1]))
-        aux = {"audio_features": audio_features, "fused": fused}
-        aux |= {f"relevance.{level}": found for level, found in enumerate(relevance)}
+        maps = self.audio_encoder(inputs.to(self.dtype), affines[:levels])
+        prediction = self.decode(mix_spec, maps, features, affines[levels:])
         if context is not None:
-            aux["context"] = context
-        return Prediction(apply_mask(mask, mix_spec)[:, None], mask[:, None], aux)
+            prediction.aux["context"] = context
+        return prediction
 
 
 def log_magnitude(spec: Tensor) -> Tensor:
     """Logarithm of the magnitude, about in [-1.3, 2.4] for windows of a root mean square of 0.1.
 
-    Args:
-        spec: (B, 2, F, T) real and imaginary part.
-
-    Returns:
-        (B, 1, F, T) 1 + log(|spec|^2 + 1e-4) / 4: what is 40 dB below white noise of that level is silence.
+    Of (B, 2, F, T) it is (B, 1, F, T): 1 + log(|spec|^2 + 1e-4) / 4; 40 dB below white noise of that level is silence.
 
     >>> silence = torch.zeros(1, 2, 1, 1)
     >>> round(log_magnitude(silence).item(), 2), round(log_magnitude(silence + 10).item(), 2)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ccstereo.audio.stereo import apply_mask
+from ccstereo.audio.stft import apply_mask
 from ccstereo.models.base import Prediction, SpatialModel, initialise
 from ccstereo.models.importing import Release, register_release
 from ccstereo.models.parts.trunks import TrunkConfig, make_trunk
-from ccstereo.models.parts.unet import AudioEncoder, MaskDecoder, bottleneck_size, decoder_channels, resize
+from ccstereo.models.parts.unet import AudioEncoder, MaskDecoder, check_levels, decoder_channels, resize
 from ccstereo.models.registry import register_model
 
 
@@ -36,14 +36,8 @@ class Mono2BinauralConfig(TrunkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.squeezed_channels <= 0 or min(self.audio_channels, default=0) <= 0:
-            raise ValueError(f"widths must be positive, got {self.squeezed_channels} and {self.audio_channels}")
-        if len(self.audio_channels) < 2:
-            raise ValueError(f"audio_channels needs two levels or more, got {self.audio_channels}")
-        if min(bottleneck_size(self.spectrogram_size, len(self.audio_channels))) < 1:
-            raise ValueError(
-                f"{len(self.audio_channels)} halvings leave nothing of a {self.spectrogram_size} spectrogram"
-            )
+        self.require_positive("squeezed_channels", "audio_channels")
+        check_levels(self.audio_channels, self.spectrogram_size)
 
 
 class Mono2Binaural(SpatialModel):
@@ -71,12 +65,6 @@ class Mono2Binaural(SpatialModel):
         norms = [nn.BatchNorm2d(width) for width in decoder_channels(skips, bottleneck)]
         self.decoder = MaskDecoder(channels * height * width + bottleneck, skips, bottleneck, norms)
         initialise(self)
-
-    def encode_frames(self, frames: Tensor) -> Tensor:
-        """Encode frames (B, 3, *config.frame_size) to the trunk's last feature map (B, *feature_shape)."""
-        self.check_frames(frames)
-        features: Tensor = self.visual(frames.to(self.dtype))
-        return features
 
     def fuse(self, audio_features: Tensor, features: Tensor) -> Tensor:
         """Put the visual vector before the audio bottleneck: (B, C, H', W') to (B, squeezed * h * w + C, H', W')."""

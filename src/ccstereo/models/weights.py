@@ -51,7 +51,7 @@ def load_model(weights: str | Path, device: str | torch.device = "cpu") -> Spati
     state = _read_tensors(model_file)
     with torch.device("meta"):  # no memory, no time and no random numbers spent on weights about to be replaced
         model = _build(config, model_file)
-    state = {_renamed(key, model.renamed_weights): tensor for key, tensor in state.items()}
+    state = {renamed(key, model.renamed_weights): tensor for key, tensor in state.items()}
     check_fit(model, state, str(model_file))
     if any(name not in state for name, _ in model.named_buffers()):  # buffers that are not saved need their values
         with torch.random.fork_rng(devices=[]):
@@ -90,7 +90,8 @@ def save_model(model: SpatialModel, folder: str | Path, *, half: bool = False) -
     folder = Path(folder)
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     if half:
-        state = {key: tensor.half() if _is_wide(tensor) else tensor for key, tensor in state.items()}
+        wide = [key for key, tensor in state.items() if tensor.is_floating_point() and tensor.ndim >= 2]
+        state |= {key: state[key].half() for key in wide}
     broken = [key for key, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
     if broken:
         raise WeightsError(f"not saved to {folder}: no finite number in {name_some(broken)}; has training diverged?")
@@ -107,18 +108,12 @@ def save_model(model: SpatialModel, folder: str | Path, *, half: bool = False) -
 
 
 def check_fit(model: SpatialModel, state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse weights that are not exactly those of the model.
-
-    Args:
-        model: the model to be filled.
-        state: weights by the model's names.
-        source: the file, for the message.
+    """Refuse weights, by the model's names, that are not exactly those of the model; `source` is the file.
 
     Raises:
         WeightsError: keys are missing, unknown or of another shape; the message names the first few of each.
     """
     wanted = model.state_dict()
-    problems = []
     missing = [key for key in wanted if key not in state]
     unknown = [key for key in state if key not in wanted]
     reshaped = [
@@ -126,36 +121,43 @@ def check_fit(model: SpatialModel, state: Mapping[str, Tensor], source: str) -> 
         for key, tensor in wanted.items()
         if key in state and state[key].shape != tensor.shape
     ]
-    for kind, keys in (("missing", missing), ("unknown", unknown), ("of another shape", reshaped)):
-        if keys:
-            problems.append(f"{len(keys)} {kind} ({name_some(keys)})")
+    problems = list_faults({"missing": missing, "unknown": unknown, "of another shape": reshaped})
     if problems:
         raise WeightsError(
-            f"{source} does not fit model {model.name!r}: {'; '.join(problems)}. Use it with the configuration it was "
+            f"{source} does not fit model {model.name!r}: {problems}. Use it with the configuration it was "
             "saved with; a checkpoint of the authors' code goes through import-checkpoint first"
         )
 
 
-def name_some(keys: list[str], count: int = 3) -> str:
+def name_some(keys: list[str]) -> str:
     """The first few of many names.
 
     >>> name_some(["a", "b", "c", "d"])
     'a, b, c and 1 more'
     """
-    rest = f" and {len(keys) - count} more" if len(keys) > count else ""
-    return ", ".join(keys[:count]) + rest
+    rest = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+    return ", ".join(keys[:3]) + rest
 
 
-def _renamed(key: str, renamed: Sequence[tuple[str, str]]) -> str:
-    """Today's name of a weight that an earlier release wrote."""
-    for old, new in renamed:
-        if key.startswith(old):
-            return new + key.removeprefix(old)
-    return key
+def list_faults(faults: Mapping[str, list[str]]) -> str:
+    """How many names have which fault, and the first of them; empty where there is none.
+
+    >>> list_faults({"missing": ["a", "b"], "unknown": []})
+    '2 missing (a, b)'
+    """
+    return "; ".join(f"{len(names)} {fault} ({name_some(names)})" for fault, names in faults.items() if names)
 
 
-def _is_wide(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() and tensor.ndim >= 2
+def renamed(name: str, names: Sequence[tuple[str, str]]) -> str:
+    """A weight's other name: the first of `names`, (old, new), whose old one begins it counts.
+
+    >>> renamed("norm.0.bias", [("norm.", "film.")])
+    'film.0.bias'
+    """
+    for old, new in names:
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
 
 
 def _locate(weights: str | Path) -> Path:

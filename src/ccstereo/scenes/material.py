@@ -1,9 +1,10 @@
 """What scenes are made of: photos and sounds by class, and backgrounds, split by file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -19,8 +20,6 @@ PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3"}
 LARGEST_PHOTO = (512, 256)  # (width, height) kept of a photo: no patch of a 480x240 frame is larger
 FRAME_RATE = 10.0  # frames a second of a video crop
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -120,20 +119,20 @@ def _files(folder: Path, suffixes: set[str], split: Split) -> list[Path]:
 
 
 def _read_photo(path: Path) -> np.ndarray:
-    return _read(path, lambda: np.asarray(read_photo(path)))
+    with _reported(path):
+        return np.asarray(read_photo(path))
 
 
 def _read_sound(path: Path, sample_rate: int) -> np.ndarray:
-    def read() -> np.ndarray:
+    with _reported(path):
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
         mono = samples.mean(1)
         return mono if rate == sample_rate else np.asarray(soxr.resample(mono, rate, sample_rate), dtype=np.float32)
 
-    return _read(path, read)
 
-
-def _read(path: Path, read: Callable[[], T]) -> T:
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
     try:
-        return read()
+        yield
     except (OSError, RuntimeError) as error:  # soundfile's errors are RuntimeErrors
         raise DatasetError(f"{path}: cannot be read ({error})") from error

@@ -62,16 +62,9 @@ def render_foa(scene: Scene, material: Material) -> np.ndarray:
 def render_frame(
     scene: Scene, material: Material, phase: float = 0.0, size: tuple[int, int] = (240, 480)
 ) -> np.ndarray:
-    """Paste the photos of a scene's sources on its background.
+    """Paste the photos of a scene's sources on its background: (H, W, 3) uint8 of (height, width) `size`.
 
-    Args:
-        scene: the scene.
-        material: what it was sampled from.
-        phase: moment, 0 at the start and 1 at the end.
-        size: (height, width) in pixels.
-
-    Returns:
-        (H, W, 3) uint8.
+    The phase is the moment, 0 at the start and 1 at the end.
     """
     height, width = size
     canvas = _view(material.backgrounds[scene.background], scene.view, (width, height))

@@ -18,22 +18,18 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from ccstereo.audio import STFTConfig, stft
-from ccstereo.training.export import export_checkpoint
 from ccstereo.training.task import SpatialTask
+from ccstereo.training.weights import export_checkpoint
 
 
 class BestCheckpoint(ModelCheckpoint):
     """Keeps `best.ckpt`, the weights with the lowest STFT distance over mono's at a validation.
 
     The last step of a run that ends with `max_steps` is followed by a validation, too, however short the run is.
-
-    Args:
-        dirpath: folder; by default the run's.
     """
 
-    def __init__(self, dirpath: str | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            dirpath,
             filename="best",
             monitor="val/stft_to_mono",
             mode="min",
@@ -42,8 +38,8 @@ class BestCheckpoint(ModelCheckpoint):
         )
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Take the run's folder where no other is given."""
-        self.dirpath = self.dirpath or str(Path(trainer.default_root_dir).absolute())
+        """Take the run's folder."""
+        self.dirpath = str(Path(trainer.default_root_dir).absolute())
         super().setup(trainer, pl_module, stage)
 
     def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
@@ -61,12 +57,10 @@ class LastCheckpoint(Checkpoint):
     stops at once.
 
     Args:
-        dirpath: folder; by default the run's.
         every_n_train_steps: between two checkpoints, so that a kill costs no more.
     """
 
-    def __init__(self, dirpath: str | None = None, every_n_train_steps: int = 100) -> None:
-        self.dirpath = dirpath
+    def __init__(self, every_n_train_steps: int = 100) -> None:
         self.every_n_train_steps = every_n_train_steps
         self.saved_step = 0
         self.interrupted = False
@@ -99,7 +93,7 @@ class LastCheckpoint(Checkpoint):
 
     def path(self, trainer: Trainer) -> Path:
         """Where the checkpoint is."""
-        return Path(self.dirpath or trainer.default_root_dir) / "last.ckpt"
+        return Path(trainer.default_root_dir) / "last.ckpt"
 
     def _give_back(self) -> None:
         if self._before is not None:
@@ -211,14 +205,7 @@ class LogProgress(Callback):
 
 
 class ExportWeights(Callback):
-    """Writes the best checkpoint as a folder of weights, or the last one of a run without validation.
-
-    Args:
-        folder: where to; by default `weights` in the run's, which tables name after the run.
-    """
-
-    def __init__(self, folder: str | None = None) -> None:
-        self.folder = folder
+    """Writes the best checkpoint, or the last one of a run without validation, as `weights` in the run's folder."""
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write the folder; of a run of several processes, the first one does."""
@@ -226,18 +213,13 @@ class ExportWeights(Callback):
         best = [c.best_model_path for c in callbacks if isinstance(c, ModelCheckpoint) and c.best_model_path]
         last = [c.path(trainer) for c in callbacks if isinstance(c, LastCheckpoint) and c.saved_step]
         if trainer.is_global_zero and (best or last):
-            folder = Path(self.folder or Path(trainer.default_root_dir) / "weights")
+            folder = Path(trainer.default_root_dir) / "weights"
             export_checkpoint((best or last)[0], folder)
             rank_zero_info(f"{folder}: the weights; try ccstereo binauralize clip.mp4 --weights {folder}")
 
 
 def spectrogram_image(sound: Tensor, config: STFTConfig) -> Tensor:
-    """Magnitudes in dB, 80 dB below the loudest black: (1, C F, frames) from 0 to 1, low frequencies at the bottom.
-
-    Args:
-        sound: (C, T), its channels one below the other.
-        config: sizes of the transform.
-    """
+    """Magnitudes of sound (C, T) in dB, 80 dB below the loudest black: (1, C F, frames) from 0 to 1, low ones below."""
     power = stft(sound.float(), config).square().sum(-3)
     decibels = 10 * torch.log10(power.clamp_min(1e-12) / power.amax().clamp_min(1e-12))
     return (1 + decibels / 80).clamp(0, 1).flip(-2).flatten(0, 1)[None]

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +110,10 @@ def _current(config: Config) -> Config:
         options = config[section] or {}
         inside = options.get("init_args", {} if "class_path" in options else options) or {}
         moved: Config = {}
-        for name, value in inside.items():
-            _place(moved, section, (name,), value)
+        for option, value in _leaves(inside, section):
+            for name in reversed((_renamed(option) or option).split(".")):
+                value = {name: value}
+            moved = _merged(moved, value)
         named = {name: options[name] for name in ("class_path",) if name in options}
         result[section] = named | {"init_args": moved.get(section, {})}
     if "model" in result:  # the class of the data depends on the command line
@@ -121,20 +123,14 @@ def _current(config: Config) -> Config:
     return result
 
 
-def _place(moved: Config, section: str, names: tuple[str, ...], value: Any) -> None:
-    """Put a value where its current name says, looking inside a mapping for old names of its parts."""
-    option = ".".join((section, *names))
-    new = _renamed(option)
-    inner = any(old.startswith(f"{option}.") for old in RENAMED)
-    if new is None and inner and isinstance(value, dict):
-        for name, part in value.items():
-            _place(moved, section, (*names, name), part)
-        return
-    *outer, last = (new or option).split(".")
-    place = moved
-    for name in outer:
-        place = place.setdefault(name, {})
-    place[last] = _merged(place[last], value) if isinstance(place.get(last), dict) else value
+def _leaves(options: Mapping[str, Any], section: str) -> Iterator[tuple[str, Any]]:
+    """Options by their whole names; a mapping is divided where its parts may have old names."""
+    for name, value in options.items():
+        option = f"{section}.{name}"
+        if isinstance(value, dict) and any(old.startswith(f"{option}.") for old in RENAMED):
+            yield from _leaves(value, option)
+        else:
+            yield option, value
 
 
 def _merged(below: Config, above: Mapping[str, Any]) -> Config:

@@ -17,6 +17,7 @@ Item = dict[str, Tensor]
 
 AHEAD = 8  # batches that are made ahead, at least two by each worker
 MOST_WORKERS = 16  # of a process, unless more are asked for: each takes memory
+VALIDATION_SEED = 1_000_003
 VALIDATION_BATCH = 50  # most windows of a batch that needs no gradients
 
 
@@ -44,13 +45,7 @@ class SplitSampler(DistributedSampler[int]):
 
 
 class FreshSampler(SplitSampler):
-    """New item numbers every epoch, so that no item comes twice; as many for each process.
-
-    Args:
-        size: items an epoch, of all processes.
-        rank: of this process.
-        processes: how many there are.
-    """
+    """New item numbers every epoch, `size` of all processes, so that no item comes twice; as many for each process."""
 
     def __init__(self, size: int, rank: int = 0, processes: int = 1) -> None:
         super().__init__(size, rank, processes)
@@ -141,12 +136,7 @@ class FreshLoader:
 
 
 def fresh_sampler(size: int, batch_size: int, trainer: Trainer | None) -> FreshSampler:
-    """The sampler of a training process.
-
-    Args:
-        size: items an epoch, of all processes.
-        batch_size: items a batch of one process.
-        trainer: of the run.
+    """The sampler of a training process, of `size` items an epoch of all processes.
 
     Raises:
         DatasetError: an epoch has no batch.
@@ -161,16 +151,10 @@ def fresh_sampler(size: int, batch_size: int, trainer: Trainer | None) -> FreshS
 
 
 class KeptItems(Dataset[Item]):
-    """Items that are made once and kept in memory: those of a validation, which are the same each time.
+    """What a validation uses of items, made once and kept in memory: they are the same each time."""
 
-    Args:
-        dataset: with a length.
-        names: of what a validation uses of an item.
-    """
-
-    def __init__(self, dataset: Dataset[Item], names: Sequence[str] = ("frame", "sound", "context")) -> None:
+    def __init__(self, dataset: Dataset[Item]) -> None:
         self.dataset = dataset
-        self.names = names
         self.kept: dict[int, Item] = {}
 
     def __len__(self) -> int:
@@ -179,7 +163,7 @@ class KeptItems(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         if index not in self.kept:
             item = self.dataset[index]
-            self.kept[index] = {name: item[name] for name in self.names if name in item}
+            self.kept[index] = {name: item[name] for name in ("frame", "sound", "context") if name in item}
         return self.kept[index]
 
 
@@ -204,11 +188,8 @@ def workers_of(trainer: Trainer | None, wanted: int | None) -> int:
     """How many processes should make one training process's batches.
 
     Steps on an accelerator are so short that every core has to make windows, but the one that the training itself
-    needs; steps on the CPU take most of its cores themselves, and a quarter of them keeps up.
-
-    Args:
-        trainer: of the run; None counts as one process on the CPU.
-        wanted: a number that was asked for; None chooses one by the cores and processes of this machine.
+    needs; steps on the CPU take most of its cores themselves, and a quarter of them keeps up. A number that is
+    `wanted` counts first; no trainer is one process on the CPU.
     """
     if wanted is not None:
         return wanted

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ccstereo.datasets.prepared.format import SPLITS
@@ -12,18 +11,8 @@ from ccstereo.datasets.shards.reader import open_set
 from ccstereo.errors import DatasetError
 from ccstereo.models.base import SpatialModel
 from ccstereo.scenes.acoustics.decoders import load_decoder
-from ccstereo.training.loading import (
-    VALIDATION_BATCH,
-    FreshLoader,
-    SplitSampler,
-    check_counts,
-    fresh_sampler,
-    place_of,
-    workers_of,
-)
+from ccstereo.training.loading import VALIDATION_BATCH, VALIDATION_SEED, FreshLoader, Item, fresh_sampler, place_of
 from ccstereo.training.window_data import WindowData
-
-VALIDATION_SEED = 1_000_003
 
 
 class RecordedData(WindowData):
@@ -60,10 +49,7 @@ class RecordedData(WindowData):
         workers: int | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        check_counts(
-            batch_size=batch_size, epoch_size=epoch_size, validation_size=validation_size, workers=workers, seed=seed
-        )
+        super().__init__(workers, seed, batch_size=batch_size, epoch_size=epoch_size, validation_size=validation_size)
         for split in (train_split, val_split):
             if split not in SPLITS[:2]:
                 choice = "validation chooses the weights that test scores" if split == "test" else "train or val"
@@ -76,8 +62,6 @@ class RecordedData(WindowData):
         self.batch_size = batch_size
         self.epoch_size = epoch_size
         self.validation_size = validation_size
-        self.workers = workers
-        self.seed = seed
 
     def prepare_for(self, model: SpatialModel) -> None:
         """Read the table and the fold.
@@ -97,9 +81,8 @@ class RecordedData(WindowData):
                 )
         size = self.epoch_size or max(self.batch_size * place_of(self.trainer)[1], len(train))
         self.order = fresh_sampler(size, self.batch_size, self.trainer)
-        decoder = (
-            None if self.sofa is None else load_decoder(sofa=Path(self.sofa), sample_rate=model.config.sample_rate)
-        )
+        rate = model.config.sample_rate
+        decoder = None if self.sofa is None else load_decoder(sofa=Path(self.sofa), sample_rate=rate)
         self.training = PreparedWindows(
             prepared, train, model.config, size, self.seed, mirror=self.mirror, decoder=decoder
         )
@@ -109,13 +92,11 @@ class RecordedData(WindowData):
 
     def train_dataloader(self) -> FreshLoader:
         """Fresh windows every epoch."""
-        workers = workers_of(self.trainer, self.workers)
-        return FreshLoader(self.training, self.batch_size, self.order, workers, repeat=self.overfits)
+        return self.fresh_loader(self.training, self.order, self.batch_size)
 
-    def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
+    def val_dataloader(self) -> list[DataLoader[Item]]:
         """The same windows at every validation."""
-        sampler = SplitSampler(len(self.validation), *place_of(self.trainer))
-        return [DataLoader(self.validation, min(VALIDATION_BATCH, self.batch_size), sampler=sampler)]
+        return [self.validation_loader(self.validation, min(VALIDATION_BATCH, self.batch_size))]
 
 
 def _only_fold(prepared: PreparedSet) -> str:

@@ -10,12 +10,7 @@ SUMS = 6  # of `score_sums`
 
 
 def score_sums(predicted: Tensor, true: Tensor, target: Target) -> Tensor:
-    """Sums over a batch of windows that `scores_of` makes scores of.
-
-    Args:
-        predicted: (B, C, T) sound as the target has it.
-        true: (B, C, T).
-        target: of the model.
+    """Sums over a batch of windows, predicted and true (B, C, T) sound as the target has it, for `scores_of`.
 
     Returns:
         (6,): STFT distances of the prediction and of mono, windows where the louder ear is right and where one is

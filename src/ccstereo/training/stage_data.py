@@ -1,9 +1,9 @@
 """Windows of simulated scenes, made while training."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_info
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
@@ -21,16 +21,7 @@ from ccstereo.scenes import (
     synthetic_material,
 )
 from ccstereo.scenes.acoustics.rooms import SECONDS
-from ccstereo.training.loading import (
-    VALIDATION_BATCH,
-    FreshLoader,
-    KeptItems,
-    SplitSampler,
-    check_counts,
-    fresh_sampler,
-    place_of,
-    workers_of,
-)
+from ccstereo.training.loading import VALIDATION_BATCH, VALIDATION_SEED, FreshLoader, Item, KeptItems, fresh_sampler
 from ccstereo.training.window_data import WindowData
 from ccstereo.vision.augmentation import ImageAugmentation
 
@@ -119,14 +110,13 @@ class StageData(WindowData):
         workers: int | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        check_counts(
+        super().__init__(
+            workers,
+            seed,
             batch_size=batch_size,
             epoch_size=epoch_size,
             validation_size=validation_size,
             windows_per_frame=windows_per_frame,
-            workers=workers,
-            seed=seed,
         )
         if batch_size % windows_per_frame:
             raise ValueError(f"batch_size {batch_size} is not a multiple of windows_per_frame {windows_per_frame}")
@@ -134,12 +124,10 @@ class StageData(WindowData):
         self.sofa = sofa
         self.scenes = scenes
         self.augmentation = augmentation
-        self.batch_size = batch_size
+        self.frames_per_batch = batch_size // windows_per_frame
         self.epoch_size = epoch_size
         self.validation_size = validation_size
         self.windows_per_frame = windows_per_frame
-        self.workers = workers
-        self.seed = seed
         self.validation_names = list(VALIDATION)
         if scenes.room_fraction:
             self.validation_names += [f"{name}, room" for name in VALIDATION]
@@ -151,44 +139,29 @@ class StageData(WindowData):
             DatasetError: the folder has too little, or an epoch no batch.
         """
         frames = self.epoch_size // self.windows_per_frame
-        self.order = fresh_sampler(frames, self.batch_size // self.windows_per_frame, self.trainer)
+        self.order = fresh_sampler(frames, self.frames_per_batch, self.trainer)
         rate = model.config.sample_rate
         head = load_sofa(self.sofa).resampled(rate) if self.sofa else spherical_head(rate)
         training = [replace(stage, random_offset=self.scenes.random_offset) for stage in self._stages("train", head)]
         self.training = self._windows(
-            training, model, frames, self.seed, self.scenes.mix, vary=True, windows_per_frame=self.windows_per_frame
+            training, model, frames, self.seed, self.scenes.mix, windows_per_frame=self.windows_per_frame
         )
         self.labels = self.training.labels
         dry, *wet = self._stages("val", head)  # of the folder where there is one
         kinds = [(stage, mix) for stage in (dry, *wet[: self.scenes.room_fraction > 0]) for mix in VALIDATION.values()]
         self.validation = [
-            KeptItems(self._windows([stage], model, self.validation_size, 1_000_003 + i, mix, vary=False))
+            KeptItems(self._windows([stage], model, self.validation_size, VALIDATION_SEED + i, mix, vary=False))
             for i, (stage, mix) in enumerate(kinds)
         ]
         rank_zero_info("The scenes of validation are made at the first one, and kept.")
 
     def train_dataloader(self) -> FreshLoader:
         """Fresh scenes every epoch, other ones for every process."""
-        return FreshLoader(
-            self.training,
-            self.batch_size // self.windows_per_frame,
-            self.order,
-            workers_of(self.trainer, self.workers),
-            collate_windows,
-            repeat=self.overfits,
-        )
+        return self.fresh_loader(self.training, self.order, self.frames_per_batch, collate_windows)
 
-    def val_dataloader(self) -> list[DataLoader[dict[str, Tensor]]]:
-        """The same scenes at every validation, one loader a kind, divided among the processes."""
-        return [
-            DataLoader(
-                windows,
-                VALIDATION_BATCH,
-                sampler=SplitSampler(len(windows), *place_of(self.trainer)),
-                collate_fn=collate_windows,
-            )
-            for windows in self.validation
-        ]
+    def val_dataloader(self) -> list[DataLoader[Item]]:
+        """The same scenes at every validation, one loader a kind."""
+        return [self.validation_loader(windows, VALIDATION_BATCH, collate_windows) for windows in self.validation]
 
     def _stages(self, split: Split, head: HRIRSet) -> list[Stage]:
         """The folder's material through the head, then synthetic material through the spherical head."""
@@ -220,9 +193,7 @@ class StageData(WindowData):
         size: int,
         seed: int,
         mix: SceneMix,
-        *,
-        vary: bool,
-        windows_per_frame: int = 1,
+        **options: Any,
     ) -> StageWindows:
         _, *grid = model.feature_shape
         return StageWindows(
@@ -232,8 +203,7 @@ class StageData(WindowData):
             seed,
             mix,
             (grid[0], grid[1]) if len(grid) == 2 else GRID,
-            vary=vary,
             audio_augmentation=self.augmentation.audio,
             image_augmentation=self.augmentation.image,
-            windows_per_frame=windows_per_frame,
+            **options,
         )

@@ -1,5 +1,6 @@
 """Several trainings of one command: seeds, and values of options."""
 
+import argparse
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -25,26 +26,20 @@ def swept(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
     >>> swept(["--sweep", "seed_everything=1,2"])[0]
     ('seed_everything=1', ['--seed_everything=1', '--trainer.default_root_dir=runs/sweep/seed_everything=1'])
     """
-    axes: list[list[tuple[str, str]]] = []
-    rest: list[str] = []
-    root = Path("runs/sweep")
-    given = iter(arguments)
-    for argument in given:
-        option, equals, value = argument.partition("=")
-        if option not in (OPTION, FOLDER):
-            rest.append(argument)
-            continue
-        value = value if equals else next(given, "")
-        if option == FOLDER:
-            root = Path(value)
-            continue
-        name, _, values = value.partition("=")
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(OPTION, action="append", nargs="?", const="", default=[])
+    parser.add_argument(FOLDER, default="runs/sweep")
+    options, rest = parser.parse_known_args(arguments)
+    axes = []
+    for sweep in options.sweep:
+        name, _, values = sweep.partition("=")
         if not name or not all(values.split(",")):
-            raise CCStereoError(f"{OPTION} {value}: expected NAME=VALUE,VALUE, such as seed_everything=1,2,3")
-        axes.append([(name.removeprefix("--"), each) for each in values.split(",")])
+            raise CCStereoError(f"{OPTION} {sweep}: expected NAME=VALUE,VALUE, such as seed_everything=1,2,3")
+        axes.append([(name.removeprefix("--"), value) for value in values.split(",")])
+    root = Path(getattr(options, FOLDER.removeprefix("--")))
     trainings = []
     for chosen in product(*axes) if axes else ():
         folder = ",".join(f"{name.rpartition('.')[2]}={value}" for name, value in chosen)
-        options = [f"--{name}={value}" for name, value in chosen]
-        trainings.append((folder, [*rest, *options, f"{FOLDER}={root / folder}"]))
+        chosen_options = [f"--{name}={value}" for name, value in chosen]
+        trainings.append((folder, [*rest, *chosen_options, f"{FOLDER}={root / folder}"]))
     return trainings

@@ -20,7 +20,7 @@ from ccstereo.models.base import FusesFeatures, Prediction, SpatialModel
 from ccstereo.training.colour import ColourAugmentation, recolour
 from ccstereo.training.schedules import PolynomialDecay
 from ccstereo.training.scores import SUMS, score_sums, scores_of
-from ccstereo.training.start import check_same_model, start_from
+from ccstereo.training.weights import check_same_model, start_from
 from ccstereo.vision.transforms import normalize
 
 Batch = dict[str, Tensor]

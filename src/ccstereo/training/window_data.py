@@ -1,10 +1,23 @@
 """What data of windows have in common, wherever the windows come from."""
 
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
 
 from ccstereo.models.base import SpatialModel
+from ccstereo.training.loading import (
+    FreshLoader,
+    FreshSampler,
+    Item,
+    SplitSampler,
+    check_counts,
+    place_of,
+    workers_of,
+)
+
+Collate = Callable[[Sequence[Item]], Item]
 
 
 class WindowData(LightningDataModule):
@@ -19,6 +32,11 @@ class WindowData(LightningDataModule):
 
     A data set of one's own derives from this class and gives `prepare_for`, `train_dataloader` and `val_dataloader`.
 
+    Args:
+        workers: processes that make windows; None takes as many as the machine can spare, see `workers_of`.
+        seed: of the first window.
+        counts: other numbers, which must be at least 1 where they are given.
+
     Attributes:
         validation_names: of the validation's loaders, by which scores are logged.
         labels: classes of what sounds, where the data know them.
@@ -27,16 +45,14 @@ class WindowData(LightningDataModule):
     validation_names: list[str]
     labels: list[str]
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int | None = None, seed: int = 0, **counts: int | None) -> None:
         super().__init__()
+        check_counts(workers=workers, seed=seed, **counts)
+        self.workers = workers
+        self.seed = seed
         self.validation_names = ["clips"]
         self.labels = []
         self._ready = False
-
-    @property
-    def overfits(self) -> bool:
-        """Whether every epoch is to have the batches of the first."""
-        return self.trainer is not None and bool(self.trainer.overfit_batches)  # type: ignore[attr-defined]
 
     def prepare_data(self) -> None:
         """Fail early, before anything is written, and make what is kept on disk in one process of a machine."""
@@ -52,3 +68,15 @@ class WindowData(LightningDataModule):
     def prepare_for(self, model: SpatialModel) -> None:
         """Make the data sets for a model."""
         raise NotImplementedError
+
+    def fresh_loader(
+        self, windows: Any, order: FreshSampler, batch_size: int, collate: Collate | None = None
+    ) -> FreshLoader:
+        """Other windows every epoch and for every process; the same ones each epoch where they are to be overfitted."""
+        repeat = self.trainer is not None and bool(self.trainer.overfit_batches)  # type: ignore[attr-defined]
+        return FreshLoader(windows, batch_size, order, workers_of(self.trainer, self.workers), collate, repeat)
+
+    def validation_loader(self, windows: Any, batch_size: int, collate: Collate | None = None) -> DataLoader[Item]:
+        """The same windows at every validation, divided among the processes."""
+        sampler = SplitSampler(len(windows), *place_of(self.trainer))
+        return DataLoader(windows, batch_size, sampler=sampler, collate_fn=collate)

@@ -1,5 +1,6 @@
 """Frames on their way into a network: resize, crop, jitter, normalise."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -59,6 +60,13 @@ def crop(frames: Tensor, corner: tuple[int, int], size: tuple[int, int]) -> Tens
     return frames[..., top : top + height, left : left + width]
 
 
+def crop_place(outer: tuple[int, int], inner: tuple[int, int], rng: np.random.Generator | None) -> tuple[int, int]:
+    """(top, left) of a crop of (height, width) `inner` in a frame of `outer`: random, or central without `rng`."""
+    spare = [large - small for large, small in zip(outer, inner, strict=True)]
+    top, left = (extra // 2 if rng is None else int(rng.integers(extra + 1)) for extra in spare)
+    return top, left
+
+
 def normalize(frames: Tensor) -> Tensor:
     """Turn uint8 frames into the floats that networks trained on ImageNet expect.
 
@@ -107,16 +115,3 @@ def tint(frames: Tensor, factors: Tensor) -> Tensor:
     [100, 200, 255]
     """
     return (frames * factors[..., None, None]).round_().clamp_(0, 255).to(torch.uint8)
-
-
-def mirror(frames: Tensor, binaural: Tensor) -> tuple[Tensor, Tensor]:
-    """Mirror a scene: frames flipped left to right, ears swapped.
-
-    Args:
-        frames: (..., H, W).
-        binaural: (..., 2, T), left ear first.
-
-    Returns:
-        Both, mirrored. Twice is once too many: the scene is as it was.
-    """
-    return frames.flip(-1), binaural.flip(-2)

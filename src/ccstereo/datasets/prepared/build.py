@@ -126,16 +126,7 @@ def file_sha256(path: Path) -> str:
 
 
 def prepare_source(worker: Worker, source: Source, output: Path, sound: str = "binaural") -> Outcome:
-    """Prepare one source: the unit of work of any scheduler.
-
-    Args:
-        worker: makes the clips.
-        source: what from.
-        output: folder of the set.
-        sound: a key of `CHANNELS`, which the clips must have.
-
-    Returns:
-        The rows of its clips, whose files are written, or why there are none.
+    """Write the clips that a worker makes of one source, with `sound` of `CHANNELS`; return their rows, or why not.
 
     Raises:
         DatasetError: the output cannot be written.

@@ -102,10 +102,7 @@ def at_layout_rates(
 ) -> Iterator[tuple[NDArray[np.float32], list[bytes], bool]]:
     """Read a file in stretches of a second or so: sound (T, C) at 16 kHz, and the frames that came before its end.
 
-    Args:
-        reader: of the file, with frames at the layout's rate; it is closed at the end.
-        channels: of its sound.
-        encode: makes JPEG bytes of frames.
+    The reader gives frames at the layout's rate, and is closed at the end.
 
     Yields:
         Sound, JPEG bytes of frames, and whether this is the last stretch.

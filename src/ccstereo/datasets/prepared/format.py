@@ -175,16 +175,7 @@ def frame_count(samples: int) -> int:
 
 
 def write_clip(folder: Path, clip: Clip, source: str, source_bytes: int) -> ClipRow:
-    """Write a clip's two files.
-
-    Args:
-        folder: of the set; `sound` and `frames` in it are made if need be.
-        clip: the clip.
-        source: key of its source.
-        source_bytes: size of the source's files.
-
-    Returns:
-        Its row of the table. The same clip gives the same bytes and the same row.
+    """Write a clip's two files in `sound` and `frames` of a set's folder; the same clip gives the same bytes and row.
 
     Raises:
         ValueError: the clip is empty, has neither two nor four channels, is not finite, or has another number of frames

@@ -119,13 +119,7 @@ class PreparedSet:
         )
 
     def read(self, clip: str, kind: Kind, start: int = 0, length: int | None = None) -> bytes:
-        """Read bytes of one of a clip's two files.
-
-        Args:
-            clip: id.
-            kind: "sound" or "frames".
-            start: first byte; counted from the end of the file where it is negative.
-            length: bytes; None reads to the end.
+        """Read bytes of one of a clip's two files; a negative start counts from its end, no length reads to it.
 
         Raises:
             DatasetError: the file cannot be read, or has not as many.

@@ -12,11 +12,7 @@ def split_by_source(rows: Sequence[ClipRow], seed: int = 0) -> dict[str, list[st
     Sources are ordered by a hash of their key, so that the fold is the same on every machine and hardly changes when
     sources are added. Of three sources or more every split gets one; two are train and val. The clips of a single
     source are divided by time, the last ones for test, the ones before for val: two clips are train and val, one is
-    train.
-
-    Args:
-        rows: of the table.
-        seed: of another fold.
+    train. Another seed is another fold.
     """
     clips: dict[str, list[str]] = {}
     for row in rows:
@@ -30,6 +26,11 @@ def split_by_source(rows: Sequence[ClipRow], seed: int = 0) -> dict[str, list[st
     train = order[len(val) + len(test) :]
     chosen = dict(zip(SPLITS, (train, val, test), strict=True))
     return {split: sorted(clip for key in keys for clip in clips[key]) for split, keys in chosen.items()}
+
+
+def default_fold(rows: Sequence[ClipRow]) -> dict[str, dict[str, list[str]]]:
+    """One fold, "default", by source."""
+    return {"default": split_by_source(rows)}
 
 
 def _by_time(rows: Sequence[ClipRow]) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from ccstereo.datasets.prepared.reader import PreparedSet, decode_jpeg
 from ccstereo.errors import DatasetError
 from ccstereo.models.config import ModelConfig
 from ccstereo.scenes.acoustics.decoders import load_decoder
-from ccstereo.vision.transforms import crop, resize
+from ccstereo.vision.transforms import crop, crop_place, resize
 
 
 class PreparedWindows(Dataset[dict[str, Tensor]]):
@@ -95,7 +95,8 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
             "sound": sound * rms_gain(self.target.mixture(sound), self.config.rms),
         }
         if self.vary and self.mirror and rng.random() < 0.5:
-            item = {name: _mirrored(value) if name == "sound" else value.flip(-1) for name, value in item.items()}
+            flipped = {name: item[name].flip(-1) for name in ("frame", "previous")}
+            item = flipped | {"sound": self.target.mirrored(item["sound"])}
         if self.config.context:
             mix = self.target.mixture(around)
             item["context"] = mix * rms_gain(mix, self.config.rms)
@@ -122,19 +123,15 @@ class PreparedWindows(Dataset[dict[str, Tensor]]):
         return resize(frames, self.config.resize).chunk(2)  # type: ignore[return-value]
 
     def _crop(self, frames: Tensor, rng: np.random.Generator) -> Tensor:
-        spare = [outer - inner for outer, inner in zip(self.config.resize, self.config.frame_size, strict=True)]
-        top, left = (int(rng.integers(extra + 1)) if self.vary else extra // 2 for extra in spare)
-        cropped = crop(frames, (top, left), self.config.frame_size).contiguous()
+        corner = crop_place(self.config.resize, self.config.frame_size, rng if self.vary else None)
+        cropped = crop(frames, corner, self.config.frame_size).contiguous()
         return cropped if self.config.clip_frames > 1 else cropped[0]
 
 
 def decoder_for(prepared: PreparedSet, has_ears: bool, decoder: FOADecoder | None = None) -> FOADecoder | None:
     """What a set's sound has to be rendered with for a target: None where it is taken as it is.
 
-    Args:
-        prepared: the set.
-        has_ears: whether the target is sound for two ears.
-        decoder: the one to use; None projects through the spherical head.
+    Without a `decoder` ambisonics are projected through the spherical head.
 
     Raises:
         DatasetError: the target is ambisonics, but the set is not.
@@ -163,10 +160,3 @@ def read_sound(
     last = min(samples, start + length + decoder.lead)
     foa: NDArray[np.float32] = prepared.sound(clip, first, last - first)
     return foa_to_binaural(torch.from_numpy(foa), decoder)[:, start - first :][:, :length]
-
-
-def _mirrored(sound: Tensor) -> Tensor:
-    """Swap left and right: two ears change places, ambisonics change the sign of Y."""
-    if len(sound) == 2:
-        return sound.flip(0)
-    return sound * torch.tensor([1.0, -1.0, 1.0, 1.0])[:, None]

@@ -141,13 +141,9 @@ def fairplay_folds(folders: list[Path]) -> tuple[Folds, list[Unused]]:
 
 
 def numbers_in(path: Path) -> list[str]:
-    """Read the clip numbers of a split of a FAIR-Play fold: a text list, or an HDF5 file of the authors' paths.
+    """Read the clip numbers, of six digits, of a split of a fold, in the order of the file.
 
-    Args:
-        path: `.txt` with a name such as `000383.mp3` a line, or `.h5` with a data set `audio` of paths.
-
-    Returns:
-        Numbers of six digits, in the order of the file.
+    That is a `.txt` with a name such as `000383.mp3` a line, or the authors' `.h5` with a data set `audio` of paths.
 
     Raises:
         DatasetError: the file is a Git LFS pointer, cannot be read, holds no numbers, or one of them twice.

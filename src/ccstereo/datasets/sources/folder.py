@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ccstereo.datasets.prepared.build import Folds, Rejected, Source, Worker, without_copies
+from ccstereo.datasets.prepared.build import Rejected, Source, Worker, without_copies
 from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES, cut_video
 from ccstereo.datasets.prepared.format import SAMPLE_RATE, Clip, ClipRow, SetInfo, Unused, safe_key
-from ccstereo.datasets.prepared.splits import split_by_source
 from ccstereo.datasets.sources.stereo_kind import ORDINARY, balance, delayed_fraction, file_balance
 from ccstereo.datasets.sources.surround import SPEAKERS, SurroundRenderer
 from ccstereo.errors import DatasetError
@@ -86,11 +85,6 @@ def folder_clips(
                 clip.tags["rendered"] = layout
             clip.tags["delayed"] = round(delayed_fraction(clip.sound, SAMPLE_RATE), 3)
             yield clip
-
-
-def folder_folds(rows: list[ClipRow]) -> Folds:
-    """One fold, "default", by file; by time where there is only one."""
-    return {"default": split_by_source(rows)}
 
 
 def ordinary_sources(rows: list[ClipRow]) -> list[str]:

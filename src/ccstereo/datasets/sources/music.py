@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ccstereo.datasets.prepared.build import Folds, Rejected, Source, Worker, without_copies
+from ccstereo.datasets.prepared.build import Rejected, Source, Worker, without_copies
 from ccstereo.datasets.prepared.cutting import cut_video
-from ccstereo.datasets.prepared.format import SAMPLE_RATE, Clip, ClipRow, SetInfo, Unused, safe_key
-from ccstereo.datasets.prepared.splits import split_by_source
+from ccstereo.datasets.prepared.format import SAMPLE_RATE, Clip, SetInfo, Unused, safe_key
 from ccstereo.datasets.sources.folder import find_videos
 from ccstereo.datasets.sources.stereo_kind import delayed_fraction
 from ccstereo.errors import DatasetError
@@ -77,8 +76,3 @@ def music_clips(source: Source) -> Iterator[Clip | Rejected]:
         else:
             reason = f"its channels differ by {difference:.2g} in sum, not more than {LEAST_DIFFERENCE}"
             yield Rejected(f"{clip.start:g} s to {clip.start + SECONDS:g} s", reason)
-
-
-def music_folds(rows: list[ClipRow]) -> Folds:
-    """One fold, "default", 80-10-10 by video; the authors' lists are not public."""
-    return {"default": split_by_source(rows)}

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from ccstereo.media.sound import SoundTrack
 
 MONO = 1e-3  # RMS of left - right over that of left + right, up to which the channels count as equal (-60 dB)
-COMPARED = (
-    8_000  # Hz, the rate at which they are: above 4 kHz, AAC gives both channels of a mono sound noise of their own
-)
+COMPARED = 8_000  # Hz, the rate at which they are: above 4 kHz, AAC gives channels of a mono sound noise of their own
 SILENT = 1e-4  # RMS of one channel over that of the other, up to which it counts as silent (-80 dB)
 ORDINARY = 0.1  # fraction of delayed sound below which a file counts as ordinary stereo
 
@@ -114,9 +112,8 @@ def delayed_fraction(sound: NDArray[np.float32], sample_rate: int) -> float:
     count = round(_HEAD / _STEP)
     delays = np.arange(-count, count + 1) * _STEP
     turns = np.exp(-2j * np.pi * np.outer(frequencies[band], delays))
-    agreement = ((magnitude * coherent * np.exp(1j * np.angle(cross))) @ turns).real / np.maximum(weight, 1e-20)[
-        :, None
-    ]
+    agreement = ((magnitude * coherent * np.exp(1j * np.angle(cross))) @ turns).real
+    agreement /= np.maximum(weight, 1e-20)[:, None]
     best = agreement.argmax(1)
     later = (np.abs(delays[best]) >= _OFF_MIDDLE - 1e-9) & (np.abs(best - count) < count)
     later &= (agreement.max(1) >= _AGREE) & (agreement.max(1) - agreement[:, count] >= _BETTER)

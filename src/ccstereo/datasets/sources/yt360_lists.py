@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from ccstereo.datasets.prepared.build import Folds, Source
 from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES
 from ccstereo.datasets.prepared.format import ClipRow, Unused, safe_key
 from ccstereo.errors import DatasetError
 from ccstereo.media import Projection
+from ccstereo.media.spherical.projection import Kind
 
 SETS = {"rec-street": "REC-Street", "yt-all": "YT-All", "yt-clean": "YT-Clean", "yt-music": "YT-Music"}
 _ID = re.compile(r"[A-Za-z0-9_-]{11}")
@@ -22,14 +24,7 @@ _SOUND_SUFFIXES = frozenset((".m4a", ".webm", ".opus", ".ogg", ".mka", ".mp4", "
 # spatialaudiogen's download.py and its preprocess.py keep video and sound in two files.
 _VIDEO_NAME = re.compile(r"([A-Za-z0-9_-]{11})(?:\.video|-video)")
 _SOUND_NAME = re.compile(r"([A-Za-z0-9_-]{11})(?:\.audio(?:\.f\d+)?|-ambix)")
-_KINDS: dict[str, Projection] = {
-    "equirectangular": Projection(),
-    "er": Projection(),
-    "eac": Projection("eac"),
-    "cubemap": Projection("cubemap"),
-    "half-equirectangular": Projection("half-equirectangular"),
-    "equal-area": Projection("equal-area"),
-}
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def youtube_id(path: Path) -> str:
@@ -38,13 +33,8 @@ def youtube_id(path: Path) -> str:
     >>> youtube_id(Path("-076WPWoCRE.webm")), youtube_id(Path("A walk [kZB3KMhqqyI].mp4"))
     ('-076WPWoCRE', 'kZB3KMhqqyI')
     """
-    name = _stem(path)
-    bracketed = re.search(r"\[([A-Za-z0-9_-]{11})\]$", name)
-    return bracketed[1] if bracketed else name
-
-
-def _stem(path: Path) -> str:
-    return path.name[: -len(path.suffix)] if path.suffix else path.name
+    bracketed = re.search(r"\[([A-Za-z0-9_-]{11})\]$", path.stem)
+    return bracketed[1] if bracketed else path.stem
 
 
 def find_sources(raw: Path, wanted: Sequence[str]) -> tuple[list[Source], list[Unused]]:
@@ -60,15 +50,15 @@ def find_sources(raw: Path, wanted: Sequence[str]) -> tuple[list[Source], list[U
         suffix = path.suffix.lower()
         if path.name.startswith(".") or suffix not in VIDEO_SUFFIXES | _SOUND_SUFFIXES or not path.is_file():
             continue
-        if sound := _SOUND_NAME.fullmatch(_stem(path)):
+        if sound := _SOUND_NAME.fullmatch(path.stem):
             sounds.setdefault(sound[1], path)
         elif suffix in VIDEO_SUFFIXES:
-            apart = _VIDEO_NAME.fullmatch(_stem(path))
+            apart = _VIDEO_NAME.fullmatch(path.stem)
             files.setdefault(apart[1] if apart else youtube_id(path), []).append(path)
     sources, unused = [], []
     for video in wanted:
         for path in files.get(video, []):
-            two = _VIDEO_NAME.fullmatch(_stem(path)) and video in sounds
+            two = _VIDEO_NAME.fullmatch(path.stem) and video in sounds
             sources.append(Source(video, (path, sounds[video]) if two else (path,)))
         if video not in files:
             reason = f"{sounds[video].name} is there, but no video" if video in sounds else "is not in the folder"
@@ -119,12 +109,12 @@ def read_projections(path: Path) -> dict[str, Projection]:
         raise DatasetError(f"{path}: cannot be read as a list of projections ({error})") from error
     for line in filter(None, map(str.strip, lines)):
         video, *words = line.split()
-        words = [word.lower() for word in words if not word.isdigit()]
-        kinds = [_KINDS[word] for word in words if word in _KINDS]
+        words = ["equirectangular" if word.lower() == "er" else word.lower() for word in words if not word.isdigit()]
+        kinds = [kind for word in words for kind in _KINDS if kind == word]
         eyes = [word for word in words if word not in _KINDS]
         if len(kinds) != 1 or eyes not in ([], ["mono"], ["stereo"], ["top-bottom"], ["left-right"]):
             raise DatasetError(f"{path}: expected lines such as '03UPyfDYf4g equal-area top-bottom', found {line!r}")
-        kind = kinds[0].kind
+        (kind,) = kinds
         if eyes in (["left-right"], ["stereo"]) and kind == "eac":
             found[video] = Projection(kind, "left-right", turned=True)
         elif eyes == ["left-right"]:
@@ -140,10 +130,10 @@ def yt360_folds(lists: str | Path, names: Sequence[str] = tuple(SETS)) -> Callab
     They have no validation split. "yt-music-1-val" is the same with a tenth of those training videos that are there put
     aside for it, at least one of two.
     """
-    return partial(_folds, lists=Path(lists), names=tuple(names))
+    return partial(_folds, lists=lists, names=names)
 
 
-def _folds(rows: list[ClipRow], lists: Path, names: tuple[str, ...]) -> Folds:
+def _folds(rows: list[ClipRow], lists: str | Path, names: Sequence[str]) -> Folds:
     clips: dict[str, list[str]] = {}
     for row in rows:
         clips.setdefault(row.source, []).append(row.id)
@@ -154,11 +144,8 @@ def _folds(rows: list[ClipRow], lists: Path, names: tuple[str, ...]) -> Folds:
             ranked = sorted(clips.keys() & train, key=lambda video: hashlib.sha256(video.encode()).digest())
             aside = set(ranked[: max(len(ranked) // 10, int(len(ranked) > 1))])
             official = {"train": train, "val": [], "test": test}
-            held = {
-                "train": [v for v in train if v not in aside],
-                "val": [v for v in train if v in aside],
-                "test": test,
-            }
+            kept = [video for video in train if video not in aside]
+            held = {"train": kept, "val": [video for video in train if video in aside], "test": test}
             for label, chosen in ((f"{name}-{number}", official), (f"{name}-{number}-val", held)):
                 found = {split: [c for v in ids for c in clips.get(v, [])] for split, ids in chosen.items()}
                 if any(found.values()):  # a set may hold videos of other lists alone

@@ -70,14 +70,9 @@ def decoder_norms(
     audio_grid: tuple[int, int],
     visual_grid: tuple[int, int],
 ) -> list[nn.Module]:
-    """Norms of a decoder's levels: AVAD in `levels`, batch norm in the others.
+    """Norms of a decoder's levels of `widths`, the innermost first: AVAD in `levels`, batch norm in the others.
 
-    Args:
-        widths: of the levels, the innermost first.
-        levels: numbers of those with AVAD.
-        visual_channels: of the visual features.
-        audio_grid: (H', W') of the bottleneck; every level doubles it.
-        visual_grid: (h, w) of the visual features.
+    The audio grid (H', W') is the bottleneck's, which every level doubles; the visual one (h, w) is the features'.
     """
     grids = [(audio_grid[0] << (level + 1), audio_grid[1] << (level + 1)) for level in range(len(widths))]
     return [

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ccstereo.audio.mel import mel_bands
-from ccstereo.models.parts.unet import residual_blocks
+from ccstereo.models.parts.unet import ResidualBlock
 
 BANDS = 64
 CHANNELS = (32, 64, 128, 192)
@@ -33,7 +33,7 @@ class ContextEncoder(nn.Module):
         layers: list[nn.Module] = []
         for (before, after), blocks in zip(pairwise((1, *CHANNELS)), BLOCKS, strict=True):
             layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-            layers += residual_blocks(after, blocks)
+            layers += [ResidualBlock(after) for _ in range(blocks)]
         self.layers = nn.Sequential(*layers)
         self.embed = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(2 * CHANNELS[-1], EMBEDDING), nn.LayerNorm(EMBEDDING))
 
@@ -56,11 +56,7 @@ class ContextEncoder(nn.Module):
 
 
 class FiLM(nn.Linear):
-    """Scales and shifts of a level's channels by the context embedding (Perez et al. 2018); zero until it is trained.
-
-    Args:
-        channels: C of the level.
-    """
+    """Scales and shifts of a level's channels by the context embedding (Perez et al. 2018); zero until trained."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(EMBEDDING, 2 * channels)

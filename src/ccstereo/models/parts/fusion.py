@@ -8,16 +8,7 @@ from ccstereo.models.parts.unet import resize
 
 
 def fit_positions(positions: Tensor, grid: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Give learned positions of one grid to another, so that a network also takes a longer window.
-
-    Args:
-        positions: (N, C) with N = grid height * grid width.
-        grid: (height, width) the positions were learned on.
-        size: (height, width) wanted.
-
-    Returns:
-        (size height * size width, C).
-    """
+    """Give learned positions (N, C) of one grid (height, width) to another, so that a network takes a longer window."""
     if size == grid:
         return positions
     plane = positions.T.reshape(1, -1, *grid)

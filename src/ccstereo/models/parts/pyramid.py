@@ -15,14 +15,10 @@ class AtrousPyramid(nn.Module):
         channels: channels of each branch.
         out_channels: channels of the result.
         rates: dilation of each 3x3 branch; a 1x1 branch and one of the frame's average are always there.
-        slope: negative slope of the LeakyReLU.
     """
 
-    def __init__(
-        self, in_channels: int, channels: int, out_channels: int, rates: Sequence[int], slope: float = 0.01
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, out_channels: int, rates: Sequence[int]) -> None:
         super().__init__()
-        self.slope = slope
         self.branches = nn.ModuleList(
             [nn.Conv2d(in_channels, channels, 1, bias=False)]
             + [nn.Conv2d(in_channels, channels, 3, padding=rate, dilation=rate, bias=False) for rate in rates]
@@ -38,7 +34,7 @@ class AtrousPyramid(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, h, w) to (B, out_channels, h, w)."""
         local = torch.cat([branch(x) for branch in self.branches], dim=1)
-        local = self.reduce(F.leaky_relu(self.branch_norm(local), self.slope))
+        local = self.reduce(F.leaky_relu(self.branch_norm(local)))
         whole = self.pool_conv(x.mean((2, 3), keepdim=True))
-        whole = self.pool_reduce(F.leaky_relu(self.pool_norm(whole), self.slope))
-        return F.leaky_relu(self.norm(local + whole), self.slope)
+        whole = self.pool_reduce(F.leaky_relu(self.pool_norm(whole)))
+        return F.leaky_relu(self.norm(local + whole))

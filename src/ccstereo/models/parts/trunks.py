@@ -41,9 +41,7 @@ class TrunkConfig(ModelConfig):
             )
         if (self.trunk == "slim") != bool(self.trunk_channels):
             raise ValueError("trunk_channels and trunk_strides belong to trunk 'slim', which needs them")
-        for name in ("trunk_channels", "trunk_strides"):
-            if any(value <= 0 for value in getattr(self, name)):
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        self.require_positive("trunk_channels", "trunk_strides")
 
     @property
     def visual_grid(self) -> tuple[int, int]:
@@ -71,12 +69,7 @@ def make_trunk(config: TrunkConfig) -> tuple[nn.Module, int]:
 
 
 class SlimTrunk(nn.Sequential):
-    """A plain stack of 3x3 convolutions, batch norm and ReLU: a small frame's trunk, quick on one core.
-
-    Args:
-        channels: width of each convolution.
-        strides: stride of each convolution, as many as `channels`.
-    """
+    """A plain stack of 3x3 convolutions, batch norm and ReLU: a small frame's trunk, quick on one core."""
 
     def __init__(self, channels: Sequence[int], strides: Sequence[int]) -> None:
         layers: list[nn.Module] = []
@@ -132,14 +125,7 @@ def _timm_info(trunk: str) -> tuple[int, int]:
 
 
 class ImageEncoder(nn.Module):
-    """Trunk and atrous pyramid: frames to visual features.
-
-    Args:
-        config: names the trunk.
-        channels: of each branch of the pyramid.
-        out_channels: of the visual features.
-        rates: dilation of each 3x3 branch of the pyramid.
-    """
+    """The trunk that `config` names and an `AtrousPyramid`: frames to visual features."""
 
     def __init__(self, config: TrunkConfig, channels: int, out_channels: int, rates: Sequence[int]) -> None:
         super().__init__()
@@ -150,8 +136,3 @@ class ImageEncoder(nn.Module):
         """Map (B, 3, H, W) to (B, out_channels, h, w)."""
         features: Tensor = self.head(self.trunk(frames))
         return features
-
-
-def split_encoder(visual: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """The trunk of an image encoder, which ImageNet weights are known for, and what follows it."""
-    return getattr(visual, "trunk", visual), getattr(visual, "head", None) or nn.Identity()

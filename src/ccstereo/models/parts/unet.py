@@ -23,12 +23,20 @@ def bottleneck_size(size: tuple[int, int], levels: int) -> tuple[int, int]:
     return size[0] >> levels, size[1] >> levels
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions whose sum with the input goes on; the identity until it is trained (its last scale is 0).
+def check_levels(channels: Sequence[int], size: tuple[int, int]) -> None:
+    """Refuse widths of an encoder's levels that leave nothing of a spectrogram of (F, T) `size`.
 
-    Args:
-        channels: that come in and go out.
+    Raises:
+        ValueError: there are fewer than two levels, or too many.
     """
+    if len(channels) < 2:
+        raise ValueError(f"audio_channels needs two levels or more, got {channels}")
+    if min(bottleneck_size(size, len(channels))) < 1:
+        raise ValueError(f"{len(channels)} halvings leave nothing of a {size} spectrogram")
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions whose sum with the input goes on; the identity until it is trained (its last scale is 0)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -51,11 +59,6 @@ class ResidualBlock(nn.Module):
         return x + change
 
 
-def residual_blocks(channels: int, count: int) -> list[nn.Module]:
-    """Make `count` blocks, one after the other."""
-    return [ResidualBlock(channels) for _ in range(count)]
-
-
 class AudioEncoder(nn.Module):
     """4x4 convolutions of stride 2, each with batch norm and LeakyReLU 0.2 (2.5D Visual Sound).
 
@@ -74,7 +77,7 @@ class AudioEncoder(nn.Module):
                 nn.Conv2d(before, after, 4, 2, 1),
                 nn.BatchNorm2d(after),
                 nn.LeakyReLU(0.2),
-                *residual_blocks(after, count),
+                *(ResidualBlock(after) for _ in range(count)),
             )
             for before, after, count in zip(entries, channels, counts, strict=True)
         )
@@ -123,7 +126,7 @@ class UpBlock(nn.Module):
         super().__init__()
         self.conv = nn.ConvTranspose2d(in_channels, channels, 4, 2, 1)
         self.norm = norm
-        self.blocks = nn.Sequential(*residual_blocks(channels, blocks))
+        self.blocks = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.takes_visual = bool(getattr(norm, "takes_visual", False))
 
     def forward(
@@ -147,7 +150,6 @@ class MaskDecoder(nn.Module):
         top_channels: width of the first level.
         norms: the norm of each level but the last, which has none.
         blocks: residual blocks after each level but the last; none in the papers.
-        masks: K, complex masks that come out.
     """
 
     def __init__(
@@ -157,7 +159,6 @@ class MaskDecoder(nn.Module):
         top_channels: int,
         norms: Sequence[nn.Module],
         blocks: Sequence[int] = (),
-        masks: int = 1,
     ) -> None:
         super().__init__()
         counts = blocks or [0] * len(norms)
@@ -168,7 +169,7 @@ class MaskDecoder(nn.Module):
             UpBlock(entry, width, norm, count)
             for entry, width, norm, count in zip(entries, widths, norms, counts, strict=False)
         )
-        self.last = nn.ConvTranspose2d(entries[-1], 2 * masks, 4, 2, 1)
+        self.last = nn.ConvTranspose2d(entries[-1], 2, 4, 2, 1)
 
     def forward(
         self,
@@ -186,7 +187,7 @@ class MaskDecoder(nn.Module):
             affines: of each level but the last, see `modulate`.
 
         Returns:
-            (B, 2 K, 32 H', 32 W') masks in [-1, 1], and the relevance maps of the levels that have one.
+            (B, 2, 32 H', 32 W') masks in [-1, 1], and the relevance maps of the levels that have one.
         """
         x, maps = fused, []
         for level, skip, affine in zip(self.levels, reversed(skips), affines or [None] * len(skips), strict=True):

@@ -11,6 +11,7 @@ import soxr
 from ccstereo.errors import DatasetError
 
 SPEED_OF_SOUND = 343.0  # metres a second, air at 20 degrees Celsius
+TAPS = 128  # of the spherical head
 HEAD_RADIUS = 0.0875  # metres, the average head of Brown & Duda (1998)
 
 
@@ -31,15 +32,7 @@ class HRIRSet:
     sample_rate: int
 
     def nearest(self, azimuth: float, elevation: float = 0.0) -> np.ndarray:
-        """Return the measured pair nearest to a direction.
-
-        Args:
-            azimuth: degrees, positive to the left.
-            elevation: degrees, positive upwards.
-
-        Returns:
-            (2, K) float32, left ear first.
-        """
+        """The measured pair (2, K) float32, left ear first, nearest to a direction in degrees, positive left and up."""
         return np.asarray(self.responses[self.nearest_index(azimuth, elevation)])
 
     def nearest_index(self, azimuth: float, elevation: float = 0.0) -> int:
@@ -52,11 +45,7 @@ class HRIRSet:
         return _unit(self.directions)
 
     def resampled(self, sample_rate: int) -> "HRIRSet":
-        """Return the same head at another rate.
-
-        Responses convolved at a rate that is not their own stretch every delay; PseudoBinaural's released
-        code does so (44.1 kHz responses on 16 kHz sound: delays 2.76 times too long).
-        """
+        """Return the same head at another rate: responses used at a rate that is not theirs stretch every delay."""
         if sample_rate == self.sample_rate:
             return self
         count, ears, taps = self.responses.shape
@@ -87,14 +76,10 @@ def _unit(directions: np.ndarray) -> np.ndarray:
 
 
 def spherical_head_delay(incidence: np.ndarray | float, radius: float = HEAD_RADIUS) -> np.ndarray:
-    """Arrival time at an ear of a rigid sphere, relative to the sphere's centre (Woodworth & Schlosberg 1954).
+    """Seconds from the centre of a rigid sphere to an ear (Woodworth & Schlosberg 1954).
 
-    Args:
-        incidence: angle in degrees, 0 to 180, between the source and the axis through the ear.
-        radius: metres.
-
-    Returns:
-        Seconds; negative where the ear is nearer than the centre.
+    Negative where the ear is nearer than the centre. Incidence is the angle in degrees, 0 to 180, between the source
+    and the axis through the ear; the radius is in metres.
     """
     angle = np.radians(np.asarray(incidence, dtype=np.float64))
     direct = -np.cos(angle)
@@ -102,9 +87,7 @@ def spherical_head_delay(incidence: np.ndarray | float, radius: float = HEAD_RAD
     return np.where(angle < np.pi / 2, direct, around) * radius / SPEED_OF_SOUND
 
 
-def spherical_head(
-    sample_rate: int, azimuths: np.ndarray | None = None, radius: float = HEAD_RADIUS, taps: int = 128
-) -> HRIRSet:
+def spherical_head(sample_rate: int, azimuths: np.ndarray | None = None, radius: float = HEAD_RADIUS) -> HRIRSet:
     """Build a head in closed form: travel time around a rigid sphere and its shadow.
 
     The shadow is the one-pole, one-zero filter of Brown & Duda, "A structural model for binaural sound
@@ -115,26 +98,25 @@ def spherical_head(
         sample_rate: Hz.
         azimuths: (N,) degrees, positive to the left; every degree of the front half circle by default.
         radius: of the head, metres.
-        taps: length K of the responses.
 
     Returns:
-        The set, at elevation 0.
+        The set, at elevation 0, of responses of `TAPS` samples.
     """
     azimuths = np.arange(-90.0, 91.0) if azimuths is None else np.asarray(azimuths, dtype=np.float64)
     wrapped = (azimuths + 180.0) % 360.0 - 180.0
     incidence = np.stack([np.abs(90.0 - wrapped), np.abs(-90.0 - wrapped)], axis=-1)  # (N, 2) left, right
     incidence = np.where(incidence > 180.0, 360.0 - incidence, incidence)
 
-    omega = 2 * np.pi * np.fft.rfftfreq(taps, 1 / sample_rate)
+    omega = 2 * np.pi * np.fft.rfftfreq(TAPS, 1 / sample_rate)
     omega_0 = SPEED_OF_SOUND / radius
     alpha_min, theta_min = 0.1, 150.0
     alpha = (1 + alpha_min / 2) + (1 - alpha_min / 2) * np.cos(np.pi * incidence / theta_min)
     shadow = (1 + 0.5j * alpha[..., None] * omega / omega_0) / (1 + 0.5j * omega / omega_0)
     # A quarter of the response goes by before the head's centre is reached, so that the nearer ear stays causal.
-    delay = spherical_head_delay(incidence, radius) + (taps // 4) / sample_rate
+    delay = spherical_head_delay(incidence, radius) + (TAPS // 4) / sample_rate
     spectrum = shadow * np.exp(-1j * omega * delay[..., None])
     spectrum[..., -1] = spectrum[..., -1].real  # a real response has a real Nyquist bin
-    responses = np.fft.irfft(spectrum, taps).astype(np.float32)
+    responses = np.fft.irfft(spectrum, TAPS).astype(np.float32)
     directions = np.stack([azimuths, np.zeros_like(azimuths)], axis=-1)
     return HRIRSet("spherical head", directions, responses, sample_rate)
 

@@ -51,15 +51,9 @@ def spatialize(
 
 
 def spatialize_foa(dry: np.ndarray, azimuths: np.ndarray, elevation: float = 0.0) -> np.ndarray:
-    """Encode a sound that may move in first-order ambisonics, as a plane wave.
+    """Encode (T,) mono samples that may move in first-order ambisonics, as a plane wave: (4, T) float32 W, Y, Z, X.
 
-    Args:
-        dry: (T,) mono samples.
-        azimuths: (M,) degrees, as in `spatialize`; between two of them the source moves evenly.
-        elevation: degrees, positive upwards.
-
-    Returns:
-        (4, T) float32: W, Y, Z, X.
+    Azimuths (M,) are as in `spatialize`, but between two of them the source moves evenly.
     """
     steps = 1 if len(azimuths) == 1 else len(dry)
     path = np.interp(np.linspace(0, 1, steps), np.linspace(0, 1, len(azimuths)), azimuths)

@@ -23,13 +23,8 @@ def sample_pseudobinaural_scene(material: Material, seed: int, *, duration: floa
     """Place sources anywhere, but not above each other; one that finds no room is skipped.
 
     Azimuths reach from 60 degrees at the left edge of the frame to -60, elevations from 45 at its top to -45. Each
-    sound has the same RMS, wherever and however large its patch is. Classes differ.
-
-    Args:
-        material: photos, sounds and backgrounds.
-        seed: the same seed and material give the same scene.
-        duration: seconds.
-        sources: number of sources wanted.
+    sound has the same RMS, wherever and however large its patch is. Classes differ. The same seed and material give the
+    same scene, of `duration` seconds.
 
     Raises:
         DatasetError: there are not enough classes.

@@ -17,10 +17,6 @@ PHOTO = "picture"  # a part of the seeds, as all words here: with another, every
 def synthetic_material(split: Split = "test", sample_rate: int = 16_000) -> Material:
     """Return the synthetic classes: no photo, sound or background of one split occurs in another.
 
-    Args:
-        split: "train", "val" or "test".
-        sample_rate: Hz.
-
     >>> synthetic_material("val").labels
     ('bell', 'bird', 'car', 'drum')
     """

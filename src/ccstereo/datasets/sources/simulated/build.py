@@ -25,11 +25,6 @@ def simulated_set(inputs: Inputs, recipe: Recipe, clips: int) -> tuple[list[Sour
 
     Clip n depends on the recipe, n and the files that there are; a set of more clips begins with the same ones.
 
-    Args:
-        inputs: of `survey`.
-        recipe: how clips are made.
-        clips: how many.
-
     Raises:
         DatasetError: the head cannot be read.
     """
@@ -56,14 +51,9 @@ def simulated_set(inputs: Inputs, recipe: Recipe, clips: int) -> tuple[list[Sour
 
 
 def plan_clip(number: int, splits: dict[Split, Inputs], recipe: Recipe) -> ClipSource:
-    """Choose the split, the classes and the files of clip `number`.
+    """Choose the split, among those that have files, the classes and the files of clip `number`.
 
     Sources of a clip are of different classes: neither frame nor sound distinguishes two of one.
-
-    Args:
-        number: of the clip.
-        splits: files of each split that has any.
-        recipe: its name and seed.
     """
     split = CYCLE[number % len(CYCLE)]
     split = split if split in splits else "train"

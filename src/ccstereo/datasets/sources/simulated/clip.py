@@ -14,7 +14,7 @@ from ccstereo.datasets.sources.simulated.inputs import read_sound
 from ccstereo.datasets.sources.simulated.patches import read_patch
 from ccstereo.errors import DatasetError
 from ccstereo.scenes import Material, Scene, SceneMix, sample_pseudobinaural_scene, sample_scene
-from ccstereo.scenes.acoustics.ears import Render, load_ears
+from ccstereo.scenes.acoustics.decoders import Render, load_ears
 from ccstereo.scenes.material import read_photo
 from ccstereo.scenes.rendering import is_still, render_frame, render_sources
 from ccstereo.scenes.scene import Source as PlacedSource
@@ -76,14 +76,7 @@ class ClipSource(Source):
 
 
 def simulate_clip(source: Source, recipe: Recipe) -> Iterator[Clip]:
-    """Make a clip; the same arguments and files give the same one.
-
-    Args:
-        source: a `ClipSource`.
-        recipe: how.
-
-    Yields:
-        The clip; its tags hold the truth.
+    """Make the clip of a `ClipSource`, whose tags hold the truth; the same arguments and files give the same one.
 
     Raises:
         CCStereoError, OSError: a file cannot be read.

@@ -161,14 +161,7 @@ def _inspect_all(
 
 
 def inspect(item: tuple[str, Path]) -> tuple[str, str]:
-    """Read a file.
-
-    Args:
-        item: its kind ("photos", "sounds" or "backgrounds") and its path.
-
-    Returns:
-        A checksum of its content, and why it cannot be used, empty where it can.
-    """
+    """Read a file of a kind: a checksum of its content, and why it cannot be used, empty where it can."""
     kind, path = item
     try:
         if kind == "sounds":
@@ -241,14 +234,9 @@ def _name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _listed(names: Iterable[str], most: int = 5) -> str:
-    """Join the first names.
-
-    >>> _listed("abc"), _listed("abc", 2)
-    ('a, b, c', 'a, b, ...')
-    """
+def _listed(names: Iterable[str]) -> str:
     chosen = list(names)
-    return ", ".join(chosen[:most]) + (", ..." if len(chosen) > most else "")
+    return ", ".join(chosen[:5]) + (", ..." if len(chosen) > 5 else "")
 
 
 def _of_split(files: tuple[Path, ...], split: Split) -> tuple[Path, ...]:

@@ -21,15 +21,9 @@ FADE = 0.05  # seconds at both ends of a clip's sound
 DARK, GREY, SOUNDING, SILENT = (24, 24, 28), (150, 150, 150), (255, 205, 90), (120, 120, 120)
 
 
-def write_contact_sheet(prepared: PreparedSet, path: Path, clips: int = SHEET_CLIPS) -> None:
-    """Show the middle frame of some clips over a ruler of azimuths with the classes that are there.
-
-    Args:
-        prepared: a simulated set.
-        path: .png or .jpg file; appears when it is whole.
-        clips: at most so many.
-    """
-    rows = _chosen_clips(prepared, clips)
+def write_contact_sheet(prepared: PreparedSet, path: Path) -> None:
+    """Show the middle frame of some clips of a simulated set over a ruler of azimuths with the classes there."""
+    rows = _chosen_clips(prepared, SHEET_CLIPS)
     columns = min(SHEET_COLUMNS, len(rows))
     width, height = SHEET_FRAME[0] + 10, SHEET_FRAME[1] + RULER + LINE
     sheet = Image.new("RGB", (columns * width, LINE - (-len(rows) // columns) * height), DARK)
@@ -44,23 +38,15 @@ def write_contact_sheet(prepared: PreparedSet, path: Path, clips: int = SHEET_CL
         sheet.save(temporary)
 
 
-def write_preview(
-    prepared: PreparedSet, path: Path, clips: int = PREVIEW_CLIPS, seconds: float = PREVIEW_SECONDS
-) -> None:
+def write_preview(prepared: PreparedSet, path: Path) -> None:
     """Write the beginnings of some clips, one after the other, as a video with their sound and a ruler as the sheet's.
-
-    Args:
-        prepared: a simulated set.
-        path: .mp4, .mov or .mkv file; appears when it is whole.
-        clips: at most so many.
-        seconds: of each clip.
 
     Raises:
         MediaError: the video cannot be written.
     """
     frames, sounds = [], []
-    for row in _chosen_clips(prepared, clips):
-        count = min(row.frames, round(seconds * FRAME_RATE))
+    for row in _chosen_clips(prepared, PREVIEW_CLIPS):
+        count = min(row.frames, round(PREVIEW_SECONDS * FRAME_RATE))
         samples = min(row.samples, count * SAMPLE_RATE // FRAME_RATE)
         for index, jpeg in enumerate(prepared.jpegs(row.id, 0, count)):
             frame, phase = Image.fromarray(decode_jpeg(jpeg)), index / FRAME_RATE / row.duration
