@@ -16,10 +16,11 @@ from ccstereo.training.callbacks import (
     BestCheckpoint,
     ExportWeights,
     LastCheckpoint,
-    WaitingTime,
+    LogProgress,
     spectrogram_image,
 )
 from ccstereo.training.loading import FreshLoader, FreshSampler
+from ccstereo.training.profilers import WaitingProfiler
 from ccstereo.training.stage_data import StageData
 from ccstereo.training.task import SpatialTask
 from small import SMALL
@@ -99,12 +100,13 @@ class SlowData(StageData):
 
 @pytest.mark.parametrize(("seconds", "low", "high"), [(0.0, 0.0, 0.1), (0.3, 0.5, 1.0)])
 def test_a_slow_loader_shows(seconds: float, low: float, high: float, tmp_path) -> None:
-    data, waiting = SlowData(**DATA), WaitingTime()
+    data, waiting = SlowData(**DATA), WaitingProfiler()
     data.seconds = seconds
-    run = trainer(tmp_path, waiting, enable_checkpointing=False)
+    run = trainer(tmp_path, LogProgress(), profiler=waiting, enable_checkpointing=False)
     run.fit(SlowTask("ccstereo-lite", SMALL, weights={"difference": 1.0}), data)
     assert low <= waiting.fraction <= high
     assert run.callback_metrics["train/waiting"] == pytest.approx(waiting.fraction, abs=0.2)
+    assert waiting.summary() == f"Of the time of training, {waiting.fraction:.1%} was waiting for data."
 
 
 def test_validation_scenes_are_made_once(tmp_path: Path, monkeypatch) -> None:

@@ -168,22 +168,22 @@ def _spl(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:
 
 
 @register_score("ild", "ILD", "dB", digits=2, bands=ILD_EDGES[:-1])
-def _ild(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:  # noqa: ARG001 - no gain counts
+def _ild(pred: Tensor, item: Item, _: Scoring) -> Tensor:
     return metrics.ild_error(pred, item.ears, item.sample_rate)
 
 
 @register_score("itd", "ITD", "us", digits=1, bands=ITD_EDGES[:-1])
-def _itd(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:  # noqa: ARG001
+def _itd(pred: Tensor, item: Item, _: Scoring) -> Tensor:
     return metrics.itd_error(pred, item.ears, item.sample_rate)
 
 
 @register_score("louder_ear", "louder ear right", higher_is_better=True)
-def _louder_ear(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:  # noqa: ARG001
+def _louder_ear(pred: Tensor, item: Item, _: Scoring) -> Tensor:
     return metrics.louder_ear_correct(pred, item.ears, dead_zone=DEAD_ZONE)
 
 
 @register_score("own_side", "own side right", higher_is_better=True)
-def _own_side(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:  # noqa: ARG001
+def _own_side(pred: Tensor, item: Item, _: Scoring) -> Tensor:
     sounding = _sounding(item)
     if item.sources is None or not sounding:
         return pred.new_full((len(pred),), torch.nan)
@@ -191,7 +191,7 @@ def _own_side(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:  # noqa: AR
 
 
 @register_score("azimuth_error", "azimuth error", "°", digits=1, median=True)
-def _azimuth_error(pred: Tensor, item: Item, scoring: Scoring) -> Tensor:  # noqa: ARG001
+def _azimuth_error(pred: Tensor, item: Item, _: Scoring) -> Tensor:
     """Of one still source that sounds alone, dry: the estimator knows no walls."""
     facts = item.facts
     if item.responses is None or item.azimuths is None or facts is None:

@@ -51,8 +51,8 @@ def map_items(
             yield item, None
 
 
-def outlive_signals(worker: int) -> None:  # noqa: ARG001 - a loader's `worker_init_fn`
-    """Let a loader's worker ignore Ctrl-C and SIGTERM, which reach all processes of a run: who trains still saves."""
+def outlive_signals(_worker: int) -> None:
+    """Ignore Ctrl-C and SIGTERM in a loader's worker: they reach all processes of a run, and who trains still saves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

@@ -5,7 +5,6 @@ Each works with a `Trainer` in Python as on the command line; docs/training.md s
 
 import signal
 import threading
-import time
 import warnings
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +17,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from ccstereo.audio import STFTConfig, stft
+from ccstereo.training.profilers import WaitingProfiler
 from ccstereo.training.task import SpatialTask
 from ccstereo.training.weights import export_checkpoint
 
@@ -139,50 +139,18 @@ class AverageWeights(WeightAveraging):
             super().setup(trainer, pl_module, stage)
 
 
-class WaitingTime(Callback):
-    """Logs `train/waiting`, the fraction of the time of steps, and between them, that went by waiting for a batch.
+class LogProgress(Callback):
+    """Logs the learning rate, `train/waiting` where a `WaitingProfiler` counts, and sounds to TensorBoard.
 
-    Validations and checkpoints are no part of that time. On a GPU it is an upper bound: a step's work goes on while the
-    next batch is asked for.
+    The sounds are the true and the predicted one of each validation's first window.
     """
 
-    def __init__(self) -> None:
-        self.waited = self.worked = 0.0
-        self._since = time.perf_counter()
-
-    @property
-    def fraction(self) -> float:
-        """From 0 to 1."""
-        return self.waited / max(self.waited + self.worked, 1e-12)
-
-    def on_train_epoch_start(self, *arguments: Any) -> None:  # noqa: ARG002
-        """Begin to wait."""
-        self._since = time.perf_counter()
-
-    def on_validation_end(self, *arguments: Any) -> None:  # noqa: ARG002
-        """Begin to wait again."""
-        self._since = time.perf_counter()
-
-    def on_train_batch_start(self, *arguments: Any) -> None:  # noqa: ARG002
-        """The batch is there."""
-        self.waited, self._since = self.waited + time.perf_counter() - self._since, time.perf_counter()
-
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *arguments: Any) -> None:  # noqa: ARG002
-        """The next one is asked for."""
-        self.worked, self._since = self.worked + time.perf_counter() - self._since, time.perf_counter()
-        pl_module.log("train/waiting", self.fraction)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Say it of the whole run."""
-        rank_zero_info(f"Of the time of training, {self.fraction:.1%} was waiting for data.")
-
-
-class LogProgress(Callback):
-    """Logs the learning rate and, to TensorBoard, true and predicted sound of each validation's first window."""
-
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *arguments: Any) -> None:  # noqa: ARG002
-        """Log the rate of everything but the image encoder."""
+        """Log the rate of everything but the image encoder, and the fraction of time that is waiting."""
         pl_module.log("train/learning_rate", trainer.optimizers[0].param_groups[0]["lr"])
+        profiler = trainer.profiler  # type: ignore[attr-defined]
+        if isinstance(profiler, WaitingProfiler):
+            pl_module.log("train/waiting", profiler.fraction)
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
