@@ -28,7 +28,7 @@ HEAVY = ("torch", "av", "lightning", "gradio", "ray", "matplotlib", "openvino", 
     ],
 )
 def test_version_help_and_import_load_nothing_heavy(code: str) -> None:
-    """Best of several, each in a fresh interpreter; some 0.1 s where nothing else runs."""
+    """Under 0.3 s; best of several, each in a fresh interpreter, for other tests may run beside this one."""
     program = f"""
 import atexit, sys, time
 start = time.perf_counter()
@@ -36,12 +36,12 @@ atexit.register(lambda: print([m for m in {HEAVY} if m in sys.modules], time.per
 {code}
 """
     ends = []
-    for _ in range(3):
+    while not ends or (min(ends) >= 0.3 and len(ends) < 10):
         run = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
         loaded, seconds = run.stdout.splitlines()[-1].rsplit(" ", 1)
         assert loaded == "[]"
         ends.append(float(seconds))
-    assert min(ends) < 1
+    assert min(ends) < 0.3
 
 
 def test_every_command_is_there() -> None:

@@ -1,5 +1,7 @@
 """The streaming core: any split of the input gives the same output, and nothing is lost at either end."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -201,8 +203,13 @@ def test_memory_does_not_grow_with_length(kind: type[Panner]) -> None:
 def test_frames_wait_at_the_models_size() -> None:
     """22 frames of 4K held 522 MB."""
     stream = BinauralStream(Panner(), sample_rate=RATE)
+    pushed = []
     for index in range(3):
-        stream.push_frame(np.full((2_160, 3_840, 3), index, np.uint8))
+        frame = np.full((2_160, 3_840, 3), index, np.uint8)
+        pushed.append(weakref.ref(frame))
+        stream.push_frame(frame)
+    del frame
+    assert [frame() for frame in pushed] == [None] * 3
     assert {tuple(frame.shape) for frame in stream._cache._frames.values()} == {(3, 24, 48)}
 
 

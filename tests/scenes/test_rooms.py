@@ -241,8 +241,8 @@ class TestBank:
             assert all(run.poll() is None for run in runs)
             time.sleep(0.01)
         for run in runs:
-            run.communicate(b"go")
-            assert run.returncode == 0
+            run.stdin.close()
+        assert [run.wait() for run in runs] == [0, 0]
         assert len(list(tmp_path.glob("room-*"))) == 6
 
     def test_a_script_without_a_guard_is_told_of_it(self, tmp_path):
