@@ -262,7 +262,16 @@ def test_two_runs_do_not_overwrite_each_other(tmp_path: Path, monkeypatch, capsy
 
 def test_one_batch_can_be_overfitted(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
+    batches, step = [], SpatialTask.training_step
+
+    def noting(task: SpatialTask, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        batches.append(batch["sound"])
+        return step(task, batch, batch_idx)
+
+    monkeypatch.setattr(SpatialTask, "training_step", noting)
     assert main(["train", *TINY, "--trainer.overfit_batches", "1", "--trainer.max_steps", "2"]) == 0
+    assert len(batches) == 2
+    assert torch.equal(*batches)
 
 
 def test_the_configuration_says_what_was_asked_for(tmp_path: Path, monkeypatch) -> None:

@@ -129,15 +129,13 @@ def download(url: str, target: Path, sha256: str | None = None, progress: Progre
 
 
 def _resume(url: str, part: Path, progress: Progress | None) -> None:
-    """Fetch what is missing. Raises EOFError when the connection ends early, or the server's file has changed."""
+    """Fetch what is missing. Raises EOFError when the connection ends early, or the server's file has changed.
+
+    A server names the version of a part as it does that of a whole file: RFC 9110, section 15.3.7.
+    """
     done = _size(part)
     known = json.loads(_version_of(part).read_text()) if done and _version_of(part).is_file() else {}
     headers = {"Range": f"bytes={done}-"} if done else {}
-    # RFC 9110, section 13.1.5: a weak tag (W/) does not name bytes, and a server that has another file sends it whole.
-    validator = known.get("ETag", "W/")
-    validator = known.get("Last-Modified") if validator.startswith("W/") else validator
-    if done and validator:
-        headers["If-Range"] = validator
     try:
         answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60)
     except urllib.error.HTTPError as error:
