@@ -15,7 +15,8 @@ from ccstereo.errors import CCStereoError, DatasetError, MediaError, WeightsErro
 
 if TYPE_CHECKING:
     from ccstereo import metrics
-    from ccstereo.binauralizer import Binauralizer, ConversionReport
+    from ccstereo.binauralizer import Binauralizer
+    from ccstereo.conversion import ConversionOptions, ConversionReport
     from ccstereo.inference import BinauralStream
     from ccstereo.models import create_model, list_models, list_weights, load_model
 
@@ -28,7 +29,8 @@ DEFAULT_WEIGHTS = "ccstereo-lite.stage"
 
 _HOMES = {
     "Binauralizer": "ccstereo.binauralizer",
-    "ConversionReport": "ccstereo.binauralizer",
+    "ConversionOptions": "ccstereo.conversion",
+    "ConversionReport": "ccstereo.conversion",
     "BinauralStream": "ccstereo.inference",
     "create_model": "ccstereo.models",
     "list_models": "ccstereo.models",
@@ -40,6 +42,7 @@ __all__ = [
     "BinauralStream",
     "Binauralizer",
     "CCStereoError",
+    "ConversionOptions",
     "ConversionReport",
     "DatasetError",
     "MediaError",

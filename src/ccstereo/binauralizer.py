@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ccstereo import DEFAULT_WEIGHTS as DEFAULT_WEIGHTS
+from ccstereo.conversion import ConversionOptions, ConversionReport
 from ccstereo.errors import MediaError
 from ccstereo.inference import BinauralStream, make_backend
 from ccstereo.inference.arrays import check_frame_rate, check_sample_rate
@@ -21,41 +22,7 @@ if TYPE_CHECKING:
     from ccstereo.audio.ambisonics import FOADecoder
     from ccstereo.media import MediaReader
 
-LARGEST_GAIN = 60.0  # dB, either way
 Progress = Callable[[float, float], None]
-
-
-@dataclass(frozen=True)
-class ConversionReport:
-    """What a conversion did.
-
-    Attributes:
-        input, output: the files.
-        duration: seconds of sound.
-        sample_rate: Hz of the sound that came in.
-        elapsed: seconds it took.
-        windows: how many windows were predicted.
-        frames: how many frames were encoded.
-        peak: largest magnitude of the result; above 1 a player may clip.
-        side_to_mid: RMS of the difference l - r over that of the mixture l + r; 0 is mono.
-        notes: what could not be kept, one line each.
-    """
-
-    input: Path
-    output: Path
-    duration: float
-    sample_rate: int
-    elapsed: float
-    windows: int
-    frames: int
-    peak: float
-    side_to_mid: float
-    notes: tuple[str, ...] = ()
-
-    @property
-    def speed(self) -> float:
-        """Seconds of video converted in a second."""
-        return self.duration / max(self.elapsed, 1e-9)
 
 
 class Binauralizer:
@@ -172,12 +139,10 @@ class Binauralizer:
         self,
         input_path: str | Path,
         output_path: str | Path,
+        options: ConversionOptions = ConversionOptions(),  # noqa: B008  (frozen)
         *,
-        codec: str | None = None,
-        bitrate: int | None = None,
-        gain: float = 0.0,
-        side_gain: float = 1.0,
         progress: Progress | None = None,
+        **changes: Any,
     ) -> ConversionReport:
         """Convert a video file: its frames are copied, its sound is mixed to mono and made binaural.
 
@@ -185,26 +150,22 @@ class Binauralizer:
             input_path: any video with sound that FFmpeg reads.
             output_path: .mp4, .m4v, .mov, .mkv or .webm; .wav or .flac write the sound alone. The file appears
                 when it is whole; a file of that name stays as it was until then.
-            codec: "aac", "opus", "flac" or "alac"; None takes the container's default.
-            bitrate: bits a second for AAC and Opus.
-            gain: dB added to the sound, -60 to 60.
-            side_gain: factor of the difference between both ears, 0 to 2: 0 is mono, 1 as predicted.
+            options: see `ConversionOptions`.
             progress: called with seconds done and seconds in all.
+            changes: fields of `options` that differ from it, such as gain=-3.0.
 
         Raises:
             MediaError: the input cannot be read or the output cannot be written.
-            ValueError: a gain is out of range.
+            ValueError: an option is out of range.
         """
         from ccstereo.media import MediaReader, check_output, open_writer
 
         begin = time.monotonic()
-        if not 0 <= side_gain <= 2:
-            raise ValueError(f"the side gain must be from 0 (mono) to 2, got {side_gain:g}")
-        if not abs(gain) <= LARGEST_GAIN:
-            raise ValueError(f"the gain must be from -{LARGEST_GAIN:g} to {LARGEST_GAIN:g} dB, got {gain:g}")
+        options = replace(options, **changes)
+        codec, bitrate, side_gain = options.codec, options.bitrate, options.side_gain
         check_output(input_path, output_path, codec=codec)
         config = self.model.config
-        factor = np.float32(10 ** (gain / 20))
+        factor = np.float32(10 ** (options.gain / 20))
         samples, power = 0, np.zeros(2)
         with MediaReader(input_path, frame_rate=config.frame_rate, frame_size=config.resize) as reader:
             rate = reader.sample_rate

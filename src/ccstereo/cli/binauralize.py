@@ -51,6 +51,7 @@ def add_parser(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Convert one file."""
+    from ccstereo.conversion import ConversionOptions
     from ccstereo.media import check_output, default_output, probe
 
     output = options.output or default_output(options.input)
@@ -61,10 +62,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         report = binauralizer.convert(
             options.input,
             output,
-            codec=options.codec,
-            bitrate=options.bitrate,
-            gain=options.gain,
-            side_gain=options.side_gain,
+            ConversionOptions(options.codec, options.bitrate, options.gain, options.side_gain),
             progress=progress,
         )
     if not options.quiet:
