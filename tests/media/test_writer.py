@@ -233,3 +233,18 @@ def test_the_default_output_of_what_cannot_be_written_is_mkv(suffix):
 @pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".MOV"])
 def test_the_default_output_is_of_the_inputs_kind(suffix):
     assert default_output(Path(f"a/clip{suffix}")) == Path(f"a/clip.binaural{suffix}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_input_gives_the_same_bytes(source, tmp_path, name, tools):
+    """Neither random ids, as Matroska has, nor the time of day, as a .wav of floats has in its PEAK chunk."""
+    found = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        with open_writer(source, tmp_path / folder / name, sample_rate=48_000) as writer:
+            writer.write(tools.clicks(48_000, 100))
+        found.append((tmp_path / folder / name).read_bytes())
+    assert found[0] == found[1]
+    at = found[0].find(b"PEAK")
+    if name == "out.wav":
+        assert found[0][at + 12 : at + 16] == bytes(4)

@@ -85,12 +85,13 @@ class StereoWriter(Writer):
 
     def _start_output(self) -> OutputContainer:
         muxer = CONTAINERS[self.path.suffix.lower()].muxer
-        options = {}
+        # The same input gives the same bytes: Matroska's writer has random ids otherwise.
+        options = {"fflags": "+bitexact"}
         if muxer in ("mp4", "mov"):
             # Edit lists count in the movie's time scale: the sound's rate makes them exact to the sample, where the
             # usual 1000 would round its end. The index goes in front, so that a browser can start at once.
             # What marks a 360 degree video is not in FFmpeg's idea of the standard.
-            options = {"movie_timescale": str(self._rate), "movflags": "+faststart", "strict": "unofficial"}
+            options |= {"movie_timescale": str(self._rate), "movflags": "+faststart", "strict": "unofficial"}
         return av.open(f"file:{self._temporary}", "w", format=muxer, container_options=options)
 
     def _add_streams(self, codec: str, bitrate: int | None) -> None:
