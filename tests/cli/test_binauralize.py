@@ -4,10 +4,7 @@ import io
 import os
 import platform
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import av
@@ -17,7 +14,6 @@ import soundfile
 import torch
 
 from ccstereo.cli.main import main
-from ccstereo.media import write_video
 from ccstereo.models import create_model, save_model
 from small import SMALL
 
@@ -269,35 +265,6 @@ def test_a_precision_that_does_not_pay_is_one_line_of_warning(
     assert main([*arguments, "--precision", precision]) == 0
     line = f"warning: this processor has no AVX-512 and is many times slower in {precision} than in float32\n"
     assert capsys.readouterr().err == (line if warned else "")
-
-
-def test_interrupt_leaves_nothing_half_written(weights: str, tmp_path: Path) -> None:
-    """Ctrl-C in the middle: status 130, an earlier output as it was, no temporary file."""
-    long, out = tmp_path / "long.mp4", tmp_path / "out.mp4"
-    rng = np.random.default_rng(0)
-    sound = 0.1 * rng.standard_normal((1, 120 * 16_000)).astype(np.float32)
-    write_video(long, np.zeros((1_200, 48, 96, 3), np.uint8), sound)
-    out.write_text("earlier")
-    command = [sys.executable, "-m", "ccstereo", "binauralize", str(long), "-o", str(out), "--weights", weights]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Started in the background, a test run ignores interrupts, and its children would, too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".*part*")):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted" in error
-    assert "Traceback" not in error
-    assert out.read_text() == "earlier"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["long.mp4", "out.mp4"]
 
 
 @pytest.mark.parametrize("name", ["nasa_13013.mp4", "big_buck_bunny_30s.mp4"])

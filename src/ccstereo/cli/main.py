@@ -1,19 +1,21 @@
 """`ccstereo`: reads the subcommand and turns errors into one line and an exit status.
 
-Exit status: 0 done, 1 the work failed (one line says why), 2 wrong usage, 130 interrupted, 143 a training terminated.
+Exit status: 0 done, 1 the work failed (one line says why), 2 wrong usage, 130 interrupted, 143 terminated, 129 hung up.
 """
 
 import argparse
 import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 import ccstereo
 from ccstereo.cli.options import Parser
+from ccstereo.cli.signals import Signals, raised_signals
 from ccstereo.errors import CCStereoError
 from ccstereo.plugins import load_plugins
 
@@ -68,22 +70,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
             output.reconfigure(errors="backslashreplace")
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _one_line_warnings()
-            return _run(sys.argv[1:] if argv is None else argv)
-    except CCStereoError as error:
-        return _fail(str(error))
-    except KeyboardInterrupt:
-        print("\nccstereo: interrupted; files that were not finished have been removed", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        if os.environ.get("CCSTEREO_TRACEBACK"):
-            raise
-        return _fail(f"{type(error).__name__}: {error} (CCSTEREO_TRACEBACK=1 shows where)")
+    with raised_signals() as signals:
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = _one_line_warnings()
+                status = _run(sys.argv[1:] if argv is None else argv)
+            return signals.status if status == 128 + signal.SIGINT else status
+        except CCStereoError as error:
+            return _fail(str(error))
+        except KeyboardInterrupt:
+            return _stopped(signals)
+        except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
+            _forget(sys.stdout)
+            return 1
+        except Exception as error:
+            if os.environ.get("CCSTEREO_TRACEBACK"):
+                raise
+            return _fail(f"{type(error).__name__}: {error} (CCSTEREO_TRACEBACK=1 shows where)")
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -136,6 +139,23 @@ def _one_line_warnings() -> Callable[..., None]:
         shown.add(text)
 
     return show
+
+
+def _stopped(signals: Signals) -> int:
+    """Say what has ended the command, where there still is a terminal."""
+    how = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}.get(signal.Signals(signals.received), "hung up")
+    try:
+        print(f"\nccstereo: {how}; files that were not finished have been removed", file=sys.stderr)
+        sys.stdout.flush()
+    except OSError:  # else Python's own last flush fails, and makes the status 120
+        _forget(sys.stdout, sys.stderr)
+    return signals.status
+
+
+def _forget(*outputs: TextIO) -> None:
+    """Send to nowhere what is still to be written."""
+    for output in outputs:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
 
 def _fail(message: str) -> int:

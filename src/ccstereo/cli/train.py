@@ -1,5 +1,6 @@
 """`ccstereo train`: hands its arguments to Lightning's command line."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -66,10 +67,12 @@ def _each(trainings: "list[tuple[str, list[str]]]") -> int:
     for number, (name, arguments) in enumerate(trainings, 1):
         print(f"training {number} of {len(trainings)}: {name}", flush=True)
         command = [sys.executable, "-m", "ccstereo", "train", *arguments]
-        try:
-            status = subprocess.run(command, check=False).returncode
-        except KeyboardInterrupt:  # which the training has had, too, and has answered
-            status = 130
+        with subprocess.Popen(command) as training:
+            try:
+                status = training.wait()
+            except KeyboardInterrupt:
+                training.terminate()  # Ctrl-C has reached it, too: it saves once
+                status = 128 + signal.SIGINT
         if status:
             return status
     return 0

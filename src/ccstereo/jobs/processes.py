@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
+from ccstereo.files import remove_unfinished
 from ccstereo.plugins import load_plugins
 
 Item = TypeVar("Item")
@@ -88,14 +89,21 @@ def _pooled(
 def _watch(held: Connection) -> None:
     """Have this process end when the one that started it ends, however it does; that one handles interruptions.
 
-    It imports the same modules of one's own.
+    It leaves no half file then, and imports the same modules of one's own.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP"):  # which a terminal sends to both
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
-    def end() -> None:
-        with contextlib.suppress(EOFError, OSError):
-            held.recv_bytes()
+    def end(*_: object) -> None:
+        remove_unfinished()
         os._exit(1)
 
-    threading.Thread(target=end, daemon=True).start()
+    def wait_for_end() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            held.recv_bytes()
+        end()
+
+    signal.signal(signal.SIGTERM, end)
+    threading.Thread(target=wait_for_end, daemon=True).start()
     load_plugins()

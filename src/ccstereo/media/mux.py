@@ -57,10 +57,10 @@ class StereoWriter(Writer):
         Raises:
             MediaError: as `check_output` does, or the output cannot be started.
         """
-        super().__init__(Path(output_path))
         check_output(input_path, output_path, codec=codec, bitrate=bitrate)
         self._source = open_input(Path(input_path))
         self._target: OutputContainer | None = None
+        super().__init__(Path(output_path))
         try:
             codec = choose_codec(self.path, codec)
             self._rate = encoder_rate(codec, sample_rate)

@@ -27,18 +27,18 @@ class SoundWriter(Writer):
         Raises:
             MediaError: the file cannot be written.
         """
+        suffix = Path(path).suffix.lower()
+        if suffix not in SOUND_FILES:
+            raise MediaError(f"{path}: cannot write sound as {suffix or 'that'}; use {' or '.join(SOUND_FILES)}")
         super().__init__(Path(path))
         self._samples = 0
-        suffix = self.path.suffix.lower()
-        if suffix not in SOUND_FILES:
-            raise MediaError(f"{self.path}: cannot write sound as {suffix or 'that'}; use {' or '.join(SOUND_FILES)}")
         self._limit = _WAV_BYTES // 8 if suffix == ".wav" else None
         try:
             # As bytes: soundfile refuses names that are not UTF-8.
             name = os.fsencode(self._temporary) if os.name == "posix" else self._temporary
             self._file = soundfile.SoundFile(name, "w", sample_rate, 2, _SUBTYPES[suffix], format=suffix[1:].upper())
         except (soundfile.SoundFileError, OSError, ValueError) as error:
-            self._discard()
+            self._partial.discard()
             raise MediaError(f"{self.path}: cannot be written ({error}); choose another place") from error
 
     def _write(self, stereo: NDArray[np.float32]) -> None:

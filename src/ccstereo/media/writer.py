@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
-from ccstereo.files import temporary_beside
+from ccstereo.files import PartialFile, sweep
 
 _Self = TypeVar("_Self", bound="Writer")
 
@@ -34,7 +34,9 @@ class Writer(ABC):
         self.notes: list[str] = []
         self.peak = 0.0
         self.clipped = 0
-        self._temporary = temporary_beside(path)
+        sweep(path.absolute().parent)
+        self._partial = PartialFile(path)
+        self._temporary = self._partial.path
         self._open = True
 
     def write(self, stereo: NDArray[np.float32]) -> None:
@@ -77,23 +79,18 @@ class Writer(ABC):
             raise
         self._open = False
         try:
-            self._temporary.replace(self.path)
+            self._partial.keep()
         except OSError as error:
             raise MediaError(f"{self.path}: cannot be replaced ({error.strerror}); choose another name") from error
-        finally:
-            self._discard()
 
     def abort(self) -> None:
         """Give up: remove what was written."""
         if self._open:
             self._open = False
-            self._discard()  # before the release: a writer that finishes up need not write then
+            with contextlib.suppress(OSError):
+                self._temporary.unlink()  # before the release: a writer that finishes up need not write then
             self._release()
-            self._discard()  # where an open file cannot be removed, or has been written anew
-
-    def _discard(self) -> None:
-        with contextlib.suppress(OSError):
-            self._temporary.unlink()
+            self._partial.discard()  # where an open file cannot be removed, or has been written anew
 
     def __enter__(self: _Self) -> _Self:
         return self
