@@ -1,14 +1,14 @@
 """A scene at a glance: its frames, and the level difference between the ears."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ccstereo.viz.style import NAMED, new_figure, tidy
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = {"true": "#1b1b1b", "predicted": "#d1495b", "mono": "#8d99ae"}
 _SHOWN = 4  # frames
 
 
@@ -25,10 +25,7 @@ def plot_scene(frames: np.ndarray, curves: dict[str, np.ndarray], duration: floa
     Returns:
         The figure; not shown, not registered with pyplot.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    figure = new_figure(10, 4.6, title)
     grid = figure.add_gridspec(2, _SHOWN, height_ratios=[1, 1.6])
     shown = np.linspace(0, len(frames) - 1, _SHOWN).round().astype(int)
     for column, index in enumerate(shown):
@@ -39,15 +36,8 @@ def plot_scene(frames: np.ndarray, curves: dict[str, np.ndarray], duration: floa
     axes = figure.add_subplot(grid[1, :])
     for name, curve in curves.items():
         time = (np.arange(len(curve)) + 0.5) * duration / len(curve)
-        axes.plot(time, curve, label=name, color=COLOURS.get(name), linewidth=1.6)
+        axes.plot(time, curve, label=name, color=NAMED.get(name), linewidth=1.6)
     axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    axes.set(xlabel="seconds", ylabel="level difference, dB\n(above 0: left louder)", xlim=(0, duration))
+    tidy(axes, xlabel="time, s", ylabel="level difference, dB\n(above 0: left louder)", xlim=(0, duration))
     axes.legend(frameon=False, ncols=len(curves), loc="lower right", bbox_to_anchor=(1, 0.98))
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
     return figure
-
-
-def save_figure(figure: "Figure", path: str | Path) -> None:
-    """Write a figure as the file its suffix names."""
-    figure.savefig(path, dpi=120)

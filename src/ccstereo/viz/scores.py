@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ccstereo.viz.style import CYCLE, NAMED, new_figure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = ("#8d99ae", "#d1495b", "#2e7d6b", "#e9a23b")
+COLOURS = (NAMED["mono"], NAMED["prediction"], NAMED["oracle"], *CYCLE)  # as runs have them, then any
 
 
 def plot_scores(
@@ -29,15 +31,13 @@ def plot_scores(
     Raises:
         ValueError: there is no panel.
     """
-    from matplotlib.figure import Figure
-
     if not panels:
         raise ValueError("there are no scores to draw")
     columns = min(4, len(panels))
     systems = list(next(iter(panels.values())))
     rows = -(-len(panels) // columns)
     height = 0.8 + 0.35 * len(systems)
-    figure = Figure(figsize=(2.9 * columns + 1, height * rows + 0.3), layout="constrained")
+    figure = new_figure(2.9 * columns + 1, height * rows + 0.3)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     scatter = np.random.default_rng(0)  # of the points across their line, the same in every figure
     for axes in grid.flat[len(panels) :]:
