@@ -1,4 +1,4 @@
-"""A network of every part of `ccstereo-lite` that is small enough to be trained in a test."""
+"""Networks of every part of the registered ones that are small enough to be trained in a test."""
 
 import json
 
@@ -16,6 +16,18 @@ SMALL = {
     "decoder_blocks": (),
     "log_magnitude": False,
     "context": 0,
+}
+SMALL_TRUNK = {name: SMALL[name] for name in ("resize", "frame_size", "trunk", "trunk_channels", "trunk_strides")}
+SMALL_UNET = SMALL_TRUNK | {"audio_channels": (8, 16, 16, 16, 32)}
+SMALL_OF = {  # by name, what makes each registered model small
+    "apnet": SMALL_UNET,
+    "assoconv": SMALL_UNET,
+    "ccstereo": {
+        name: SMALL[name] for name in SMALL if name not in ("audio_blocks", "decoder_blocks", "log_magnitude")
+    },
+    "ccstereo-lite": SMALL,
+    "mono2binaural": SMALL_UNET,
+    "mono2binaural-lite": SMALL_UNET,
 }
 TRAIN_SMALL = [  # with --config lite-stage, whose trunk needs a file of weights
     *("--model.imagenet", "false", "--model.frozen_trunk", "false"),

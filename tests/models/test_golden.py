@@ -21,12 +21,19 @@ TOLERANCE = 1e-4  # of an output's standard deviation
 OUTPUTS = {
     "ccstereo": ["visual_features", "fused", "avad_out", "mask", "diff_spec"],
     "mono2binaural": ["visual_features", "mask", "diff_spec"],
+    "apnet": ["visual_features", "diff_spec", "pred_left", "pred_right"],
+    "assoconv": ["assoconv_left", "assoconv_right"],
 }
+# The golden weights of Sep-Stereo's heads give their last sigmoid inputs of thousands: more than 99.9 % of the masks
+# are +-1, and at a change of sign rounding alone matters. In float64 the same weights give values up to 0.004 of the
+# standard deviation away; another number of threads changes as much.
+STEEP = {"pred_left", "pred_right", "assoconv_left", "assoconv_right"}
+GOLDEN_FILE = {"assoconv": "apnet"}
 CASES = [(model, output) for model, outputs in OUTPUTS.items() for output in outputs]
 
 
 def released_state(model: str) -> dict[str, torch.Tensor]:
-    entries = json.loads((HERE / f"{model}_state_dict.json").read_text())
+    entries = json.loads((HERE / f"{GOLDEN_FILE.get(model, model)}_state_dict.json").read_text())
     return {key: torch.from_numpy(np.asarray(weight(key, tuple(shape)))) for key, shape in entries}
 
 
@@ -36,13 +43,14 @@ def checkpoint_files(model: str, folder: Path) -> list[Path]:
     if model == "ccstereo":
         torch.save({"state_dict": state}, folder / "best.pth")
         return [folder / "best.pth"]
-    for part in ("visual", "audio"):
-        torch.save({k: v for k, v in state.items() if k.startswith(part)}, folder / f"{part}_best.pth")
-    return [folder / "visual_best.pth", folder / "audio_best.pth"]
+    parts = ("visual", "audio", *{"apnet": ["fusion"], "assoconv": ["assoconv"]}.get(model, []))
+    for part in parts:
+        torch.save({k: v for k, v in state.items() if k.startswith(f"{part}.")}, folder / f"{part}_best.pth")
+    return [folder / f"{part}_best.pth" for part in parts]
 
 
 def imported(model: str, folder: Path) -> SpatialModel:
-    config = {"legacy_bins": True} if model == "mono2binaural" else {}
+    config = {} if model == "ccstereo" else {"legacy_bins": True}
     return load_model(import_checkpoint(checkpoint_files(model, folder), model, folder / "weights", **config))
 
 
@@ -59,6 +67,10 @@ def predictions(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str
             found[name, "visual_features"] = features
             found[name, "fused"] = output.aux["fused"]
             found[name, "mask"], found[name, "diff_spec"] = output.mask[:, 0], output.diff_spec
+            if "backbone_spec" in output.aux:
+                found[name, "diff_spec"] = output.aux["backbone_spec"]
+                kind = "pred" if name == "apnet" else name
+                found[name, f"{kind}_left"], found[name, f"{kind}_right"] = output.spec.unbind(1)
             if name == "ccstereo":
                 avad_in = torch.from_numpy(uniform("avad_in", (2, 128, 16, 4)))
                 found[name, "avad_out"] = model.decoder.levels[0].norm(avad_in, features)[0]
@@ -72,7 +84,9 @@ def test_samples_of_released_outputs(model: str, output: str, predictions) -> No
         assert got.shape == tuple(golden[f"{name}.shape"])
         mean, std = golden[f"{name}.moments"]
         places = np.linspace(0, got.size - 1, 200).astype(np.int64)
-        assert np.abs(got.reshape(-1)[places] - golden[name]).max() < TOLERANCE * std
+        errors = np.abs(got.reshape(-1)[places] - golden[name])
+        assert np.quantile(errors, 0.98 if output in STEEP else 1) < TOLERANCE * std
+        assert errors.max() < 0.05 * std
         assert abs(got.mean(dtype=np.float64) - mean) < TOLERANCE * std
         assert abs(got.std(dtype=np.float64) - std) < TOLERANCE * std
 
@@ -80,10 +94,11 @@ def test_samples_of_released_outputs(model: str, output: str, predictions) -> No
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the whole golden outputs are not at hand")
 @pytest.mark.parametrize(("model", "output"), CASES)
 def test_whole_released_outputs(model: str, output: str, predictions) -> None:
-    want = load_file(SHARED / f"{model}.safetensors")[output]
-    error = np.abs(predictions[model, output] - want).max() / want.std()
-    print(f"{model} {output}: largest error {error:.1e} of the standard deviation")
-    assert error < TOLERANCE
+    want = load_file(SHARED / f"{GOLDEN_FILE.get(model, model)}.safetensors")[output]
+    errors = np.abs(predictions[model, output] - want) / want.std()
+    print(f"{model} {output}: largest error {errors.max():.1e} of the standard deviation")
+    assert np.quantile(errors, 0.999 if output in STEEP else 1) < TOLERANCE
+    assert errors.max() < 0.05
 
 
 def test_parameter_count_is_the_released_one_less_the_unused_layers(tmp_path: Path) -> None:

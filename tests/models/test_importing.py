@@ -63,7 +63,7 @@ def test_missing_unknown_and_misshapen_weights_are_named(tmp_path: Path) -> None
 
 
 def test_model_without_released_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="known are ccstereo, mono2binaural"):
+    with pytest.raises(WeightsError, match="known are apnet, assoconv, ccstereo, mono2binaural"):
         import_checkpoint(tmp_path / "best.pth", "ccstereo-lite", tmp_path)
 
 

@@ -22,6 +22,8 @@ from ccstereo.models.registry import register_model
 from small import SMALL
 
 PARAMETERS = {
+    "apnet": 35_536_976,
+    "assoconv": 34_301_854,
     "ccstereo": 17_555_426,
     "ccstereo-lite": 9_712_962,
     "mono2binaural": 34_262_746,
@@ -82,7 +84,11 @@ def test_another_window_length(model: SpatialModel) -> None:
 def test_every_weight_is_used(model: SpatialModel) -> None:
     mix_spec, frames = inputs(model)
     model.zero_grad()
-    model(mix_spec, model.encode_frames(frames)).spec.square().mean().backward()
+    prediction = model(mix_spec, model.encode_frames(frames))
+    own = [
+        value for name, value in prediction.aux.items() if name.endswith("_spec")
+    ]  # what training supervises besides
+    sum(spec.square().mean() for spec in (prediction.spec, *own)).backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
     model.zero_grad()
 
@@ -180,7 +186,7 @@ def test_trunk_has_torchvisions_names() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"trunk": "vgg"}, "resnet18"),
+        ({"trunk": "vgg"}, "resnet18-dilated"),
         ({"trunk": "slim"}, "trunk_channels"),
         ({"trunk_channels": (8,), "trunk_strides": (2,)}, "belong to trunk 'slim'"),
         ({"trunk": "slim", "trunk_channels": (8, 8), "trunk_strides": (2,)}, "differ in length"),

@@ -47,6 +47,17 @@ def test_a_later_config_lies_on_top_of_the_first() -> None:
     }
 
 
+def test_a_later_config_keeps_the_classes_of_the_first() -> None:
+    """Sep-Stereo's last stage changes two numbers of a schedule and a task that the stage before has named."""
+    model = read_configs(["apnet/separation", "apnet/joint"])["model"]
+    assert model["class_path"] == "ccstereo.training.separation.SeparationTask"
+    assert model["init_args"]["lr_scheduler"] == {
+        "class_path": "torch.optim.lr_scheduler.StepLR",
+        "init_args": {"step_size": 5, "gamma": 0.9},
+    }
+    assert model["init_args"]["weights"] == {"absolute": 2.0, "backbone absolute": 1.0}
+
+
 def test_old_names_are_taken_with_a_warning(capsys) -> None:
     old = """
     model: {weight_decay: 0.1, warmup_steps: 3, cast_range: 0.2}

@@ -355,6 +355,6 @@ def test_a_step_has_one_exchange_between_processes() -> None:
     logged = {}
     task.log = lambda name, value, **_: logged.update({name: value})
     task.log_dict = logged.update
-    task._log_training(torch.tensor(3.0), {"phase": torch.tensor(1.0), "difference": torch.tensor(2.0)})
+    task.log_training(torch.tensor(3.0), {"phase": torch.tensor(1.0), "difference": torch.tensor(2.0)})
     assert calls == ["mean"]
     assert logged == {"train/loss": 3.0, "train/phase": 1.0, "train/difference": 2.0}

@@ -8,6 +8,7 @@ from ccstereo.cli.options import Subparsers
 EXAMPLES = """examples:
   ccstereo import-checkpoint ccstereo_split2.pth --model ccstereo -o weights/ccstereo
   ccstereo import-checkpoint visual_best.pth audio_best.pth --model mono2binaural -o weights/mono2binaural
+  ccstereo import-checkpoint visual_best.pth audio_best.pth fusion_best.pth --model apnet -o weights/apnet
   ccstereo binauralize clip.mp4 --weights weights/ccstereo
 """
 

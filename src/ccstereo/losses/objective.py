@@ -17,9 +17,9 @@ from torch import Tensor
 from ccstereo.audio.targets import SPECTROGRAM, Target
 from ccstereo.losses.auxiliary import AuxiliaryHeads
 from ccstereo.losses.contrastive import contrastive_loss, shuffle_positions
-from ccstereo.losses.reconstruction import difference_mse, magnitude_loss, phase_loss
+from ccstereo.losses.reconstruction import absolute_error, difference_mse, magnitude_loss, phase_loss
 
-Need = Literal["earlier frames", "audio features", "scenes"]
+Need = Literal["earlier frames", "audio features", "backbone", "scenes"]
 
 
 @dataclass
@@ -72,7 +72,8 @@ def register_term(name: str, *needs: Need) -> Callable[[Callable[[Step], Tensor]
     Args:
         name: by which weights name it.
         needs: what the term needs beyond prediction and reference: frames before the window's own ("earlier frames",
-            for models that fuse), "audio features" in `aux`, or what only simulated "scenes" know.
+            for models that fuse), "audio features" in `aux`, a "backbone" that predicts a difference of its own, or
+            what only simulated "scenes" know.
 
     Raises:
         ValueError: the name is taken.
@@ -116,6 +117,11 @@ def _difference(step: Step) -> Tensor:
     return difference_mse(step.predicted, step.reference)
 
 
+@register_term("absolute")
+def _absolute(step: Step) -> Tensor:
+    return absolute_error(step.predicted, step.reference)
+
+
 @register_term("magnitude")
 def _magnitude(step: Step) -> Tensor:
     return magnitude_loss(step.predicted, step.reference)
@@ -142,6 +148,16 @@ def _contrastive(step: Step) -> Tensor:
     )
 
 
+@register_term("backbone", "backbone")
+def _backbone(step: Step) -> Tensor:
+    return difference_mse(step.aux["backbone_spec"], _true_difference(step))
+
+
+@register_term("backbone absolute", "backbone")
+def _backbone_absolute(step: Step) -> Tensor:
+    return absolute_error(step.aux["backbone_spec"], _true_difference(step))
+
+
 @register_term("columns", "scenes", "audio features")
 def _columns(step: Step) -> Tensor:
     return _heads(step).columns(step.aux["audio_features"], step.features, step.batch["columns"])
@@ -164,6 +180,12 @@ def _classes(step: Step) -> Tensor:
 @register_term("cells", "scenes", "audio features")
 def _cells(step: Step) -> Tensor:
     return _heads(step).cells(step.features, step.batch["cells"])
+
+
+def _true_difference(step: Step) -> Tensor:
+    """Of both ears, (B, 2, F, T)."""
+    left, right = step.target.decode(step.mix_spec, step.reference, dim=SPECTROGRAM).unbind(1)
+    return left - right
 
 
 def _heads(step: Step) -> AuxiliaryHeads:

@@ -21,6 +21,16 @@ def difference_mse(predicted: Tensor, target: Tensor) -> Tensor:
     return (predicted - target).square().mean()
 
 
+def absolute_error(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error, over parts, bins, frames and items (Sep-Stereo's joint training; SAGM).
+
+    >>> absolute_error(torch.ones(1, 2, 3, 4), torch.zeros(1, 2, 3, 4)).item()
+    1.0
+    """
+    predicted, target = _paired(predicted, target)
+    return (predicted - target).abs().mean()
+
+
 def magnitude_loss(predicted: Tensor, target: Tensor) -> Tensor:
     """Mean absolute error of the magnitude over bins, frames and items (CCStereo, equation 2).
 

@@ -1,5 +1,6 @@
 """Networks: one file a paper, the parts they share, and their weights."""
 
+from ccstereo.models.apnet import APNet, APNetConfig
 from ccstereo.models.base import FusesFeatures, Prediction, SpatialModel
 from ccstereo.models.ccstereo import CCStereo, CCStereoConfig
 from ccstereo.models.config import ModelConfig
@@ -11,6 +12,8 @@ from ccstereo.models.registry import create_model, list_models, register_model
 from ccstereo.models.weights import list_weights, load_model, save_model
 
 __all__ = [
+    "APNet",
+    "APNetConfig",
     "CCStereo",
     "CCStereoConfig",
     "CCStereoLite",

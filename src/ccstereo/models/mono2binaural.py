@@ -77,13 +77,20 @@ class Mono2Binaural(SpatialModel):
         *skips, audio_features = self.audio_encoder(mix_spec.to(self.dtype))
         fused = self.fuse(audio_features, features)
         mask, _ = self.decoder(fused, skips)
+        mask, spec = self.masked(mask, mix_spec)
+        return Prediction(spec[:, None], mask[:, None], {"audio_features": audio_features, "fused": fused})
+
+    def masked(self, mask: Tensor, mix_spec: Tensor) -> tuple[Tensor, Tensor]:
+        """Bring a decoder's mask (B, 2, 2^n H', 2^n W') to the mixture's size and bound; also give the masked mixture.
+
+        The Nyquist bin is zero, or is not there at all (`config.legacy_bins`).
+        """
         mask = self.mask_bound * resize(mask, (mix_spec.shape[-2] - 1, mix_spec.shape[-1]))
         if self.config.legacy_bins:
             mix_spec = mix_spec[..., :-1, :]
         else:
             mask = F.pad(mask, (0, 0, 0, 1))
-        aux = {"audio_features": audio_features, "fused": fused}
-        return Prediction(apply_mask(mask, mix_spec)[:, None], mask[:, None], aux)
+        return mask, apply_mask(mask, mix_spec)
 
 
 @register_model("mono2binaural")

@@ -64,7 +64,10 @@ def read_configs(names: Sequence[str]) -> Config:
     """
     result: Config = {}
     for name in names:
-        result = _merged(result, _current(_read(name)))
+        config = _current(_read(name))
+        if "model" in config:  # the class of the data depends on the command line
+            _name_classes(config["model"], result.get("model", {}))
+        result = _merged(result, config)
     return result
 
 
@@ -116,11 +119,15 @@ def _current(config: Config) -> Config:
             moved = _merged(moved, value)
         named = {name: options[name] for name in ("class_path",) if name in options}
         result[section] = named | {"init_args": moved.get(section, {})}
-    if "model" in result:  # the class of the data depends on the command line
-        result["model"] = {"class_path": CLASSES["model"]} | result["model"]
-        for name in PARTS.keys() & result["model"]["init_args"].keys():
-            result["model"]["init_args"][name].setdefault("class_path", PARTS[name])
     return result
+
+
+def _name_classes(model: Config, below: Config) -> None:
+    """Name the classes of the task, the optimizer and the schedule: those of a config below, or the usual ones."""
+    model.setdefault("class_path", below.get("class_path", CLASSES["model"]))
+    for name in PARTS.keys() & model["init_args"].keys():
+        named = below.get("init_args", {}).get(name, {}).get("class_path", PARTS[name])
+        model["init_args"][name].setdefault("class_path", named)
 
 
 def _leaves(options: Mapping[str, Any], section: str) -> Iterator[tuple[str, Any]]:

@@ -28,6 +28,7 @@ CONTEXT_DROPPED = 0.1  # fraction of batches without their context, which sounds
 WANTING: dict[Need, str] = {  # what the task says where something is not there
     "earlier frames": "the model does not fuse features (ccstereo.models.base.FusesFeatures)",
     "audio features": "the model has no maps to supervise, features (C, h, w) and aux['audio_features'] (C, H, W)",
+    "backbone": "the model has no backbone beside its heads (aux['backbone_spec'])",
     "scenes": "the data are recordings: only simulated scenes know what is where",
 }
 
@@ -110,6 +111,7 @@ class SpatialTask(LightningModule):
         there: dict[Need, bool] = {
             "earlier frames": isinstance(self.model, FusesFeatures),
             "audio features": "audio_features" in shapes and len(self.model.feature_shape) == 3,
+            "backbone": "backbone_spec" in shapes,
             "scenes": labels > 0,
         }
         skipped: dict[str, list[str]] = {}
@@ -146,14 +148,21 @@ class SpatialTask(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
         """Return the objective of one batch, see `ccstereo.datasets` for what a batch holds."""
-        features = _repeat(self._encode(recolour(batch["frame"], self.colour)), len(batch["sound"]))
+        loss, terms = self.windows_objective(batch)
+        self.log_training(loss, terms)
+        return loss
+
+    def windows_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The objective of a batch of windows, and each of its terms before its weight."""
+        return objective(self.training_windows(batch), self.weights)
+
+    def training_windows(self, batch: Batch) -> Step:
+        """Encode the frames of a batch, augmented, and predict its windows."""
+        features = repeat_windows(self.encode(recolour(batch["frame"], self.colour)), len(batch["sound"]))
         context = batch.get("context")
         if self.model.config.context and torch.rand(()).item() < CONTEXT_DROPPED:
             context = None
-        step = self._step(batch, features, context)
-        loss, terms = objective(step, self.weights)
-        self._log_training(loss, terms)
-        return loss
+        return self.step(batch, features, context)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation's sums."""
@@ -164,7 +173,7 @@ class SpatialTask(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002
         """Add up scores, and the terms that need nothing but the prediction."""
         true, target = batch["sound"], self.model.target
-        step = self._step(batch, self._encode(batch["frame"]), batch.get("context"))
+        step = self.step(batch, self.encode(batch["frame"]), batch.get("context"))
         predicted = istft(step.predicted, true.shape[-1], self.model.config.stft)
         self._sums[dataloader_idx] += score_sums(target.decode(target.mixture(true), predicted), true, target)
         terms = [TERMS[name].loss(step) for name in self._plain]
@@ -202,7 +211,7 @@ class SpatialTask(LightningModule):
             context: (B, T') the mixture around them, at that RMS by itself, for models that take one.
         """
         config = self.model.config.stft
-        spec = self._predict(stft(mixture, config), self._encode(frames), context).spec.float()
+        spec = self._predict(stft(mixture, config), self.encode(frames), context).spec.float()
         return self.model.target.decode(mixture, istft(spec, mixture.shape[-1], config))
 
     def configure_optimizers(self) -> Any:
@@ -266,14 +275,14 @@ class SpatialTask(LightningModule):
         prediction: Prediction = self.model(mix_spec, features, encoded)
         return prediction
 
-    def _step(self, batch: Batch, features: Tensor, context: Tensor | None) -> Step:
+    def step(self, batch: Batch, features: Tensor, context: Tensor | None) -> Step:
         """Predict a batch, with what the objective's terms want of it."""
         sound, target, config = batch["sound"], self.model.target, self.model.config.stft
         mix_spec = stft(target.mixture(sound), config)
         prediction = self._predict(mix_spec, features, context)
         windows = dict(batch)
         if "cells" in batch:
-            windows["cells"] = _repeat(batch["cells"], len(sound))
+            windows["cells"] = repeat_windows(batch["cells"], len(sound))
         return Step(
             target=target,
             mix_spec=mix_spec,
@@ -292,10 +301,10 @@ class SpatialTask(LightningModule):
         """Features of the frames before, for a fraction of the windows."""
         frames = batch["previous"]
         count = min(len(frames), max(2, round(self.contrastive_fraction * len(frames))))
-        features = self._encode(recolour(frames[:count], self.colour))
-        return _repeat(features, count * len(batch["sound"]) // len(frames))
+        features = self.encode(recolour(frames[:count], self.colour))
+        return repeat_windows(features, count * len(batch["sound"]) // len(frames))
 
-    def _log_training(self, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
+    def log_training(self, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
         """Log loss and terms, means over processes: one exchange a step, whatever their number."""
         values = torch.stack([loss, *terms.values()]).detach()
         if self._trainer is not None and self.trainer.world_size > 1:
@@ -311,7 +320,7 @@ class SpatialTask(LightningModule):
         gathered = torch.as_tensor(self.all_gather(features, sync_grads=True))  # (processes, N, C)
         return gathered.flatten(0, 1)
 
-    def _encode(self, frames: Tensor) -> Tensor:
+    def encode(self, frames: Tensor) -> Tensor:
         """Visual features of uint8 frames or clips."""
         pixels = normalize(frames)
         if pixels.ndim == 4:
@@ -348,6 +357,6 @@ class InGroups(nn.Module):
         return torch.cat([self.trunk(group) for group in encoding_groups(frames)])
 
 
-def _repeat(of_frames: Tensor, windows: int) -> Tensor:
+def repeat_windows(of_frames: Tensor, windows: int) -> Tensor:
     """Repeat what belongs to a frame (B, ...) for each of its windows of sound, (windows, ...)."""
     return of_frames.repeat_interleave(windows // len(of_frames), 0)

@@ -12,7 +12,7 @@ from ccstereo.models.parts.efficientnet import EFFICIENTNET_LITE_CHANNELS, Effic
 from ccstereo.models.parts.pyramid import AtrousPyramid
 from ccstereo.models.parts.resnet import RESNET18_CHANNELS, ResNet18Trunk
 
-TRUNKS = ("resnet18", "efficientnet-lite0", "slim")
+TRUNKS = ("resnet18", "resnet18-dilated", "efficientnet-lite0", "slim")
 TIMM = "timm:"
 
 
@@ -21,8 +21,8 @@ class TrunkConfig(ModelConfig):
     """Signal and frame sizes, and the trunk of the image encoder.
 
     Attributes:
-        trunk: "resnet18", "efficientnet-lite0", "slim" with the two tuples below, or "timm:NAME" for any image network
-            of timm that gives feature maps (`pip install 'ccstereo[timm]'`).
+        trunk: "resnet18", "resnet18-dilated" (Sep-Stereo's), "efficientnet-lite0", "slim" with the two tuples below,
+            or "timm:NAME" for any image network of timm that gives feature maps (`pip install 'ccstereo[timm]'`).
         trunk_channels: width of each convolution of the slim trunk.
         trunk_strides: stride of each convolution of the slim trunk.
     """
@@ -50,6 +50,9 @@ class TrunkConfig(ModelConfig):
             height, width = self.frame_size
             reduction = _timm_info(self.trunk)[1]
             return -(-height // reduction), -(-width // reduction)
+        if self.trunk == "resnet18-dilated":
+            height, width = grid_size(self.frame_size, (2,) * 4)
+            return height // 2, width // 2
         return grid_size(self.frame_size, self.trunk_strides if self.trunk == "slim" else (2,) * 5)
 
 
@@ -59,8 +62,8 @@ def make_trunk(config: TrunkConfig) -> tuple[nn.Module, int]:
     Raises:
         ValueError: timm is not installed, or has no network of that name that gives feature maps.
     """
-    if config.trunk == "resnet18":
-        return ResNet18Trunk(), RESNET18_CHANNELS
+    if config.trunk.startswith("resnet18"):
+        return ResNet18Trunk(dilated=config.trunk == "resnet18-dilated"), RESNET18_CHANNELS
     if config.trunk == "efficientnet-lite0":
         return EfficientNetLiteTrunk(), EFFICIENTNET_LITE_CHANNELS
     if config.trunk == "slim":

@@ -189,12 +189,25 @@ class MaskDecoder(nn.Module):
         Returns:
             (B, 2, 32 H', 32 W') masks in [-1, 1], and the relevance maps of the levels that have one.
         """
-        x, maps = fused, []
+        mask, _, relevance = self.decode(fused, skips, visual, affines)
+        return mask, relevance
+
+    def decode(
+        self,
+        fused: Tensor,
+        skips: Sequence[Tensor],
+        visual: Tensor | None = None,
+        affines: Sequence[Tensor | None] = (),
+    ) -> tuple[Tensor, list[Tensor], tuple[Tensor, ...]]:
+        """Decode as `forward` does, and give the map of every level but the last, too, as large as its skip."""
+        x, maps, relevance = fused, [], []
         for level, skip, affine in zip(self.levels, reversed(skips), affines or [None] * len(skips), strict=True):
             x, found = level(x, visual, affine)
-            maps += [] if found is None else [found]
-            x = torch.cat([resize(x, (skip.shape[-2], skip.shape[-1])), skip], dim=1)
-        return torch.sigmoid(self.last(x)) * 2 - 1, tuple(maps)
+            relevance += [] if found is None else [found]
+            x = resize(x, (skip.shape[-2], skip.shape[-1]))
+            maps.append(x)
+            x = torch.cat([x, skip], dim=1)
+        return torch.sigmoid(self.last(x)) * 2 - 1, maps, tuple(relevance)
 
 
 def decoder_channels(skip_channels: Sequence[int], top_channels: int) -> list[int]:
