@@ -135,7 +135,7 @@ def test_parameter_count(name: str) -> None:
 
 
 def test_unknown_model_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="ccstereo-lite, mono2binaural"):
+    with pytest.raises(ValueError, match="ccstereo, ccstereo-lite"):
         create_model("ccstero")
 
 
