@@ -101,6 +101,75 @@ class TestItems:
         assert {int(data[index]["cells"].max()) for index in range(10)} == {4}
 
 
+class TestUnseen:
+    OFFSCREEN = replace(TWO, offscreen=1.0)
+    MUSIC = replace(ONE, bed=1.0)
+
+    def test_without_it_items_are_what_they_were(self, material):
+        """Nothing that a seed gave before has changed where scenes hold nothing new."""
+        plain = windows(material)[3]
+        digest = {name: float(plain[name].double().mean()) for name in ("frame", "sound")}
+        assert digest == pytest.approx({"frame": 94.113158, "sound": -1.3264426e-4}, rel=1e-4)
+
+    def test_sound_off_screen_is_at_both_ears_alike_and_in_no_column(self, material):
+        for index in range(10):
+            item = windows(material, self.OFFSCREEN)[index]
+            assert torch.equal(item["sound"][0], item["sound"][1])
+            assert item["sound"].any()
+            assert item["columns"].sum().item() == pytest.approx(1, abs=1e-4)
+            assert item["columns"].std(0).max() < 1e-9
+            shown = {int(cell) for cell in item["cells"].unique()} - {3}
+            assert not shown & set(item["classes"].nonzero().flatten().tolist())
+            assert item["classes"].sum().item() == pytest.approx(1, abs=1e-4)
+
+    def test_scores_have_it_where_it_is(self, material):
+        items = [windows(material, self.OFFSCREEN, vary=False, centred=False)[index] for index in range(10)]
+        left = [float(levels(item)[0] > levels(item)[1]) for item in items]
+        assert 0 < sum(left) < 10
+        assert all(abs(np.log2(levels(item)[0] / levels(item)[1])) > 0.05 for item in items)
+
+    def test_music_under_a_source_narrows_it(self, material):
+        """The source's difference stays, and its fraction of the columns falls by what the music holds."""
+        for index in range(10):
+            with_music, alone = windows(material, self.MUSIC)[index], windows(material, ONE)[index]
+            assert torch.equal(with_music["frame"], alone["frame"])
+            sides = [item["sound"][0] - item["sound"][1] for item in (alone, with_music)]
+            likeness = torch.nn.functional.cosine_similarity(*sides, dim=0)
+            assert likeness.item() == pytest.approx(1, abs=1e-3)
+            assert sides[1].norm() < 1.001 * sides[0].norm()
+            assert with_music["columns"].min() > 0
+            assert torch.allclose(with_music["columns"].sum(), torch.ones(()), atol=1e-4)
+
+    def test_noise_is_at_both_ears_alike(self, material):
+        for index in range(5):
+            noisy, plain = windows(material, replace(ONE, noise=1.0))[index], windows(material, ONE)[index]
+            sides = [item["sound"][0] - item["sound"][1] for item in (plain, noisy)]
+            assert torch.nn.functional.cosine_similarity(*sides, dim=0).item() == pytest.approx(1, abs=1e-3)
+            assert not torch.allclose(noisy["sound"], plain["sound"], rtol=1e-3)
+
+    def test_of_sources_that_are_alike_one_sounds(self, material):
+        data = windows(material, replace(ONE, same_class=1.0), windows_per_frame=1)
+        for index in range(10):
+            item = data[index]
+            assert (item["classes"] > 0).sum() == 1
+            (label,) = item["classes"].nonzero().flatten().tolist()
+            assert set(item["cells"].unique().tolist()) <= {3, label}
+            shown = (item["cells"] == label).any(0)
+            assert shown[item["columns"].sum((1, 2)).argmax()]
+
+    def test_context_holds_it_too(self, material):
+        data = windows(material, self.OFFSCREEN, config=ModelConfig(context=24_000), windows_per_frame=2)
+        item = StageWindows.__getitem__(data, 0)
+        assert item["context"].square().mean(-1).sqrt().allclose(torch.full((2,), CONFIG.rms), rtol=1e-3)
+        assert bool(((item["classes"] > 0) == (item["present"] > 0)).all())
+
+    def test_ambisonics_have_it_from_everywhere(self, material):
+        config = ModelConfig(target="foa")
+        item = windows(material, self.OFFSCREEN, config=config)[0]
+        assert item["sound"][0].any()
+        assert not item["sound"][1:].any()
+
+
 class TestContext:
     CONTEXT = 24_000
 

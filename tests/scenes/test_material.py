@@ -1,4 +1,5 @@
 import hashlib
+import re
 from itertools import combinations
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from ccstereo.errors import DatasetError
 from ccstereo.scenes.acoustics.hrir import spherical_head
-from ccstereo.scenes.material import Material, load_material, split_of
+from ccstereo.scenes.material import Material, load_material, load_whole, split_of
 from ccstereo.scenes.placement.stage import sample_scene
 from ccstereo.scenes.rendering import render_frame, render_sources
 from ccstereo.scenes.synthetic import material as synthetic
@@ -128,6 +129,70 @@ class TestFolder:
         scene = sample_scene(material, 0, duration=0.5, sources=2)
         assert render_frame(scene, material).shape == (240, 480, 3)
         assert render_sources(scene, material, spherical_head(16_000)).any((1, 2)).all()
+
+
+def listed(folder: Path, **sides: str) -> None:
+    """Write a list: file i of every class is in the split named first whose digits hold it."""
+    files = [path.relative_to(folder).as_posix() for path in folder.glob("*/**/*.*") if path.suffix != ".txt"]
+    lines = [f"{name},{next(s for s, digits in sides.items() if Path(name).stem in digits)}" for name in sorted(files)]
+    (folder / "splits.csv").write_text("file,split\n" + "\n".join(lines) + "\n")
+
+
+class TestList:
+    def test_it_says_which_split_a_file_belongs_to(self, folder):
+        listed(folder, train="0123", val="45", test="67", final="89")
+        greys = {
+            split: sorted({int(photo[0, 0, 0]) for photo in load_material(folder, split).backgrounds})
+            for split in (*SPLITS, "final")
+        }
+        assert greys == {"train": [0, 20, 40, 60], "val": [80, 100], "test": [120, 140], "final": [160, 180]}
+        for one, other in combinations([prints(load_material(folder, split)) for split in (*SPLITS, "final")], 2):
+            assert not one & other
+
+    def test_a_class_without_sounds_in_a_split_is_not_in_it(self, folder):
+        listed(folder, train="0123456", val="789")
+        text = (folder / "splits.csv").read_text()
+        (folder / "splits.csv").write_text(re.sub(r"(sounds/cat/.*),val", r"\1,train", text))
+        assert load_material(folder, "val").labels == ("dog",)
+        assert load_material(folder, "train").labels == ("cat", "dog")
+        with pytest.raises(DatasetError, match=r"splits.csv: has no class or no background in the test split"):
+            load_material(folder, "test")
+
+    def test_what_was_cut_out_of_a_photo_is_of_its_split(self, folder):
+        listed(folder, train="01234567", val="89")
+        (folder / "cutouts/dog").mkdir(parents=True)
+        for i in range(0, 10, 2):
+            Image.new("RGBA", (9, 9), (20 * i, 0, 0, 0)).save(folder / f"cutouts/dog/{i}.png")
+        material = load_material(folder, "val")
+        assert [photo.shape for photo in material.photos["dog"]] == [(30, 40, 3), (30, 40, 3), (9, 9, 4)]
+        assert material.photos["dog"][2][0, 0].tolist() == [160, 0, 0, 0]
+        assert len(load_material(folder, "train").photos["dog"]) == 8 + 4
+
+    def test_it_must_name_every_file_and_known_splits(self, folder):
+        listed(folder, train="01234567", val="89")
+        Image.new("RGB", (9, 9)).save(folder / "photos/cat/new.png")
+        with pytest.raises(DatasetError, match=r"photos/cat/new.png: .*splits.csv does not say which split it belongs"):
+            load_material(folder, "train")
+        listed(folder, train="01234567", rest="89new")
+        with pytest.raises(DatasetError, match=r"splits.csv: no split is named 'rest'; there are train, val, test"):
+            load_material(folder, "train")
+        (folder / "splits.csv").write_text("name\nx\n")
+        with pytest.raises(DatasetError, match=r"splits.csv: cannot be read .*it needs columns file and split"):
+            load_material(folder, "train")
+
+    def test_only_a_list_has_a_final_split(self, folder):
+        with pytest.raises(DatasetError, match=r"has no final split, which a splits.csv would have to name"):
+            load_material(folder, "final")
+        with pytest.raises(DatasetError, match="synthetic material has no final split; give a folder"):
+            synthetic_material("final")
+
+    def test_a_folder_can_be_taken_whole(self, folder):
+        material = load_whole(folder)
+        assert [len(files[label]) for files in (material.photos, material.sounds) for label in ("cat", "dog")] == [
+            10
+        ] * 4
+        with pytest.raises(DatasetError, match="nowhere: no class has both"):
+            load_whole(folder / "nowhere")
 
 
 class TestRefusing:

@@ -39,6 +39,29 @@ def test_nothing_is_done_by_default() -> None:
     assert np.array_equal(apply_image_effect(photo(), ImageEffect()), photo())
 
 
+def test_dark_grey_and_noisy_frames_are_that() -> None:
+    plain = photo().astype(float)
+    dark = apply_image_effect(photo(), ImageEffect(brightness=0.5)).astype(float)
+    assert np.abs(dark - plain / 2).max() <= 1
+    grey = apply_image_effect(photo(), ImageEffect(grey=True)).astype(float)
+    assert np.ptp(grey, axis=-1).max() == 0
+    assert np.abs(grey[..., 0] - plain @ [0.299, 0.587, 0.114]).max() <= 1  # ITU-R BT.601's luma
+    even = np.full((64, 96, 3), 128, dtype=np.uint8)
+    noisy = apply_image_effect(even, ImageEffect(noise=12.0, seed=1)).astype(float) - 128
+    assert noisy.std() == pytest.approx(12, rel=0.03)
+    assert abs(noisy.mean()) < 1
+    assert np.array_equal(noisy, apply_image_effect(even, ImageEffect(noise=12.0, seed=1)).astype(float) - 128)
+
+
+def test_new_effects_leave_blur_and_compression_of_a_seed_as_they_were() -> None:
+    old, new = ImageAugmentation(0.5, 0.5), ImageAugmentation(0.5, 0.5, dark=0.5, grey=0.5, noise=0.5)
+    pairs = [[sample_image_effect(each, np.random.default_rng(seed)) for each in (old, new)] for seed in range(50)]
+    assert all((one.blur, one.quality) == (other.blur, other.quality) for one, other in pairs)
+    assert sum(other.grey for _, other in pairs) == pytest.approx(25, abs=10)
+    assert sum(other.brightness < 1 for _, other in pairs) == pytest.approx(25, abs=10)
+    assert sum(other.noise > 0 for _, other in pairs) == pytest.approx(25, abs=10)
+
+
 @pytest.mark.parametrize("blur", [0.8, 2.0])
 def test_a_blur_has_its_width(blur) -> None:
     """The slope of a blurred edge is a Gaussian, whose deviation is the blur's."""

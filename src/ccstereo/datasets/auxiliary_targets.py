@@ -29,18 +29,23 @@ class AuxiliaryTargets:
     grid: tuple[int, int]
     sound_grid: tuple[int, int]
 
-    def columns(self, scene: Scene, sound: Tensor, left: int, phase: float) -> Tensor:
+    def columns(self, scene: Scene, sound: Tensor, left: int, phase: float, unseen: Tensor | None = None) -> Tensor:
         """Fractions of the magnitude by column, frequency and time, (grid width, H, W), all adding up to one.
 
         Each source's magnitude, of its sound alone in (S, C, window), is divided between the two columns between whose
         centres its own centre lies, in a crop `left` pixels into the frame at a moment `phase` of the scene, 0 to 1.
+        That of sound that is not in view, (N, C, window), is divided among all columns alike: nowhere is as likely as
+        anywhere else.
         """
+        sound = sound if unseen is None else torch.cat([sound, unseen.sum(0, keepdim=True)])
         spec = stft(TARGETS[self.config.target].mixture(sound), self.config.stft)  # (S, 2, F, T)
         power = F.adaptive_avg_pool2d(spec.square().sum(1), self.sound_grid)  # (S, H, W)
         total = power.sum(0)
         magnitude = power / total.clamp_min(1e-12).sqrt()  # a source's fraction of the energy, of the magnitude
         columns = torch.zeros(self.grid[1], *self.sound_grid)
-        for source, own in zip(scene.sources, magnitude, strict=True):
+        if unseen is not None:
+            columns += magnitude[-1] / self.grid[1]
+        for source, own in zip(scene.sources, magnitude[: len(scene.sources)], strict=True):
             x = (source.x(phase) * self.config.resize[1] - left) / self.config.frame_size[1] * self.grid[1] - 0.5
             x = float(np.clip(x, 0, self.grid[1] - 1))
             low = min(int(x), self.grid[1] - 2)
@@ -49,13 +54,13 @@ class AuxiliaryTargets:
         return columns / columns.sum().clamp_min(1e-12)
 
     def classes(self, scene: Scene, sound: Tensor) -> Tensor:
-        """(labels,) fractions of the energy by class, of each source's sound (S, C, window)."""
+        """(labels,) fractions of the energy by class, of each source's sound (S, C, window), those out of view last."""
         energy = sound.square().sum((1, 2))
         return self._by_class(scene, energy / energy.sum().clamp_min(1e-12))
 
     def present(self, scene: Scene) -> Tensor:
-        """(labels,) equal fractions for the classes that sound."""
-        sounds = torch.tensor([float(source.sound is not None) for source in scene.sources])
+        """(labels,) equal fractions for the classes that sound, in view or not."""
+        sounds = torch.tensor([float(source.sound is not None) for source in (*scene.sources, *scene.offscreen)])
         return self._by_class(scene, sounds / sounds.sum().clamp_min(1))
 
     def cells(self, scene: Scene, corner: tuple[int, int], phase: float) -> Tensor:
@@ -75,6 +80,6 @@ class AuxiliaryTargets:
 
     def _by_class(self, scene: Scene, fractions: Tensor) -> Tensor:
         classes = torch.zeros(len(self.labels))
-        for source, fraction in zip(scene.sources, fractions, strict=True):
+        for source, fraction in zip((*scene.sources, *scene.offscreen), fractions, strict=True):
             classes[self.labels.index(source.label)] += fraction
         return classes

@@ -1,7 +1,7 @@
 """Windows of simulated scenes, made on the fly, with the truth that only a simulation knows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,12 +16,13 @@ from ccstereo.datasets.auxiliary_targets import AuxiliaryTargets
 from ccstereo.errors import DatasetError
 from ccstereo.models.config import ModelConfig
 from ccstereo.scenes import AudioAugmentation, HRIRSet, Material, RoomBank, Scene, SceneMix, sample_scene
-from ccstereo.scenes.placement.stage import delayed, resample_sounds
-from ccstereo.scenes.rendering import render_foa, render_frame, render_sources
+from ccstereo.scenes.placement.stage import delayed, resample_sounds, sample_noise, silenced, with_offscreen
+from ccstereo.scenes.rendering import render_foa, render_frame, render_sources, render_unseen, render_unseen_foa
 from ccstereo.vision.augmentation import ImageAugmentation, ImageEffect, apply_image_effect, sample_image_effect
 from ccstereo.vision.transforms import crop, crop_place, resize
 
 OF_FRAMES = ("frame", "previous", "cells")  # what an item has once, all else it has of each window of sound
+BED_DECIBELS = (-20.0, -3.0)  # of sources under those in view
 STEPS_A_WINDOW = 4  # by which windows begin later: transforms of just any length would be slow
 
 
@@ -78,6 +79,8 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         audio_augmentation: of the recordings, where `vary` is true.
         image_augmentation: of the frames, where `vary` is true.
         windows_per_frame: R, windows of sound for each frame. Where the image encoder costs most, several cost less.
+        centred: whether sources out of view are at both ears alike, as training wants them; else they are where they
+            are, as the truth of a score has them.
 
     Raises:
         DatasetError: the model predicts ambisonics, and a stage is in rooms.
@@ -96,6 +99,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         audio_augmentation: AudioAugmentation = AudioAugmentation(),  # noqa: B008 - frozen
         image_augmentation: ImageAugmentation = ImageAugmentation(),  # noqa: B008 - frozen
         windows_per_frame: int = 1,
+        centred: bool = True,
     ) -> None:
         self.stages = list(stages)
         self.config = config
@@ -106,6 +110,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.audio_augmentation = audio_augmentation if vary else None
         self.image_augmentation = image_augmentation if vary else ImageAugmentation()
         self.windows_per_frame = windows_per_frame
+        self.centred = centred
         self.labels = sorted({label for stage in stages for label in stage.material.labels})
         self.target = TARGETS[config.target]
         if not self.target.has_ears and any(isinstance(stage.heads, RoomBank) for stage in stages):
@@ -128,7 +133,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         steps = int(stage.random_offset / seconds * STEPS_A_WINDOW)
         later = float(rng.integers(steps + 1)) * seconds / STEPS_A_WINDOW if steps else 0.0
         before, after = self._around(index) if self.config.context else (later, 0.0)
-        scene = self._scene(stage.material, stage.pre_roll + before + seconds + after, rng)
+        unseen = self._apart(index, b"unseen")
+        alike = bool(unseen.random() < self.mix.same_class)
+        scene = self._scene(stage.material, stage.pre_roll + before + seconds + after, rng, alike)
         phase = 1 - (seconds / 2 + after) / scene.duration
         corner = self._corner(rng)
         effect = sample_image_effect(self.image_augmentation, self._apart(index, b"look"))
@@ -147,9 +154,9 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         windows = []
         for number in range(self.windows_per_frame):
             if number:
-                silent = len(scene.sources) - 1 if rng.random() < self.mix.silent else 0
+                silent = len(scene.sources) - 1 if rng.random() < self.mix.silent or alike else 0
                 scene = resample_sounds(scene, stage.material, silent, rng, self.audio_augmentation)
-            begun = _begun(scene, before, later, rng)
+            begun = _begun(self._with_unseen(scene, stage.material, unseen), before, later, rng)
             windows.append(self._window(begun, stage, corner[1], phase, after, rng))
         item |= {name: torch.stack([window[name] for window in windows]) for name in windows[0]}
         return self._mirrored(item) if self.vary and rng.random() < 0.5 else item
@@ -159,22 +166,38 @@ class StageWindows(Dataset[dict[str, Tensor]]):
     ) -> dict[str, Tensor]:
         """Make a window, `after` seconds from the end of a scene whose frame is cropped `left` pixels in."""
         head = stage.heads[int(rng.integers(len(stage.heads)))]
-        ears = self.target.has_ears
-        whole = render_sources(scene, stage.material, head) if ears else render_foa(scene, stage.material)
-        sources = torch.from_numpy(whole)  # (S, C, T)
+        sources, unseen = self._render(scene, stage.material, head)
         end = sources.shape[-1] - round(after * self.config.sample_rate)
-        sources_now = sources[..., end - self.config.window : end]
-        sound = sources_now.sum(0)
+        sources_now, unseen_now = (tracks[..., end - self.config.window : end] for tracks in (sources, unseen))
+        sound = sources_now.sum(0) + unseen_now.sum(0)
         window = {
             "sound": sound * rms_gain(self.target.mixture(sound), self.config.rms),
-            "columns": self.auxiliary.columns(scene, sources_now, left, phase),
-            "classes": self.auxiliary.classes(scene, sources_now),
+            "columns": self.auxiliary.columns(scene, sources_now, left, phase, unseen_now),
+            "classes": self.auxiliary.classes(scene, torch.cat([sources_now, unseen_now[:-1]])),
         }
         if self.config.context:
-            mixture = self.target.mixture(sources[..., -self.config.context :].sum(0))
+            mixture = self.target.mixture((sources.sum(0) + unseen.sum(0))[..., -self.config.context :])
             window["context"] = mixture * rms_gain(mixture, self.config.rms)
             window["present"] = self.auxiliary.present(scene)
         return window
+
+    def _render(self, scene: Scene, material: Material, head: HRIRSet) -> tuple[Tensor, Tensor]:
+        """Sources in view (S, C, T), and those that are not with noise (N, C, T)."""
+        if self.target.has_ears:
+            tracks = render_sources(scene, material, head), render_unseen(scene, material, head, alike=self.centred)
+        else:
+            tracks = render_foa(scene, material), render_unseen_foa(scene, material)
+        return torch.from_numpy(tracks[0]), torch.from_numpy(tracks[1])
+
+    def _with_unseen(self, scene: Scene, material: Material, rng: np.random.Generator) -> Scene:
+        """Let something sound that is not in view, instead of what is or under it."""
+        if rng.random() < self.mix.offscreen:
+            count, vary = int(rng.integers(1, 3)), self.audio_augmentation
+            scene = with_offscreen(silenced(scene), material, count, rng, augmentation=vary)
+        elif rng.random() < self.mix.bed:
+            count, vary = int(rng.integers(1, 4)), self.audio_augmentation
+            scene = with_offscreen(scene, material, count, rng, decibels=BED_DECIBELS, augmentation=vary)
+        return replace(scene, noise=sample_noise(rng)) if rng.random() < self.mix.noise else scene
 
     def _mirrored(self, item: dict[str, Tensor]) -> dict[str, Tensor]:
         """Exchange left and right."""
@@ -191,16 +214,18 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         before = int(self._apart(index, b"context").integers(spare + 1))
         return before / self.config.sample_rate, (spare - before) / self.config.sample_rate
 
-    def _scene(self, material: Material, duration: float, rng: np.random.Generator) -> Scene:
-        count = int(rng.choice(3, p=self.mix.sources)) + 1
+    def _scene(self, material: Material, duration: float, rng: np.random.Generator, alike: bool) -> Scene:
+        """Sources in view; two at least where they are alike, of which one sounds."""
+        count = max(int(rng.choice(3, p=self.mix.sources)) + 1, 1 + alike)
         return sample_scene(
             material,
             int(rng.integers(2**63)),
             duration=duration,
             sources=count,
-            silent=count - 1 if rng.random() < self.mix.silent else 0,
+            silent=count - 1 if rng.random() < self.mix.silent or alike else 0,
             moving=bool(rng.random() < self.mix.moving),
             min_azimuth=self.mix.min_azimuth,
+            same_class=alike,
             augmentation=self.audio_augmentation,
         )
 
@@ -225,12 +250,13 @@ def _begun(scene: Scene, before: float, later: float, rng: np.random.Generator) 
     """Let loud moments, with which all sounding sources begin, be elsewhere than at the scene's start.
 
     One source reaches its own `before` seconds into the scene, where the window begins, the others theirs `later`
-    seconds earlier.
+    seconds earlier; those out of view with the one where nothing else sounds.
     """
     sounding = [index for index, source in enumerate(scene.sources) if source.sound is not None]
-    chosen = sounding[int(rng.integers(len(sounding)))] if later else None
+    chosen = sounding[int(rng.integers(len(sounding)))] if later and sounding else None
     others = before - later
-    return delayed(scene, [before if index == chosen else others for index in range(len(scene.sources))])
+    seconds = [before if index == chosen else others for index in range(len(scene.sources))]
+    return delayed(scene, seconds, others if sounding else before)
 
 
 def collate_windows(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ it. `evaluate` puts them together for a prepared set, `benchmark` makes the stag
 """
 
 from ccstereo.evaluation.benchmark.make import Origin, make_benchmark
-from ccstereo.evaluation.benchmark.rendering import ROWS, render_scene
+from ccstereo.evaluation.benchmark.rendering import ROWS, USUAL_ROWS, render_scene
 from ccstereo.evaluation.benchmark.storage import Benchmark, read_benchmark, read_scene
 from ccstereo.evaluation.compare import check_selection, overview, select
 from ccstereo.evaluation.evaluate import evaluate, finish, read_run
@@ -19,6 +19,7 @@ from ccstereo.evaluation.systems import Mono, Oracle, System, Weights, read_file
 __all__ = [
     "ROWS",
     "SCORES",
+    "USUAL_ROWS",
     "Benchmark",
     "Ears",
     "Item",

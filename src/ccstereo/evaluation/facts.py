@@ -13,6 +13,7 @@ class SourceFacts:
     Attributes:
         label: class.
         azimuths: degrees, positive to the left, at evenly spaced moments from start to end; one where it stands still.
+            Beyond 60 degrees it is out of view.
         silent: whether it makes no sound.
         distance: metres from the listener, of sources in rooms.
     """
@@ -31,7 +32,7 @@ class SceneFacts:
         id: names its folder.
         row: one of `ROWS`.
         seed: of `sample_scene`.
-        sources: from left to right at the start.
+        sources: in view from left to right at the start, then those out of view.
         room: the room it stands in; None is dry.
         sha256: of its sound and frames, see `ccstereo.evaluation.benchmark.storage`.
     """

@@ -11,6 +11,7 @@ from torch import Tensor
 from ccstereo.evaluation.sets import Item
 from ccstereo.metrics import functional as metrics
 from ccstereo.metrics.functional.cues import ILD_EDGES, ITD_EDGES
+from ccstereo.scenes.geometry import FIELD_OF_VIEW
 
 SIDED = 15.0  # degrees off the middle from which a source has a side
 DEAD_ZONE = 2.0  # dB of the truth below which neither ear is called the louder one
@@ -179,6 +180,9 @@ def _itd(pred: Tensor, item: Item, _: Scoring) -> Tensor:
 
 @register_score("louder_ear", "louder ear right", higher_is_better=True)
 def _louder_ear(pred: Tensor, item: Item, _: Scoring) -> Tensor:
+    """Where all that sounds is out of view there is none that a frame could tell."""
+    if _sounding(item) and not any(_in_view(azimuths) for azimuths in _azimuths(item)):
+        return pred.new_full((len(pred),), torch.nan)
     return metrics.louder_ear_correct(pred, item.ears, dead_zone=DEAD_ZONE)
 
 
@@ -211,6 +215,10 @@ def _azimuths(item: Item) -> list[np.ndarray]:
     return [np.array(item.facts.sources[i].azimuths) for i in _sounding(item)] if item.facts else []
 
 
+def _in_view(azimuths: np.ndarray) -> bool:
+    return bool(np.abs(azimuths).max() <= FIELD_OF_VIEW / 2)
+
+
 def own_side(pred: Tensor, sources: Tensor, azimuths: list[np.ndarray]) -> Tensor:
     """Fraction of the sources beyond 15 degrees whose own difference signal the prediction holds with the right sign.
 
@@ -221,7 +229,7 @@ def own_side(pred: Tensor, sources: Tensor, azimuths: list[np.ndarray]) -> Tenso
     Args:
         pred: (2, T) both ears.
         sources: (S, 2, T) each sounding source alone at both ears.
-        azimuths: of each source (M,) degrees along its way; one that changes sides is not counted.
+        azimuths: of each source (M,) degrees along its way; one that changes sides or is out of view is not counted.
 
     Returns:
         () in [0, 1]; NaN where no source has a side, or the prediction is NaN.
@@ -231,6 +239,6 @@ def own_side(pred: Tensor, sources: Tensor, azimuths: list[np.ndarray]) -> Tenso
     ridge = 1e-6 * gram.diagonal().max().clamp_min(1e-12)
     found = differences @ (pred[0] - pred[1]).double()
     weights = torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), found)
-    sided = [bool((np.sign(a) == np.sign(a[0])).all() and np.abs(a).min() > SIDED) for a in azimuths]
+    sided = [_in_view(a) and bool((np.sign(a) == np.sign(a[0])).all() and np.abs(a).min() > SIDED) for a in azimuths]
     right = torch.where(weights.isnan(), torch.nan, (weights > 0).double())
     return right[torch.tensor(sided)].mean()  # the mean of none is NaN

@@ -9,14 +9,15 @@ from ccstereo.scenes.augmentation import AudioAugmentation
 from ccstereo.scenes.material import Material, Split, load_material
 from ccstereo.scenes.placement.pseudobinaural import sample_pseudobinaural_scene
 from ccstereo.scenes.placement.stage import SceneMix, sample_scene
-from ccstereo.scenes.rendering import dry_sound, render_frame, render_frames, render_sources
-from ccstereo.scenes.scene import Scene, Source
+from ccstereo.scenes.rendering import dry_sound, render_frame, render_frames, render_sources, render_unseen
+from ccstereo.scenes.scene import Noise, Scene, Source
 from ccstereo.scenes.synthetic.material import synthetic_material
 
 __all__ = [
     "AudioAugmentation",
     "HRIRSet",
     "Material",
+    "Noise",
     "Room",
     "RoomBank",
     "Scene",
@@ -30,6 +31,7 @@ __all__ = [
     "render_frame",
     "render_frames",
     "render_sources",
+    "render_unseen",
     "room_bank",
     "room_responses",
     "sample_pseudobinaural_scene",

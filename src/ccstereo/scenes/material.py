@@ -1,10 +1,11 @@
 """What scenes are made of: photos and sounds by class, and backgrounds, split by file."""
 
-from collections.abc import Iterator, Sequence
+import csv
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 from zlib import crc32
 
 import numpy as np
@@ -14,7 +15,8 @@ from PIL import Image, ImageOps
 
 from ccstereo.errors import DatasetError
 
-Split = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test", "final"]
+LISTED = "splits.csv"
 CUTS = (0.75, 0.85)  # of a class's files: training before the first, test after the second
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3"}
@@ -28,8 +30,8 @@ class Material:
 
     Attributes:
         name: where it comes from, for reports.
-        photos: class -> photos, each (H, W, 3) uint8, or (H, W, 4) where the background shows through; a video crop
-            has N of them at `FRAME_RATE`, (N, H, W, C).
+        photos: class -> photos, each (H, W, 3) uint8, or (H, W, 4) where the background shows through, as in cut-outs;
+            a video crop has N of them at `FRAME_RATE`, (N, H, W, C).
         sounds: class -> mono sounds, each (T,) float32 at `sample_rate`.
         backgrounds: photos, each (H, W, 3) uint8.
         sample_rate: Hz.
@@ -50,16 +52,20 @@ class Material:
 def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -> Material:
     """Read `photos/<class>/*`, upright and transparent where they are, `sounds/<class>/*` and `backgrounds/*`.
 
-    Files go to a split by a checksum of their names, class by class, so nothing of a file stands on two sides
-    and a file keeps its side on every machine.
+    Where there is a `splits.csv` with columns file and split, it says which split each file belongs to, and a class
+    that has no photos or no sounds in a split is not in it. Else files go to a split by a checksum of their names,
+    class by class, so that nothing of a file stands on two sides and a file keeps its side on every machine.
+    `cutouts/<class>/NAME.png` are photos, too, of the split of `photos/<class>/NAME.*`.
 
     Args:
         folder: the stage's folder.
-        split: "train" (75 % of the files), "val" (10 %) or "test" (15 %).
+        split: "train" (75 % of the files where no list says more), "val" (10 %) or "test" (15 %); "final" only by a
+            list.
         sample_rate: Hz to which sounds are resampled.
 
     Raises:
-        DatasetError: the folder is missing, or a class has too few photos or sounds to be split.
+        DatasetError: the folder is missing, a class has too few photos or sounds to be split, or the list does not fit
+            the files.
     """
     folder = Path(folder)
     if not (folder / "photos").is_dir() or not (folder / "sounds").is_dir():
@@ -68,20 +74,49 @@ def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -
     labels = [label for label in labels if (folder / "sounds" / label).is_dir()]
     if not labels:
         raise DatasetError(f"{folder}: no class has both photos and sounds")
-    photos = {
-        label: tuple(map(_read_photo, _files(folder / "photos" / label, PHOTO_SUFFIXES, split))) for label in labels
+    listed = _read_list(folder / LISTED) if (folder / LISTED).is_file() else None
+    files = {
+        kind: {label: _files(folder, f"{kind}/{label}", suffixes, split, listed) for label in labels}
+        for kind, suffixes in (("photos", PHOTO_SUFFIXES), ("sounds", SOUND_SUFFIXES))
     }
-    sounds = {
-        label: tuple(_read_sound(f, sample_rate) for f in _files(folder / "sounds" / label, SOUND_SUFFIXES, split))
-        for label in labels
-    }
-    scenery = _files(folder / "backgrounds", PHOTO_SUFFIXES, split)
+    scenery = _files(folder, "backgrounds", PHOTO_SUFFIXES, split, listed)
+    labels = [label for label in labels if files["photos"][label] and files["sounds"][label]]
+    if not labels or not scenery:
+        raise DatasetError(f"{folder / LISTED}: has no class or no background in the {split} split")
+    photos = {label: tuple(map(_read_photo, _with_cutouts(files["photos"][label]))) for label in labels}
+    sounds = {label: tuple(_read_sound(file, sample_rate) for file in files["sounds"][label]) for label in labels}
     backgrounds = tuple(np.ascontiguousarray(_read_photo(path)[..., :3]) for path in scenery)
     return Material(folder.name, photos, sounds, backgrounds, sample_rate)
 
 
+def load_whole(folder: str | Path, sample_rate: int = 16_000) -> Material:
+    """Read the photos and sounds of all classes of a folder, whatever their split; without backgrounds.
+
+    Raises:
+        DatasetError: the folder is missing, no class has both, or a file cannot be read.
+    """
+    folder = Path(folder)
+    photos, sounds = (
+        {
+            path.name: sorted(p for p in path.iterdir() if p.suffix.lower() in suffixes)
+            for path in folder.glob(f"{kind}/*")
+        }
+        for kind, suffixes in (("photos", PHOTO_SUFFIXES), ("sounds", SOUND_SUFFIXES))
+    )
+    labels = sorted(label for label in photos if photos[label] and sounds.get(label))
+    if not labels:
+        raise DatasetError(f"{folder}: no class has both photos/<class>/* and sounds/<class>/*")
+    return Material(
+        folder.name,
+        {label: tuple(map(_read_photo, photos[label])) for label in labels},
+        {label: tuple(_read_sound(file, sample_rate) for file in sounds[label]) for label in labels},
+        (),
+        sample_rate,
+    )
+
+
 def split_of(names: Sequence[str], split: Split) -> list[str]:
-    """Names of a split: ordered by checksum, then cut. Of three names or more, each split has one at least.
+    """Names of a split: ordered by checksum, then cut. Of three names or more, each of three splits has one at least.
 
     >>> names = [f"{i:03d}.jpg" for i in range(20)]
     >>> [len(split_of(names, split)) for split in ("train", "val", "test")]
@@ -93,7 +128,8 @@ def split_of(names: Sequence[str], split: Split) -> list[str]:
     if count >= 3:
         first = min(first, count - 2)
         second = min(max(second, first + 1), count - 1)
-    return {"train": ordered[:first], "val": ordered[first:second], "test": ordered[second:]}[split]
+    sides: dict[str, list[str]] = {"train": ordered[:first], "val": ordered[first:second], "test": ordered[second:]}
+    return sides.get(split, [])
 
 
 def read_photo(path: str | Path, largest: tuple[int, int] = LARGEST_PHOTO) -> Image.Image:
@@ -110,12 +146,39 @@ def read_photo(path: str | Path, largest: tuple[int, int] = LARGEST_PHOTO) -> Im
     return photo
 
 
-def _files(folder: Path, suffixes: set[str], split: Split) -> list[Path]:
-    names = [path.name for path in folder.iterdir() if path.suffix.lower() in suffixes] if folder.is_dir() else []
-    chosen = split_of(names, split)
-    if not chosen:
-        raise DatasetError(f"{folder}: {len(names)} files are too few for a {split} split")
-    return [folder / name for name in chosen]
+def _files(folder: Path, kind: str, suffixes: set[str], split: Split, listed: Mapping[str, str] | None) -> list[Path]:
+    """Files of a split in a folder of the stage; of a list there may be none."""
+    inner = folder / kind
+    names = [path.name for path in inner.iterdir() if path.suffix.lower() in suffixes] if inner.is_dir() else []
+    if listed is None:
+        chosen = split_of(names, split)
+        if not chosen and split == "final":
+            raise DatasetError(f"{folder}: has no final split, which a {LISTED} would have to name")
+        if not chosen:
+            raise DatasetError(f"{inner}: {len(names)} files are too few for a {split} split")
+        return [inner / name for name in chosen]
+    unknown = sorted(name for name in names if f"{kind}/{name}" not in listed)
+    if unknown:
+        raise DatasetError(f"{inner / unknown[0]}: {folder / LISTED} does not say which split it belongs to")
+    return [inner / name for name in sorted(names) if listed[f"{kind}/{name}"] == split]
+
+
+def _read_list(path: Path) -> dict[str, str]:
+    """Split of every file by its place in the folder."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            listed = {row["file"]: row["split"] for row in csv.DictReader(file)}
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f"{path}: cannot be read ({error!r}); it needs columns file and split") from error
+    if wrong := sorted(set(listed.values()) - set(get_args(Split))):
+        raise DatasetError(f"{path}: no split is named {wrong[0]!r}; there are {', '.join(get_args(Split))}")
+    return listed
+
+
+def _with_cutouts(photos: Sequence[Path]) -> list[Path]:
+    """Photos, and what was cut out of them."""
+    cut = [photo.parents[2] / "cutouts" / photo.parent.name / f"{photo.stem}.png" for photo in photos]
+    return [*photos, *(path for path in cut if path.is_file())]
 
 
 def _read_photo(path: Path) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The sound and the frames of a scene."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from PIL import Image
@@ -9,7 +11,7 @@ from ccstereo.scenes.acoustics.hrir import HRIRSet
 from ccstereo.scenes.acoustics.spatialize import spatialize, spatialize_foa
 from ccstereo.scenes.augmentation import apply_audio_effect
 from ccstereo.scenes.material import FRAME_RATE, Material
-from ccstereo.scenes.scene import Box, Scene, Source
+from ccstereo.scenes.scene import Box, Noise, Scene, Source
 
 SOURCE_RMS = 0.1
 LEAST_RMS = 1e-4  # -80 dB: sound below is not raised further, as in PseudoBinaural's released code
@@ -37,7 +39,7 @@ def render_sources(scene: Scene, material: Material, ears: HRIRSet | FOADecoder)
             ambisonics.
 
     Returns:
-        (S, 2, T) float32, left first; their sum is the scene's sound.
+        (S, 2, T) float32, left first; their sum is the scene's sound, but for what is not in view (`render_unseen`).
     """
     if isinstance(ears, FOADecoder):
         return np.asarray(foa_to_binaural(torch.from_numpy(render_foa(scene, material)), ears).numpy())
@@ -47,6 +49,47 @@ def render_sources(scene: Scene, material: Material, ears: HRIRSet | FOADecoder)
             for source in scene.sources
         ]
     )
+
+
+def render_unseen(scene: Scene, material: Material, ears: HRIRSet | FOADecoder, *, alike: bool = True) -> np.ndarray:
+    """Render what is not in view, sources and noise.
+
+    Args:
+        scene: the scene.
+        material: what it was sampled from.
+        ears: as in `render_sources`.
+        alike: whether sources are at both ears alike, as the two together have them: frames cannot say on which side
+            they are. Else they are where they are. Noise is always at both ears alike.
+
+    Returns:
+        (O + 1, 2, T) float32: every source out of view, and the noise.
+    """
+    noise = noise_sound(scene.noise, round(scene.duration * material.sample_rate))
+    tracks = np.stack([noise, noise])[None]
+    if scene.offscreen:
+        sources = render_sources(replace(scene, sources=scene.offscreen), material, ears)
+        sources = np.repeat(sources.mean(1, keepdims=True), 2, axis=1) if alike else sources
+        tracks = np.concatenate([sources, tracks])
+    return tracks
+
+
+def render_unseen_foa(scene: Scene, material: Material) -> np.ndarray:
+    """Encode the same in first-order ambisonics, from everywhere alike, which is W alone: (O + 1, 4, T) float32."""
+    noise = noise_sound(scene.noise, round(scene.duration * material.sample_rate))
+    tracks = np.stack([*(dry_sound(source, material, scene.duration) for source in scene.offscreen), noise])
+    return np.stack([tracks, *[np.zeros_like(tracks)] * 3], axis=1).astype(np.float32)
+
+
+def noise_sound(noise: Noise | None, samples: int) -> np.ndarray:
+    """Return (samples,) float32 of noise with `SOURCE_RMS` times its gain; silence for None."""
+    if noise is None:
+        return np.zeros(samples, dtype=np.float32)
+    spectrum = np.fft.rfft(np.random.default_rng(noise.seed).normal(size=samples))
+    octaves = np.log2(np.maximum(np.arange(len(spectrum)), 1))
+    spectrum *= 10 ** (-noise.slope * octaves / 20)
+    spectrum[0] = 0
+    track = np.fft.irfft(spectrum, samples)
+    return np.asarray(track * (SOURCE_RMS * noise.gain / np.sqrt(np.mean(np.square(track)))), dtype=np.float32)
 
 
 def render_foa(scene: Scene, material: Material) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A simulated scene: sources on a background, with the truth of where each one sounds from.
 
-Only what a scene shows sounds (the stage of DESIGN): every sound has its photo, but a photo may be silent.
+On the stage of DESIGN what sounds is in view: every sound has its photo, but a photo may be silent. Films have more:
+sources out of view, and noise.
 """
 
 from dataclasses import dataclass
@@ -60,6 +61,21 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Noise:
+    """Steady noise: of air, of a street, of a microphone.
+
+    Attributes:
+        seed: of its samples.
+        gain: linear factor on `rendering.SOURCE_RMS`.
+        slope: dB an octave by which its power falls; 0 is white, 3 pink, 6 brown.
+    """
+
+    seed: int
+    gain: float
+    slope: float
+
+
+@dataclass(frozen=True)
 class Scene:
     """A scene that its seed makes again from the same material.
 
@@ -68,7 +84,9 @@ class Scene:
         duration: seconds.
         background: index in the material.
         view: left, top, right, bottom of the part of the background that is shown, in its widths and heights.
-        sources: from left to right at the start.
+        sources: in view, from left to right at the start.
+        offscreen: sources out of view; their photos are not shown.
+        noise: if there is any.
     """
 
     seed: int
@@ -76,13 +94,15 @@ class Scene:
     background: int
     view: Box
     sources: tuple[Source, ...]
+    offscreen: tuple[Source, ...] = ()
+    noise: Noise | None = None
 
     @property
     def sounding(self) -> tuple[Source, ...]:
-        """The sources that are not silent."""
+        """The sources in view that are not silent."""
         return tuple(source for source in self.sources if source.sound is not None)
 
     @property
     def still(self) -> bool:
-        """Whether no source changes its place."""
+        """Whether no source in view changes its place."""
         return all(len(source.path) == 1 for source in self.sources)

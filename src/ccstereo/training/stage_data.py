@@ -25,10 +25,13 @@ from ccstereo.training.loading import VALIDATION_BATCH, VALIDATION_SEED, FreshLo
 from ccstereo.training.window_data import WindowData
 from ccstereo.vision.augmentation import ImageAugmentation
 
+ONE, TWO = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 VALIDATION: dict[str, SceneMix] = {
-    "one": SceneMix(sources=(1.0, 0.0, 0.0), silent=0.0, moving=0.0, min_azimuth=15.0),
-    "two": SceneMix(sources=(0.0, 1.0, 0.0), silent=0.0, moving=0.0),
+    "one": SceneMix(sources=ONE, silent=0.0, moving=0.0, min_azimuth=15.0),
+    "two": SceneMix(sources=TWO, silent=0.0, moving=0.0),
 }
+MUSIC = SceneMix(sources=ONE, silent=0.0, moving=0.0, min_azimuth=15.0, bed=1.0)
+OFFSCREEN = SceneMix(sources=TWO, silent=0.0, moving=0.0, offscreen=1.0)
 ROOM_SEEDS: dict[str, int] = {"train": 0, "val": 10_000}
 VALIDATION_ROOMS = 40
 GRID = (7, 14)  # of auxiliary targets for models whose features are no maps; nothing uses them
@@ -128,9 +131,12 @@ class StageData(WindowData):
         self.epoch_size = epoch_size
         self.validation_size = validation_size
         self.windows_per_frame = windows_per_frame
-        self.validation_names = list(VALIDATION)
+        kinds = VALIDATION | ({"one, music": MUSIC} if scenes.mix.bed else {})
+        kinds |= {"off screen": OFFSCREEN} if scenes.mix.offscreen else {}
+        self.kinds = [(name, mix, False) for name, mix in kinds.items()]
         if scenes.room_fraction:
-            self.validation_names += [f"{name}, room" for name in VALIDATION]
+            self.kinds += [(f"{name}, room", mix, True) for name, mix in VALIDATION.items()]
+        self.validation_names = [name for name, _, _ in self.kinds]
 
     def prepare_for(self, model: SpatialModel) -> None:
         """Read the material and make the rooms. Validation has the material of its own split only.
@@ -147,11 +153,20 @@ class StageData(WindowData):
             training, model, frames, self.seed, self.scenes.mix, windows_per_frame=self.windows_per_frame
         )
         self.labels = self.training.labels
-        dry, *wet = self._stages("val", head)  # of the folder where there is one
-        kinds = [(stage, mix) for stage in (dry, *wet[: self.scenes.room_fraction > 0]) for mix in VALIDATION.values()]
+        stages = self._stages("val", head)  # of the folder where there is one: dry, then in rooms
         self.validation = [
-            KeptItems(self._windows([stage], model, self.validation_size, VALIDATION_SEED + i, mix, vary=False))
-            for i, (stage, mix) in enumerate(kinds)
+            KeptItems(
+                self._windows(
+                    [stages[room]],
+                    model,
+                    self.validation_size,
+                    VALIDATION_SEED + i,
+                    mix,
+                    vary=False,
+                    centred=not mix.offscreen,
+                )
+            )
+            for i, (_, mix, room) in enumerate(self.kinds)
         ]
         rank_zero_info("The scenes of validation are made at the first one, and kept.")
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from ccstereo.evaluation import ROWS, render_scene
-from ccstereo.scenes import render_sources, sample_scene, spherical_head
+from ccstereo.evaluation import ROWS, USUAL_ROWS, render_scene
+from ccstereo.scenes import render_frame, render_sources, sample_scene, spherical_head
 
-DRY = [row for row, kind in ROWS.items() if not kind.room]
+DRY = [row for row in USUAL_ROWS if not ROWS[row].room]
 HEAD = spherical_head(16_000)
 SAMPLED_FIRST = [
     ("one", ["car"], [-24.9745]),
@@ -28,13 +28,47 @@ class TestScenes:
         assert len({source.label for source in facts.sources}) == kind.sources
         assert [not pair.any() for pair in sound] == [source.silent for source in facts.sources]
         assert sum(source.silent for source in facts.sources) == kind.silent
-        scene = sample_scene(material, 8, duration=0.7, **{k: v for k, v in vars(kind).items() if k != "room"})
+        of_scene = ("sources", "silent", "moving", "min_azimuth", "same_class")
+        scene = sample_scene(material, 8, duration=0.7, **{name: getattr(kind, name) for name in of_scene})
         expected = render_sources(scene, material, HEAD)
         if np.abs(expected).max() < 0.99:
             np.testing.assert_allclose(sound, expected, atol=1e-7)
         for pair, source in zip(sound, facts.sources, strict=True):
             if not source.silent and min(source.azimuths) > 15:
                 assert np.square(pair[0]).sum() > np.square(pair[1]).sum()
+
+    def test_of_the_same_class_have_two_photos_of_which_one_sounds(self, material):
+        for index in range(5):
+            facts, sound, _ = render_scene(material, HEAD, "two alike, one silent", index, 0.7)
+            assert len({source.label for source in facts.sources}) == 1
+            assert sorted(source.silent for source in facts.sources) == [False, True]
+            assert [not pair.any() for pair in sound] == [source.silent for source in facts.sources]
+
+    def test_off_screen_sound_from_where_no_frame_shows_anything(self, material):
+        sides = set()
+        for index in range(20):
+            facts, sound, frames = render_scene(material, HEAD, "off screen", index, 0.7)
+            *seen, unseen = facts.sources
+            assert all(source.silent and abs(source.azimuths[0]) <= 60 for source in seen)
+            assert not unseen.silent
+            assert 70 <= abs(unseen.azimuths[0]) <= 180
+            assert unseen.label not in {source.label for source in seen}
+            assert not sound[:-1].any()
+            left, right = np.square(sound[-1].astype(float)).sum(-1)
+            sides.add(unseen.azimuths[0] > 0)
+            if abs(unseen.azimuths[0]) < 150:
+                assert (left > right) == (unseen.azimuths[0] > 0)
+            plain = sample_scene(material, index, duration=0.7, sources=2, silent=2)
+            np.testing.assert_array_equal(frames[0], render_frame(plain, material))
+        assert sides == {True, False}
+
+    def test_music_is_at_both_ears_alike_and_quieter(self, material):
+        for index in range(5):
+            facts, sound, _ = render_scene(material, HEAD, "one, music", index, 0.7)
+            assert len({source.label for source in facts.sources}) == 3
+            np.testing.assert_array_equal(sound[1:, 0], sound[1:, 1])
+            source, music = (np.square(tracks.astype(float)).sum() for tracks in (sound[0], sound[1:].sum(0)))
+            assert -16 < 10 * np.log10(music / source) < -2  # about -12 to -6 dB, +-3 of the source's
 
     def test_hold_only_what_a_file_of_24_bits_can(self, material):
         for index in range(4):

@@ -11,6 +11,7 @@ import torch
 from ccstereo.errors import DatasetError, WeightsError
 from ccstereo.evaluation import (
     ROWS,
+    USUAL_ROWS,
     Item,
     Mono,
     Oracle,
@@ -29,7 +30,7 @@ from ccstereo.models import create_model, save_model
 from ccstereo.scenes import render_sources, sample_scene, spherical_head
 from small import SMALL
 
-DRY = [row for row, kind in ROWS.items() if not kind.room]
+DRY = [row for row in USUAL_ROWS if not ROWS[row].room]
 HEAD = spherical_head(16_000)
 
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ccstereo.errors import DatasetError
-from ccstereo.evaluation.benchmark.rendering import ROWS, ears_of, render_scene, scene_id
+from ccstereo.evaluation.benchmark.rendering import ROWS, USUAL_ROWS, ears_of, render_scene, scene_id
 from ccstereo.evaluation.benchmark.storage import (
     Benchmark,
     content_sha256,
@@ -22,6 +22,7 @@ from ccstereo.files import write_atomic
 from ccstereo.jobs.processes import map_items
 from ccstereo.journal import check_settings
 from ccstereo.scenes import HRIRSet, Material, Split, load_material, load_sofa, spherical_head, synthetic_material
+from ccstereo.scenes.material import load_whole
 
 SAMPLE_RATE = 16_000
 
@@ -34,11 +35,13 @@ class Origin:
         folder: of photos, sounds and backgrounds; None takes synthetic material.
         sofa: measured head; None takes the spherical one.
         split: of the material.
+        unknown: folder of classes that no training had, for the row "unknown class"; all of its files are used.
     """
 
     folder: Path | None = None
     sofa: Path | None = None
     split: Split = "test"
+    unknown: Path | None = None
 
     def load(self) -> tuple[Material, HRIRSet]:
         """Read the material and the head, once a process.
@@ -48,12 +51,20 @@ class Origin:
         """
         return _load(self)
 
+    def load_unknown(self) -> Material:
+        """Read the classes that no training had, on backgrounds of the split.
+
+        Raises:
+            DatasetError: there is no such folder, or it has classes of the other one.
+        """
+        return _load_unknown(self)
+
 
 def make_benchmark(
     output: str | Path,
     origin: Origin = Origin(),
     *,
-    rows: Sequence[str] = tuple(ROWS),
+    rows: Sequence[str] = USUAL_ROWS,
     scenes: int = 100,
     seconds: float = 3.0,
     seed: int = 0,
@@ -65,7 +76,7 @@ def make_benchmark(
     Args:
         output: its folder.
         origin: what its scenes are made of.
-        rows: some of `ROWS`.
+        rows: names of `ROWS`.
         scenes: how many a row.
         seconds: length of each.
         seed: of a row's first scene; the others follow.
@@ -74,7 +85,7 @@ def make_benchmark(
 
     Raises:
         DatasetError: the material, the head or pyroomacoustics is missing, or the folder holds something else or cannot
-            be written.
+            be written; or a row needs unknown classes.
     """
     output = Path(output)
     material, head = origin.load()
@@ -87,6 +98,9 @@ def make_benchmark(
         "seconds": seconds,
         "seed": seed,
     }
+    if any(ROWS[row].unknown for row in rows):
+        unknown = origin.load_unknown()
+        settings["unknown"] = {"name": unknown.name, "sha256": _material_sha256(unknown)}
     try:
         made = _begin(output, settings)
         if made is not None:
@@ -118,6 +132,8 @@ class _Task:
 
     def __call__(self, item: tuple[str, int]) -> SceneFacts:
         material, head = self.origin.load()
+        if ROWS[item[0]].unknown:
+            material = self.origin.load_unknown()
         facts, sound, frames = render_scene(material, head, *item, self.seconds, self.seed)
         return write_scene(self.output, facts, sound, frames, material.sample_rate)
 
@@ -131,6 +147,17 @@ def _load(origin: Origin) -> tuple[Material, HRIRSet]:
     )
     head = load_sofa(origin.sofa).resampled(SAMPLE_RATE) if origin.sofa else spherical_head(SAMPLE_RATE)
     return material, head
+
+
+@lru_cache(maxsize=1)
+def _load_unknown(origin: Origin) -> Material:
+    known, _ = origin.load()
+    if origin.unknown is None:
+        raise DatasetError('the row "unknown class" needs --unknown, a folder of classes that the weights do not know')
+    unknown = load_whole(origin.unknown, SAMPLE_RATE)
+    if shared := sorted(set(unknown.labels) & set(known.labels)):
+        raise DatasetError(f"{origin.unknown}: {', '.join(shared)} are classes of {known.name}, too")
+    return replace(unknown, backgrounds=known.backgrounds)
 
 
 def _begin(output: Path, settings: dict[str, Any]) -> Benchmark | None:

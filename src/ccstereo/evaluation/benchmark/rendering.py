@@ -18,22 +18,40 @@ from ccstereo.scenes import (
     sample_scene,
 )
 from ccstereo.scenes.acoustics.rooms import DISTANCES
+from ccstereo.scenes.placement.stage import with_offscreen
 
 FRAME_RATE = 10.0  # frames a second of scenes that move
 FIRST_ROOM = 20_000  # seed of the benchmark's first room: training's and validation's are below
 _DEEP = 2**23  # steps of 24-bit samples
 _LOUDEST = 0.99
+_BED_DECIBELS = (-12.0, -6.0)
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the scenes of a row are like; see `sample_scene`. `room` puts them into rooms, each its own."""
+    """What the scenes of a row are like; see `sample_scene`.
+
+    Attributes:
+        sources: in view.
+        silent: of them.
+        moving: whether they wander.
+        min_azimuth: degrees that sounding sources keep from the middle.
+        room: whether scenes are in rooms, each its own.
+        same_class: whether all sources in view are of one class.
+        offscreen: sources of other classes that sound out of view, on either side or behind.
+        bed: sources of other classes that sound at both ears alike, quieter than those in view, as music does.
+        unknown: whether scenes are made of classes that no training had.
+    """
 
     sources: int
     silent: int = 0
     moving: bool = False
     min_azimuth: float = 0.0
     room: bool = False
+    same_class: bool = False
+    offscreen: int = 0
+    bed: int = 0
+    unknown: bool = False
 
 
 ROWS: dict[str, Row] = {
@@ -43,7 +61,13 @@ ROWS: dict[str, Row] = {
     "two, moving": Row(2, moving=True),
     "one, room": Row(1, min_azimuth=15.0, room=True),
     "two, room": Row(2, room=True),
+    "two alike, one silent": Row(2, silent=1, min_azimuth=15.0, same_class=True),
+    "one, music": Row(1, min_azimuth=15.0, bed=2),
+    "off screen": Row(2, silent=2, offscreen=1),
+    "unknown class": Row(1, min_azimuth=15.0, unknown=True),
 }
+USUAL_ROWS = ("one", "two", "two, one silent", "two, moving", "one, room", "two, room")
+"""Rows of a benchmark that asks for none."""
 
 
 def scene_id(row: str, index: int) -> str:
@@ -60,7 +84,8 @@ def render_scene(
 ) -> tuple[SceneFacts, np.ndarray, np.ndarray]:
     """Make one scene of the benchmark.
 
-    Scenes of one index have one seed: those of "one" and "one, room" differ by the room alone.
+    Scenes of one index have one seed: those of "one" and "one, room" differ by the room alone. Sources out of view come
+    last in sound and facts.
 
     Args:
         material: held-out photos, sounds and backgrounds.
@@ -86,26 +111,43 @@ def render_scene(
         silent=kind.silent,
         moving=kind.moving,
         min_azimuth=kind.min_azimuth,
+        same_class=kind.same_class,
     )
+    scene = _with_unseen(scene, material, kind)
     room = sample_room(FIRST_ROOM + seed + index) if kind.room else None
-    distances = _distances(room, scene) if room else [None] * len(scene.sources)
+    every = (*scene.sources, *scene.offscreen)
+    distances = _distances(room, scene) if room else [None] * len(every)
     facts = SceneFacts(
         scene_id(row, index),
         row,
         seed + index,
         tuple(
             SourceFacts(source.label, tuple(source.azimuths.tolist()), source.sound is None, distance)
-            for source, distance in zip(scene.sources, distances, strict=True)
+            for source, distance in zip(every, distances, strict=True)
         ),
         room,
     )
-    sound = render_sources(scene, material, _in_room(room, head, facts) if room else head).astype(np.float64)
+    whole = replace(scene, sources=every)
+    sound = render_sources(whole, material, _in_room(room, head, facts) if room else head).astype(np.float64)
+    if kind.bed:
+        sound[len(scene.sources) :] = sound[len(scene.sources) :].mean(1, keepdims=True)
     sound *= min(1.0, _LOUDEST / max(float(np.abs(sound).max()), 1e-9))  # levels mean nothing, clipping would
     sound = np.round(sound * _DEEP) / _DEEP + 0.0  # which makes -0 into the 0 that a file gives back
     frames = (
         render_frame(scene, material)[None] if scene.still else render_frames(scene, material, (240, 480), FRAME_RATE)
     )
     return facts, sound.astype(np.float32), frames
+
+
+def _with_unseen(scene: Scene, material: Material, kind: Row) -> Scene:
+    """Add what sounds out of view; music is in the middle."""
+    rng = np.random.default_rng([scene.seed, *b"unseen"])
+    if kind.offscreen:
+        scene = with_offscreen(scene, material, kind.offscreen, rng, decibels=(0.0, 0.0))
+    if kind.bed:
+        scene = with_offscreen(scene, material, kind.bed, rng, decibels=_BED_DECIBELS)
+        scene = replace(scene, offscreen=tuple(replace(source, path=(0.5,)) for source in scene.offscreen))
+    return scene
 
 
 def ears_of(head: HRIRSet) -> HRIRSet:

@@ -13,11 +13,13 @@ from ccstereo.errors import DatasetError
 from ccstereo.scenes.augmentation import NO_EFFECT, AudioAugmentation, sample_audio_effect
 from ccstereo.scenes.geometry import FIELD_OF_VIEW, position_of
 from ccstereo.scenes.material import Material
-from ccstereo.scenes.scene import WHOLE, Box, Scene, Source
+from ccstereo.scenes.scene import WHOLE, Box, Noise, Scene, Source
 
 HEIGHTS = (0.35, 0.75)  # of a patch, in frame heights
 FRAME_ASPECT = 2.0
 LEG_SECONDS = 2.0  # between two points of a moving source's path
+OUT_OF_VIEW = 10.0  # degrees beyond the frame's edges at which sources out of view begin
+NOISE_DECIBELS = (-40.0, -6.0)  # of a source's level
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class SceneMix:
         silent: that all sources but one are silent.
         moving: that the sources move.
         min_azimuth: degrees that sounding sources keep from the middle.
+        same_class: that all sources are of one class, of which one sounds.
+        offscreen: that nothing in view sounds, but one or two sources of other classes out of view.
+        bed: that up to three sources of other classes sound out of view under those in view, as music does.
+        noise: that there is noise.
 
     Raises:
         DatasetError: a value is out of range.
@@ -38,11 +44,15 @@ class SceneMix:
     silent: float = 0.2
     moving: float = 0.15
     min_azimuth: float = 0.0
+    same_class: float = 0.0
+    offscreen: float = 0.0
+    bed: float = 0.0
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.sources) != 3 or not min(self.sources) >= 0 or not abs(sum(self.sources) - 1) < 1e-6:
             raise DatasetError(f"sources are three probabilities that add up to 1, not {list(self.sources)}")
-        for name in ("silent", "moving"):
+        for name in ("silent", "moving", "same_class", "offscreen", "bed", "noise"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DatasetError(f"{name} is a probability, 0 to 1, not {getattr(self, name):g}")
         if not 0 <= self.min_azimuth < FIELD_OF_VIEW / 2:
@@ -58,6 +68,7 @@ def sample_scene(
     silent: int = 0,
     moving: bool = False,
     min_azimuth: float = 0.0,
+    same_class: bool = False,
     augmentation: AudioAugmentation | None = None,
 ) -> Scene:
     """Place random sources side by side.
@@ -66,10 +77,11 @@ def sample_scene(
         material: photos, sounds and backgrounds.
         seed: the same seed and material give the same scene.
         duration: seconds.
-        sources: number of sources, 1 to 3, of different classes.
+        sources: number of sources, 1 to 3.
         silent: how many of them make no sound.
         moving: whether they wander within their part of the frame, to another place every two seconds or so.
         min_azimuth: degrees that every sounding source keeps from the middle.
+        same_class: whether they are all of one class; else they are of different ones.
         augmentation: of the sounds, for training; photos are cut and stretched at random then, too.
 
     Raises:
@@ -82,6 +94,7 @@ def sample_scene(
     background = int(rng.integers(len(material.backgrounds)))
     view = random_view(material.backgrounds[background], 0.4 if augmentation else 0.7, rng)
     chosen = [str(label) for label in rng.choice(labels, sources, replace=False)]
+    chosen = chosen[:1] * sources if same_class else chosen
     points = max(2, round(duration / LEG_SECONDS) + 1) if moving else 1
     for squeezed in [False] * 100 + [True] * 100:  # wide photos hardly ever fit far from the middle by chance alone
         wanted = [
@@ -108,13 +121,60 @@ def resample_sounds(
     return replace(scene, sources=tuple(sources))
 
 
-def delayed(scene: Scene, seconds: Sequence[float]) -> Scene:
-    """Let what began the scene in each source's sound come so many seconds later; what comes before it begins then."""
-    sources = tuple(
-        replace(source, offset=source.offset - later * source.effect.speed)
-        for source, later in zip(scene.sources, seconds, strict=True)
-    )
-    return replace(scene, sources=sources)
+def with_offscreen(
+    scene: Scene,
+    material: Material,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    decibels: tuple[float, float] = (-3.0, 3.0),
+    augmentation: AudioAugmentation | None = None,
+) -> Scene:
+    """Add sources out of view, on either side or behind, of classes that are not in view; none where there are none.
+
+    Args:
+        scene: in view.
+        material: that it was sampled from.
+        count: number of sources, of different classes where there are so many.
+        rng: random numbers.
+        decibels: least and greatest level of all of them together.
+        augmentation: of their sounds.
+    """
+    labels = sorted(set(material.labels) - {source.label for source in scene.sources})
+    added = []
+    for label in rng.permutation(labels)[:count].tolist():
+        sound, offset = _sample_sound(material, label, rng)
+        azimuth = float(rng.uniform(FIELD_OF_VIEW / 2 + OUT_OF_VIEW, 180)) * (1 if rng.random() < 0.5 else -1)
+        gain = float(10 ** (rng.uniform(*decibels) / 20)) / np.sqrt(count)
+        effect = sample_audio_effect(augmentation, rng) if augmentation else NO_EFFECT
+        path = (position_of(azimuth),)
+        added.append(Source(label, 0, sound, 0.0, 0.0, path, 0.5, WHOLE, False, offset, gain, effect))
+    return replace(scene, offscreen=tuple(added))
+
+
+def silenced(scene: Scene) -> Scene:
+    """A scene in which nothing in view sounds."""
+    return replace(scene, sources=tuple(replace(source, sound=None) for source in scene.sources))
+
+
+def sample_noise(rng: np.random.Generator) -> Noise:
+    """Choose noise, white to brown, from hardly audible to half as loud as a source."""
+    gain = 10 ** (rng.uniform(*NOISE_DECIBELS) / 20)
+    return Noise(int(rng.integers(2**31)), float(gain), float(rng.uniform(0, 6)))
+
+
+def delayed(scene: Scene, seconds: Sequence[float], offscreen: float = 0.0) -> Scene:
+    """Let what began the scene in each source's sound come so many seconds later; what comes before it begins then.
+
+    Sources out of view are `offscreen` seconds later, all of them.
+    """
+    later = [*seconds, *[offscreen] * len(scene.offscreen)]
+    moved = [
+        replace(source, offset=source.offset - time * source.effect.speed)
+        for source, time in zip((*scene.sources, *scene.offscreen), later, strict=True)
+    ]
+    count = len(scene.sources)
+    return replace(scene, sources=tuple(moved[:count]), offscreen=tuple(moved[count:]))
 
 
 def loud_offset(recording: np.ndarray, sample_rate: int, rng: np.random.Generator) -> float:

@@ -5,6 +5,7 @@ Four things that differ in frame and sound: a bell, a drum, a bird and a car.
 
 import numpy as np
 
+from ccstereo.errors import DatasetError
 from ccstereo.scenes.material import Material, Split
 from ccstereo.scenes.synthetic.photos import PAINTERS, synthetic_background, synthetic_photo
 from ccstereo.scenes.synthetic.sounds import SYNTHS, synthetic_sound
@@ -17,9 +18,14 @@ PHOTO = "picture"  # a part of the seeds, as all words here: with another, every
 def synthetic_material(split: Split = "test", sample_rate: int = 16_000) -> Material:
     """Return the synthetic classes: no photo, sound or background of one split occurs in another.
 
+    Raises:
+        DatasetError: the split is "final", which synthetic material has not.
+
     >>> synthetic_material("val").labels
     ('bell', 'bird', 'car', 'drum')
     """
+    if split not in COUNTS:
+        raise DatasetError(f"synthetic material has no {split} split; give a folder")
     seeds = range(FIRST_SEED[split], FIRST_SEED[split] + COUNTS[split])
     return Material(
         "synthetic",
