@@ -28,6 +28,10 @@ SMALL_OF = {  # by name, what makes each registered model small
     "ccstereo-lite": SMALL,
     "mono2binaural": SMALL_UNET,
     "mono2binaural-lite": SMALL_UNET,
+    "sagm": {
+        **{"resize": (60, 120), "frame_size": (56, 112), "clip_frames": 3, "video_channels": (4, 8, 16)},
+        "audio_channels": (8, 16, 16, 16, 32),
+    },
 }
 TRAIN_SMALL = [  # with --config lite-stage, whose trunk needs a file of weights
     *("--model.imagenet", "false", "--model.frozen_trunk", "false"),

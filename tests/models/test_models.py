@@ -28,6 +28,7 @@ PARAMETERS = {
     "ccstereo-lite": 9_712_962,
     "mono2binaural": 34_262_746,
     "mono2binaural-lite": 5_611_706,
+    "sagm": 24_261_514,
 }
 
 

@@ -9,9 +9,11 @@ from ccstereo.models.importing import Release, import_checkpoint, register_relea
 from ccstereo.models.lite import CCStereoLite, LiteConfig
 from ccstereo.models.mono2binaural import Mono2Binaural, Mono2BinauralConfig
 from ccstereo.models.registry import create_model, list_models, register_model
+from ccstereo.models.sagm import SAGM, SAGMConfig
 from ccstereo.models.weights import list_weights, load_model, save_model
 
 __all__ = [
+    "SAGM",
     "APNet",
     "APNetConfig",
     "CCStereo",
@@ -24,6 +26,7 @@ __all__ = [
     "Mono2BinauralConfig",
     "Prediction",
     "Release",
+    "SAGMConfig",
     "SpatialModel",
     "create_model",
     "fetch_imagenet_resnet18",

@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ccstereo.audio.targets import TARGETS, Target
 from ccstereo.models.config import ModelConfig
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass
@@ -148,6 +150,14 @@ class FusesFeatures(Protocol):
 
     def fuse(self, audio_features: Tensor, features: Tensor) -> Tensor:
         """Fuse an audio bottleneck (B, C', H', W') with visual features (B, *feature_shape), as `forward` does."""
+
+
+def channels_last(module: Module) -> Module:
+    """Lay out the weights of 2-D convolutions channels last, in place: twice as fast on a CPU. 3-D ones stay."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module
 
 
 def initialise(module: nn.Module) -> None:

@@ -16,7 +16,7 @@ from ccstereo.inference import encoding_groups, fused_for_inference
 from ccstereo.losses.auxiliary import AuxiliaryHeads
 from ccstereo.losses.objective import CCSTEREO, TERMS, Need, Step, check_weights, objective
 from ccstereo.models import create_model, load_imagenet_trunk
-from ccstereo.models.base import FusesFeatures, Prediction, SpatialModel
+from ccstereo.models.base import FusesFeatures, Prediction, SpatialModel, channels_last
 from ccstereo.training.colour import ColourAugmentation, recolour
 from ccstereo.training.schedules import PolynomialDecay
 from ccstereo.training.scores import SUMS, score_sums, scores_of
@@ -84,7 +84,7 @@ class SpatialTask(LightningModule):
             start_from(self.model, init)
         elif imagenet:
             load_imagenet_trunk(self.model)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
+        channels_last(self.model)
         self.contrastive_fraction = contrastive_fraction
         self.learning_rate = learning_rate
         self.visual_learning_rate = visual_learning_rate
@@ -154,11 +154,11 @@ class SpatialTask(LightningModule):
 
     def windows_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The objective of a batch of windows, and each of its terms before its weight."""
-        return objective(self.training_windows(batch), self.weights)
-
-    def training_windows(self, batch: Batch) -> Step:
-        """Encode the frames of a batch, augmented, and predict its windows."""
         features = repeat_windows(self.encode(recolour(batch["frame"], self.colour)), len(batch["sound"]))
+        return objective(self.predict_windows(batch, features), self.weights)
+
+    def predict_windows(self, batch: Batch, features: Tensor) -> Step:
+        """Predict training's windows from their features, now and then without their context."""
         context = batch.get("context")
         if self.model.config.context and torch.rand(()).item() < CONTEXT_DROPPED:
             context = None
@@ -178,6 +178,10 @@ class SpatialTask(LightningModule):
         self._sums[dataloader_idx] += score_sums(target.decode(target.mixture(true), predicted), true, target)
         terms = [TERMS[name].loss(step) for name in self._plain]
         self._terms += len(true) * torch.stack([torch.ones((), device=self.device), *terms])
+        self.validated(step)
+
+    def validated(self, step: Step) -> None:
+        """Do more with a batch of validation; for tasks that judge it by other means, too."""
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of every kind of validation, and the mean STFT distance over mono's, which chooses weights.
@@ -219,7 +223,7 @@ class SpatialTask(LightningModule):
         known = set(self.model.visual.parameters())
         visual = [parameter for parameter in self.model.visual.parameters() if parameter.requires_grad]
         # Lists in the model's order, never sets: a resumed run finds its optimizer's state by position.
-        others = [parameter for parameter in self.parameters() if parameter not in known]
+        others = [parameter for parameter in self.generator_parameters() if parameter not in known]
         groups = [
             {"params": parameters, "lr": rate}
             for parameters, rate in ((others, self.learning_rate), (visual, self.visual_learning_rate))
@@ -234,6 +238,10 @@ class SpatialTask(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": interval, "monitor": "val/stft_to_mono"},
         }
+
+    def generator_parameters(self) -> list[nn.Parameter]:
+        """All that the optimizer trains: everything, but where a task adds what has an optimizer of its own."""
+        return list(self.parameters())
 
     @property
     def _trunk(self) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ccstereo.inference.backends.precision import warn_of_precision
-from ccstereo.models.base import SpatialModel
+from ccstereo.models.base import SpatialModel, channels_last
 from ccstereo.vision.transforms import normalize
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -92,7 +92,7 @@ def fused_for_inference(module: Module) -> Module:
             conv, norm = sequence[i], sequence[i + 1]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 sequence[i], sequence[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
-    return fused.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return channels_last(fused)
 
 
 def encoding_groups(frames: Tensor) -> tuple[Tensor, ...]:
