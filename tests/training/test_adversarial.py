@@ -84,7 +84,7 @@ def test_who_is_trained(options: dict, trained: set[str]) -> None:
 
 
 def test_a_discriminator_alone_learns_true_from_mono() -> None:
-    _, _, logged = fitted(steps=12, players="discriminator", learning_rate=3e-3)
+    _, _, logged = fitted(steps=30, players="discriminator", learning_rate=3e-3)
     assert logged["train/discriminator/accuracy"] > 0.9
 
 
