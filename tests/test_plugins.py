@@ -11,7 +11,7 @@ from ccstereo import plugins
 from ccstereo.cli.main import main, take_imports
 from ccstereo.cli.options import Parser
 from ccstereo.errors import CCStereoError
-from ccstereo.jobs.processes import map_items
+from ccstereo.jobs import map_items
 
 
 @pytest.fixture

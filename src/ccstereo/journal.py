@@ -1,12 +1,38 @@
-"""The one resumable journal: settings, then a line of JSON for every item that is done, on disk as soon as it is."""
+"""Lines of JSON that a killed run finds again, and the one resumable journal: settings, then a line for every item."""
 
 import json
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ccstereo.errors import DatasetError
 from ccstereo.files import write_atomic
+
+
+class Lines:
+    """A file of JSON, one value a line, each handed to the system as soon as it is appended.
+
+    Safe to append to from several threads.
+
+    Args:
+        path: of the file, written anew; its folder is made if need be.
+        lines: it begins with.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: str | Path, lines: Iterable[Any] = ()) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.path, "".join(map(_line, lines)))
+        self._lock = threading.Lock()
+
+    def append(self, value: Any) -> None:
+        """Add a line."""
+        with self._lock, self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(_line(value))
 
 
 class Journal:
@@ -35,17 +61,12 @@ class Journal:
         if self.path.is_file():
             found, self.items = read_journal(self.path)
             check_settings(self.path.parent, found, self.settings)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = [self.settings, *self.items]
-        write_atomic(self.path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-        self._lock = threading.Lock()
+        self._lines = Lines(self.path, [self.settings, *self.items])
 
     def append(self, item: dict[str, Any]) -> None:
         """Note that an item is done."""
-        line = json.dumps(item, ensure_ascii=False) + "\n"
-        with self._lock, self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(line)
-            self.items.append(item)
+        self._lines.append(item)
+        self.items.append(item)
 
     def remove(self) -> None:
         """Remove the file: the run is whole, and its results stand elsewhere."""
@@ -58,18 +79,25 @@ def read_journal(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     Raises:
         DatasetError: there is no line of settings.
     """
-    head, *lines = path.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
-    try:
-        settings = json.loads(head)
-    except ValueError as error:
-        raise DatasetError(f"{path}: is damaged; remove it and run the command again") from error
-    items = []
-    for line in lines:
-        try:
-            items.append(json.loads(line))
-        except ValueError:  # cut off when the run was killed
-            break
+    settings, *items = read_lines(path) or [None]
+    if settings is None:
+        raise DatasetError(f"{path}: is damaged; remove it and run the command again")
     return settings, items
+
+
+def read_lines(path: Path) -> list[Any]:
+    """Values of a file of `Lines`, up to the first that is not whole: the last, of a run that was killed."""
+    values = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            values.append(json.loads(line))
+        except ValueError:
+            break
+    return values
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def check_settings(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from ccstereo.evaluation.scores import PLAIN, SCORES, Score, Scoring, columns, s
 from ccstereo.evaluation.sets import Ears, EvaluationSet, Item
 from ccstereo.evaluation.systems import System
 from ccstereo.files import atomic_path
-from ccstereo.jobs.processes import map_items
+from ccstereo.jobs import map_items
 from ccstereo.journal import Journal, read_journal
 from ccstereo.plugins import load_plugins
 

@@ -1,109 +1,189 @@
-"""Running a function over many items in several processes, of which any may die."""
+"""Running a function over many items in several processes of this machine, of which any may die."""
 
 import contextlib
 import os
+import pickle
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from typing import TypeVar
+from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Generic, TypeVar, cast
 
 from ccstereo.files import remove_unfinished
 from ccstereo.plugins import load_plugins
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-ENGINES = ("processes",)
+_SECONDS_TO_END = 5.0  # that a process has when its pipe is closed, before it is killed
 
 
-def map_items(
-    task: Callable[[Item], Result], items: Sequence[Item], jobs: int, engine: str = "processes"
+class RemoteTraceback(Exception):
+    """Where in a worker an exception was raised; the cause of that exception here."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+def map_in_processes(
+    task: Callable[..., Result],
+    items: Sequence[Item],
+    jobs: int,
+    progress: Callable[[Item, Any], None] | None = None,
 ) -> Iterator[tuple[Item, Result | None]]:
-    """Yield every item with its result, in the order in which they are done.
+    """Work on several items at once; see `map_items`. Processes end with the generator, whatever they are at."""
+    with _Pool(task, progress) as pool:
+        suspects: list[Item] = []
+        yield from pool.work(items, jobs, suspects)
+        lost: list[Item] = []
+        yield from pool.work(suspects, 1, lost)  # alone, so that memory is all its own
+        yield from ((item, None) for item in lost)
 
-    Args:
-        task: a function that can be pickled.
-        items: what to call it with.
-        jobs: processes; 1 works in this one.
-        engine: what runs them: "processes" of this machine.
 
-    Yields:
-        The item and its result, None where the process that worked on it died, as in a crash of a decoder.
+class _Pool(Generic[Item, Result]):
+    """Processes that know the task."""
 
-    Raises:
-        ValueError: there is no such engine.
+    def __init__(self, task: Callable[..., Result], progress: Callable[[Item, Any], None] | None) -> None:
+        self._progress = progress
+        # As bytes, so that a process can import one's own modules before it reads what is made of them.
+        self._task = pickle.dumps((task, progress is not None))
+        self._workers: list[_Worker[Item]] = []
+
+    def work(self, items: Sequence[Item], jobs: int, died: list[Item]) -> Iterator[tuple[Item, Result]]:
+        """Work on items in so many processes; those whose process dies are added to `died`."""
+        waiting = deque(items)
+        self._resize(min(jobs, len(items)))
+        while True:
+            for worker in self._workers:
+                if waiting and not worker.busy:
+                    worker.give(waiting.popleft())
+            busy = {worker.connection: worker for worker in self._workers if worker.busy}
+            if not busy:
+                return
+            for ready in wait(list(busy)):
+                worker = busy[cast("Connection", ready)]
+                item = worker.item
+                try:
+                    kind, value = worker.receive()
+                except (EOFError, OSError, pickle.UnpicklingError):  # perhaps in the middle of an answer
+                    died.append(item)
+                    self._workers.remove(worker)
+                    worker.end()
+                    self._resize(min(jobs, len(self._workers) + len(waiting)))
+                    continue
+                if kind == "progress":
+                    assert self._progress is not None
+                    self._progress(item, value)
+                    continue
+                worker.busy = False
+                if kind == "error":
+                    error, text = value
+                    raise error from RemoteTraceback(text)
+                yield item, value
+
+    def _resize(self, number: int) -> None:
+        while len(self._workers) < number:
+            self._workers.append(_Worker(self._task))
+        while len(self._workers) > number:
+            self._workers.pop().end()
+
+    def __enter__(self) -> "_Pool[Item, Result]":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.connection.close()  # all at once, so that they end together
+        self._resize(0)
+
+
+class _Worker(Generic[Item]):
+    """A process, and the item that it works on while it is busy."""
+
+    item: Item
+
+    def __init__(self, task: bytes) -> None:
+        context = get_context("spawn")  # a fork of a process with threads may hang
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,))
+        self._process.start()
+        theirs.close()
+        self._task = task
+        self.busy = False
+
+    def give(self, item: Item) -> None:
+        """Have it work on an item."""
+        self.item, self.busy = item, True
+        content = pickle.dumps(item)
+        with contextlib.suppress(OSError):  # it has died, as the next `receive` says
+            if self._task:
+                self.connection.send_bytes(self._task)
+                self._task = b""
+            self.connection.send_bytes(content)
+
+    def receive(self) -> tuple[str, Any]:
+        """What it has to say: ("progress", value), ("result", value) or ("error", (exception, traceback))."""
+        answer: tuple[str, Any] = self.connection.recv()
+        return answer
+
+    def end(self) -> None:
+        """End the process, now."""
+        self.connection.close()
+        self._process.join(_SECONDS_TO_END)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+
+
+def _serve(connection: Connection) -> None:
+    """Work on what comes through the pipe until it is closed: by the driver, or because that one has died.
+
+    The process leaves no half file then.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"no engine {engine!r}; there are {', '.join(ENGINES)}")
-    if jobs == 1 or not items:
-        yield from ((item, task(item)) for item in items)
-        return
-    suspects: list[Item] = []
-    rest = list(items)
-    while rest:
-        rest = yield from _pooled(task, rest, jobs, suspects)
-    for item in suspects:  # each alone, so that a crash shows whose it is
-        last: list[Item] = []
-        yield from _pooled(task, [item], 1, last)
-        if last:
-            yield item, None
-
-
-def outlive_signals(_worker: int) -> None:
-    """Ignore Ctrl-C and SIGTERM in a loader's worker: they reach all processes of a run, and who trains still saves."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _pooled(
-    task: Callable[[Item], Result], items: list[Item], jobs: int, suspects: list[Item]
-) -> Generator[tuple[Item, Result | None], None, list[Item]]:
-    """Work until all is done or a process dies; add the items of that moment to `suspects`, return those not begun."""
-    context = get_context("spawn")  # a fork of a process with threads may hang
-    watched, held = context.Pipe(duplex=False)
-    waiting = items[::-1]
-    running: dict[Future[Result], Item] = {}
-    pool = ProcessPoolExecutor(jobs, context, initializer=_watch, initargs=(watched,))
-    try:
-        while waiting or running:
-            while waiting and len(running) < 2 * jobs:
-                future = pool.submit(task, waiting[-1])
-                running[future] = waiting.pop()
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                item = running[future]
-                result = future.result()
-                del running[future]
-                yield item, result
-    except BrokenProcessPool:
-        suspects.extend(running.values())
-    finally:
-        held.close()  # the processes end, whatever they are at
-        pool.shutdown(cancel_futures=True)
-        watched.close()
-    return waiting[::-1]
-
-
-def _watch(held: Connection) -> None:
-    """Have this process end when the one that started it ends, however it does; that one handles interruptions.
-
-    It leaves no half file then, and imports the same modules of one's own.
-    """
-    for name in ("SIGINT", "SIGHUP"):  # which a terminal sends to both
+    for name in ("SIGINT", "SIGHUP"):  # which a terminal sends to all processes; the driver ends the others
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    inbox: SimpleQueue[bytes] = SimpleQueue()
 
     def end(*_: object) -> None:
         remove_unfinished()
         os._exit(1)
 
-    def wait_for_end() -> None:
+    def receive() -> None:
         with contextlib.suppress(EOFError, OSError):
-            held.recv_bytes()
+            while True:
+                inbox.put(connection.recv_bytes())
         end()
 
+    def say(value: Any) -> None:
+        connection.send(("progress", value))
+
     signal.signal(signal.SIGTERM, end)
-    threading.Thread(target=wait_for_end, daemon=True).start()
-    load_plugins()
+    threading.Thread(target=receive, daemon=True).start()
+    task: Callable[..., Any] | None = None
+    while True:
+        try:
+            if task is None:
+                load_plugins()
+                task, talks = pickle.loads(inbox.get())
+                extra = (say,) if talks else ()
+            item = pickle.loads(inbox.get())
+            answer: tuple[str, Any] = ("result", task(item, *extra))
+        except Exception as error:
+            answer = ("error", (_sendable(error), traceback.format_exc()))
+        connection.send(answer)
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error, or its text where it does not survive the way."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

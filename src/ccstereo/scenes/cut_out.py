@@ -12,7 +12,7 @@ from PIL import Image
 
 from ccstereo.errors import DatasetError
 from ccstereo.files import atomic_path
-from ccstereo.jobs.processes import map_items
+from ccstereo.jobs import map_items
 from ccstereo.scenes.material import PHOTO_SUFFIXES, read_photo
 
 MARGIN = 0.04  # of the photo's sides, taken for background

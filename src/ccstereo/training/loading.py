@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 from ccstereo.errors import DatasetError
-from ccstereo.jobs.processes import outlive_signals
+from ccstereo.jobs import outlive_signals
 
 Item = dict[str, Tensor]
 

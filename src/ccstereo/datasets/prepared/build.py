@@ -24,7 +24,7 @@ from ccstereo.datasets.prepared.tables import (
 )
 from ccstereo.errors import CCStereoError, DatasetError
 from ccstereo.files import PARTIAL
-from ccstereo.jobs.processes import map_items
+from ccstereo.jobs import map_items
 from ccstereo.journal import Journal, check_settings, read_journal
 
 COPY = "is a copy of"

@@ -19,7 +19,7 @@ from ccstereo.evaluation.benchmark.storage import (
 )
 from ccstereo.evaluation.facts import SceneFacts
 from ccstereo.files import write_atomic
-from ccstereo.jobs.processes import map_items
+from ccstereo.jobs import map_items
 from ccstereo.journal import check_settings
 from ccstereo.scenes import HRIRSet, Material, Split, load_material, load_sofa, spherical_head, synthetic_material
 from ccstereo.scenes.material import load_whole

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ccstereo.errors import DatasetError
 from ccstereo.files import atomic_path
-from ccstereo.jobs.processes import map_items
+from ccstereo.jobs import map_items
 from ccstereo.scenes.acoustics.hrir import HRIRSet
 from ccstereo.scenes.acoustics.rooms import DISTANCES, SECONDS, Room, room_responses, sample_room
 

@@ -12,7 +12,7 @@ from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES, resample
 from ccstereo.datasets.prepared.format import SPLITS, Unused
 from ccstereo.datasets.sources.simulated.patches import check_patch
 from ccstereo.errors import CCStereoError, DatasetError
-from ccstereo.jobs.processes import map_items
+from ccstereo.jobs import map_items
 from ccstereo.media import read_mono
 from ccstereo.scenes.material import PHOTO_SUFFIXES, SOUND_SUFFIXES, Split, read_photo, split_of
 
