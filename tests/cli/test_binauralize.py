@@ -1,6 +1,7 @@
 """The main job through the real command line, and what it says when the input is bad."""
 
 import io
+import json
 import os
 import platform
 import shutil
@@ -15,6 +16,7 @@ import torch
 
 from ccstereo.cli.main import main
 from ccstereo.models import create_model, save_model
+from ccstereo.models.weights import weights_sha256
 from small import SMALL
 
 
@@ -70,6 +72,31 @@ def test_output_has_a_default_name_and_a_report(clip: Path, weights: str, tmp_pa
     assert main(["binauralize", str(copy), "--weights", weights]) == 0
     assert (tmp_path / "holiday.binaural.mp4").is_file()
     assert "holiday.binaural.mp4: 2.0 s in" in capsys.readouterr().out
+
+
+def test_overwrite_replaces_what_is_there(clip: Path, weights: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    out.write_text("earlier")
+    arguments = ["binauralize", str(clip), "-o", str(out), "--weights", weights, "--hop", "0.5", "-q"]
+    assert main([*arguments, "--overwrite"]) == 0
+    assert soundfile.info(out).frames == 32_000
+
+
+def test_json_is_one_line_with_the_numbers(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out.wav"
+    arguments = ["binauralize", str(clip), "-o", str(out), "--weights", weights, "--hop", "0.5", "--json"]
+    assert main([*arguments, "--dry-run"]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert (planned["state"], planned["input"], planned["output"]) == ("planned", str(clip), str(out))
+    assert list(tmp_path.iterdir()) == []
+    assert main(arguments) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["state"], done["seconds"], done["output_size"]) == ("done", 2.0, out.stat().st_size)
+    assert done["settings"]["weights"] == weights_sha256(weights)
+    assert main(arguments) == 1
+    failed = json.loads(capsys.readouterr().out)
+    assert failed["state"] == "failed"
+    assert "--overwrite" in failed["error"]
 
 
 def test_side_gain_scales_the_difference_alone(clip: Path, weights: str, tmp_path: Path) -> None:
@@ -202,11 +229,14 @@ def test_bad_outputs_say_what_and_where(clip: Path, weights: str, tmp_path: Path
     link.symlink_to(clip)
     failure(capsys, clip, "-o", link, "--weights", weights)
     assert "missing" in failure(capsys, clip, "-o", tmp_path / "missing" / "out.mp4", "--weights", weights)
-    failure(capsys, clip, "-o", tmp_path, "--weights", weights)
+    (tmp_path / "there.mp4").touch()
+    there = failure(capsys, clip, "-o", tmp_path / "there.mp4", "--weights", weights)
+    assert there.endswith("there.mp4: exists already; --overwrite replaces it")
     assert ".xyz" in failure(capsys, clip, "-o", tmp_path / "out.xyz", "--weights", weights)
     failure(capsys, clip, "-o", tmp_path / "out.mp4", "--codec", "mp3", "--weights", weights)
     assert clip.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["link.mp4"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link.mp4", "there.mp4"]
+    assert (tmp_path / "there.mp4").read_bytes() == b""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs /proc")

@@ -33,7 +33,7 @@ def film(lite, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def converting(film: Path, out: Path, *prefix: str) -> Iterator[subprocess.Popen[str]]:
     """A conversion that has begun to write."""
-    command = [sys.executable, "-m", "ccstereo", "binauralize", str(film), "-o", str(out)]
+    command = [sys.executable, "-m", "ccstereo", "binauralize", str(film), "-o", str(out), "--overwrite"]
     # Started in the background, a test run ignores interrupts, and its children would, too: a handler is not inherited.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -28,7 +28,7 @@ class TestProcesses:
         assert dict(found) == {n: n * n for n in range(9)} | {2: None}
         assert [item for item, _ in found][-1] == 2
         calls = Counter(map(int, (tmp_path / "log").read_text().split()))
-        assert calls == {n: 1 for n in range(9)} | {2: 2, 5: 2}
+        assert calls == dict.fromkeys(range(9), 1) | {2: 2, 5: 2}
 
     def test_errors_of_the_task_are_raised(self):
         for jobs in (1, 2):

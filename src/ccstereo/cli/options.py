@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.errors import CCStereoError
+from ccstereo.jobs import ENGINES
 
 if TYPE_CHECKING:
     from ccstereo.binauralizer import Binauralizer
@@ -116,6 +117,22 @@ def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False)
     parser.add_argument("--batch-size", type=count, default=16, metavar="N", help="windows at once (default: 16)")
 
 
+def add_engine_option(parser: argparse.ArgumentParser) -> None:
+    """Add --engine: what runs the work on many items."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="processes of this machine, or a Ray cluster: pip install 'ccstereo[ray]' (default: processes)",
+    )
+
+
+def model_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_model_options` chose, as `Binauralizer.from_pretrained` takes it."""
+    names = ("weights", "device", "hop", "tdss", "batch_size", "precision")
+    return {name: getattr(options, name) for name in names}
+
+
 def make_binauralizer(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "Binauralizer":
     """Load what `add_model_options` chose; a value out of the model's range is wrong usage of `parser`.
 
@@ -123,13 +140,10 @@ def make_binauralizer(options: argparse.Namespace, parser: argparse.ArgumentPars
         CCStereoError: there is no such device, or the weights cannot be read.
     """
     from ccstereo.binauralizer import Binauralizer
-    from ccstereo.models import load_model
 
-    model = load_model(options.weights, device=check_device(options.device))
+    check_device(options.device)
     try:
-        return Binauralizer(
-            model, hop=options.hop, tdss=options.tdss, batch_size=options.batch_size, precision=options.precision
-        )
+        return Binauralizer.from_pretrained(**model_arguments(options))
     except ValueError as error:
         parser.error(str(error))
 

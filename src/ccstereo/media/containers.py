@@ -28,6 +28,7 @@ CONTAINERS = {
     ".webm": Container("webm", ("opus",)),
 }
 SOUND_FILES = (".wav", ".flac")
+OWN_MARK = ".binaural"  # stands in the names of results, before the suffix
 BITRATES = (6_000, 512_000)  # bits a second that the encoders of AAC and Opus take for two channels
 CODECS = tuple(dict.fromkeys(codec for container in CONTAINERS.values() for codec in container.codecs))
 
@@ -57,7 +58,7 @@ def default_output(path: Path) -> Path:
     >>> default_output(Path("film.mp4")).name, default_output(Path("film.avi")).name
     ('film.binaural.mp4', 'film.binaural.mkv')
     """
-    return path.with_suffix(f".binaural{path.suffix if path.suffix.lower() in CONTAINERS else '.mkv'}")
+    return path.with_suffix(f"{OWN_MARK}{path.suffix if path.suffix.lower() in CONTAINERS else '.mkv'}")
 
 
 def holds(muxer: str, stream: Stream, tag: str | None = None) -> bool:

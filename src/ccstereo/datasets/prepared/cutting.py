@@ -19,9 +19,6 @@ from ccstereo.datasets.prepared.format import (
 )
 from ccstereo.media import AudioChunk, MediaReader
 
-_VIDEO_NAMES = "mp4 m4v mov mkv webm avi flv wmv mpg mpeg ts mts m2ts 3gp ogv"
-VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
-
 
 def resample(sound: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
     """Bring (T, C) sound to 16 kHz; sound that is there already is not touched."""

@@ -5,12 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from ccstereo.datasets.prepared.build import Rejected, Source, Worker, without_copies
-from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES, cut_video
+from ccstereo.datasets.prepared.cutting import cut_video
 from ccstereo.datasets.prepared.format import SAMPLE_RATE, Clip, ClipRow, SetInfo, Unused, safe_key
 from ccstereo.datasets.sources.stereo_kind import ORDINARY, balance, delayed_fraction, file_balance
 from ccstereo.datasets.sources.surround import SPEAKERS, SurroundRenderer
 from ccstereo.errors import DatasetError
 from ccstereo.media import probe
+from ccstereo.media.names import VIDEO_SUFFIXES
 
 
 def folder_set(

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import get_args
 
 from ccstereo.datasets.prepared.build import Folds, Source
-from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES
 from ccstereo.datasets.prepared.format import ClipRow, Unused, safe_key
 from ccstereo.errors import DatasetError
 from ccstereo.media import Projection
+from ccstereo.media.names import VIDEO_SUFFIXES
 from ccstereo.media.spherical.projection import Kind
 
 SETS = {"rec-street": "REC-Street", "yt-all": "YT-All", "yt-clean": "YT-Clean", "yt-music": "YT-Music"}

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES, resample
+from ccstereo.datasets.prepared.cutting import resample
 from ccstereo.datasets.prepared.format import SPLITS, Unused
 from ccstereo.datasets.sources.simulated.patches import check_patch
 from ccstereo.errors import CCStereoError, DatasetError
 from ccstereo.jobs import map_items
 from ccstereo.media import read_mono
+from ccstereo.media.names import VIDEO_SUFFIXES
 from ccstereo.scenes.material import PHOTO_SUFFIXES, SOUND_SUFFIXES, Split, read_photo, split_of
 
 AUDIO_SUFFIXES = SOUND_SUFFIXES | {".m4a", ".aac", ".opus", ".aif", ".aiff", ".wma"} | VIDEO_SUFFIXES

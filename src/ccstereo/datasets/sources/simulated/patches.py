@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ccstereo.datasets.prepared.cutting import VIDEO_SUFFIXES
 from ccstereo.datasets.prepared.format import FRAME_RATE
 from ccstereo.errors import DatasetError
 from ccstereo.media import probe, read_frames
+from ccstereo.media.names import VIDEO_SUFFIXES
 from ccstereo.scenes.material import LARGEST_PHOTO, PHOTO_SUFFIXES, read_photo
 
 LONGEST = 60.0  # seconds of a video that are used, from its beginning: what comes later would have to be decoded to
