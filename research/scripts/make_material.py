@@ -16,7 +16,7 @@ from make_splits import check, files
 from PIL import Image
 
 from ccstereo.files import atomic_path, write_atomic
-from ccstereo.jobs.processes import map_items
+from ccstereo.jobs import map_items
 from ccstereo.scenes.cut_out import foreground
 from ccstereo.scenes.material import read_photo
 

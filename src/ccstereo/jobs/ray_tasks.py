@@ -1,7 +1,7 @@
 """Running a function over many items on a Ray cluster, of which any worker or machine may go.
 
 `ray.init` finds the cluster: RAY_ADDRESS names it, else one that runs on this machine is taken, else one is started
-here and ended afterwards. Every machine has ccstereo installed, and sees files under the same names.
+here and ended afterwards. Every machine has ccstereo installed, and finds the files under the same names.
 """
 
 import logging
