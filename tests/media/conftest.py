@@ -122,6 +122,50 @@ def make(tmp_path):
     return write
 
 
+ASS = b"""[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour
+Style: Default,Arial,16,&Hffffff
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+
+
+def add_subtitles(codec, texts, language="eng"):
+    """Adds a subtitle track whose lines stand for 0.2 s each."""
+
+    def add(output):
+        stream = output.add_stream(codec)
+        stream.time_base = Fraction(1, 1000)
+        stream.metadata["language"] = language
+        stream.codec_context.subtitle_header = ASS
+        if codec == "ass":
+            stream.codec_context.extradata = ASS
+
+        def packets():
+            for k, text in enumerate(texts):
+                data = text.encode()
+                packet = av.Packet(len(data).to_bytes(2, "big") + data if codec == "mov_text" else data)
+                packet.stream = stream
+                packet.time_base = Fraction(1, 1000)
+                packet.pts = packet.dts = 200 * k
+                packet.duration = 200
+                yield packet
+
+        return [packets()]
+
+    return add
+
+
+@pytest.fixture
+def subtitles():
+    """Adds subtitles to a file that `make` writes."""
+    return add_subtitles
+
+
 @pytest.fixture
 def tools():
     """The helpers above, for tests (files in tests/ do not import each other)."""

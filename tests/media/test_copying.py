@@ -84,49 +84,11 @@ def test_pixel_shape_is_kept(make, tools, tmp_path, suffix):
         assert container.streams.video[0].average_rate == 25
 
 
-ASS = b"""[Script Info]
-ScriptType: v4.00+
-
-[V4+ Styles]
-Format: Name, Fontname, Fontsize, PrimaryColour
-Style: Default,Arial,16,&Hffffff
-
-[Events]
-Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
-"""
-
-
-def subtitles(codec, texts, language="eng"):
-    """Adds a subtitle track whose lines stand for 0.2 s each."""
-
-    def add(output):
-        stream = output.add_stream(codec)
-        stream.time_base = Fraction(1, 1000)
-        stream.metadata["language"] = language
-        stream.codec_context.subtitle_header = ASS
-        if codec == "ass":
-            stream.codec_context.extradata = ASS
-
-        def packets():
-            for k, text in enumerate(texts):
-                data = text.encode()
-                packet = av.Packet(len(data).to_bytes(2, "big") + data if codec == "mov_text" else data)
-                packet.stream = stream
-                packet.time_base = Fraction(1, 1000)
-                packet.pts = packet.dts = 200 * k
-                packet.duration = 200
-                yield packet
-
-        return [packets()]
-
-    return add
-
-
 @pytest.mark.parametrize(
     ("name", "codec"),
     [("in.mkv", "subrip"), ("in.mkv", "ass"), ("in.mp4", "mov_text"), ("in.webm", "webvtt")],
 )
-def test_subtitles_are_copied(make, tools, tmp_path, name, codec):
+def test_subtitles_are_copied(make, tools, subtitles, tmp_path, name, codec):
     texts = ["0,0,Default,,0,0,0,,one", "1,0,Default,,0,0,0,,two"] if codec == "ass" else ["one", "two"]
     source = make(
         name,
@@ -146,7 +108,7 @@ def test_subtitles_are_copied(make, tools, tmp_path, name, codec):
         assert container.streams.subtitles[0].metadata["language"] == "eng"
 
 
-def test_tracks_that_do_not_fit_are_told(make, tools, tmp_path):
+def test_tracks_that_do_not_fit_are_told(make, tools, subtitles, tmp_path):
     def more(output):
         sound, packets = tools.add_audio(output, tools.clicks(48_000, 100))
         sound.metadata["language"] = "fra"
@@ -156,14 +118,13 @@ def test_tracks_that_do_not_fit_are_told(make, tools, tmp_path):
     source = make("in.mkv", sound=tools.clicks(48_000, 100), extra=more)
     writer = tools.convert(source, tmp_path / "out.mp4", tools.clicks(48_000, 100))
     assert writer.notes == [
-        "audio track 2 (aac, fra) is skipped: only the default sound is made stereo",
-        "subtitle track 3 (subrip, deu) is skipped: .mp4 cannot hold it",
+        "audio track 2 (aac, fra) is skipped: it is no part of the new sound",
         "attachment track 4 (font.ttf) is skipped: .mp4 cannot hold it",
     ]
     info = probe(tmp_path / "out.mp4")
     assert info.other_audios == 0
     with av.open(str(tmp_path / "out.mp4")) as container:
-        assert [s.type for s in container.streams] == ["video", "audio"]
+        assert [s.type for s in container.streams] == ["video", "audio", "subtitle"]
 
 
 def test_attachments_are_kept(make, tools, tmp_path):

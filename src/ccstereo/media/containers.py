@@ -1,15 +1,12 @@
 """Which files can be written: suffixes, the sound they hold, and the checks made before any work starts."""
 
-import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-from av.stream import Stream
-
 from ccstereo.errors import MediaError
 from ccstereo.media.probe import default_video, open_input
+from ccstereo.media.tracks import choose_tag
 
 
 @dataclass(frozen=True)
@@ -61,25 +58,6 @@ def default_output(path: Path) -> Path:
     return path.with_suffix(f"{OWN_MARK}{path.suffix if path.suffix.lower() in CONTAINERS else '.mkv'}")
 
 
-def holds(muxer: str, stream: Stream, tag: str | None = None) -> bool:
-    """Whether a file can hold a copy of a track, under a certain tag: its writer knows best, so one starts in memory.
-
-    Args:
-        muxer: FFmpeg's name of the writer, such as "mp4".
-        stream: track of an input.
-        tag: four letters that name the codec in the file, such as "hvc1"; None for the usual ones.
-    """
-    try:
-        with av.open(io.BytesIO(), "w", format=muxer) as writer:
-            copy = writer.add_stream_from_template(stream, opaque=True)
-            if tag is not None:
-                copy.codec_context.codec_tag = tag
-            writer.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
-
-
 def check_output(
     input_path: str | Path, output_path: str | Path, *, codec: str | None = None, bitrate: int | None = None
 ) -> None:
@@ -105,7 +83,7 @@ def check_output(
     else:
         codec = choose_codec(target, codec)
     _check_bitrate(target, codec or target.suffix, bitrate)
-    folder = target.absolute().parent
+    folder = (target.resolve() if target.is_symlink() else target).absolute().parent
     if not folder.is_dir():
         raise MediaError(f"{target}: its folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -131,7 +109,7 @@ def _check_video(source: Path, target: Path) -> None:
         video = default_video(container)
         if video is None:
             raise MediaError(f"{source}: has no video track; write to .wav or .flac for the sound alone")
-        if not holds(CONTAINERS[target.suffix.lower()].muxer, video):
+        if not choose_tag(CONTAINERS[target.suffix.lower()].muxer, video)[0]:
             name = video.codec_context.codec.canonical_name
-            advice = "re-encode the video first" if target.suffix.lower() == ".mkv" else "use .mkv"
-            raise MediaError(f"{target}: {target.suffix} cannot hold {name} video; {advice}")
+            way = "use .mkv or --reencode" if choose_tag("matroska", video)[0] else "use --reencode"
+            raise MediaError(f"{target}: {target.suffix} cannot hold {name} video; {way}")

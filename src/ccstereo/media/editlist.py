@@ -1,72 +1,85 @@
-"""Cutting the encoder's priming from an MP4 whose sound starts late."""
+"""What an MP4 shows of its tracks, and when: its edit lists, read by their own rules."""
 
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 from ccstereo.media.boxes import Box, walk
 
 
-def cut_priming(path: Path, priming: int, sample_rate: int) -> None:
-    """Have the sound track of an MP4 play from `priming` samples into its data, at the time at which it starts.
+@dataclass(frozen=True)
+class Edit:
+    """A track is shown from `start` to `end`; what has media time t in it is shown at t + `offset`; all in seconds.
 
-    An MP4's edit list says when a track starts and from which sample on it is played (ISO/IEC 14496-12, 8.6.6). Where
-    sound starts at time 0, FFmpeg's writer has it skip the priming; where sound starts late, it has the priming played
-    too. Here the second entry gets the first one's way. Numbers are changed in place: no box changes its size.
-
-    Args:
-        path: a file whose movie time scale is `sample_rate`, its sound written as if the priming were played.
-        priming: samples the encoder puts before the first true one.
-        sample_rate: Hz.
+    `end` is None where the track is shown to its end.
     """
-    with path.open("r+b") as file:
-        boxes = list(walk(file, 0, path.stat().st_size))
-        header = next(box for box in boxes if box.name == b"mvhd")
-        if _Field(header, 12, 20, 4, 4).read(file) != sample_rate:
-            return
-        longest = 0
-        for trak in (box for box in boxes if box.name == b"trak"):
-            # The first of each name: QuickTime has a second hdlr further in.
-            inside = {box.name: box for box in reversed(boxes) if trak.start < box.start < trak.end}
-            length = _Field(inside[b"tkhd"], 20, 28, 4, 8)
-            if b"elst" in inside and _is_sound(file, inside[b"hdlr"]) and _skip(file, inside[b"elst"], priming):
-                length.write(file, length.read(file) - priming)
-            longest = max(longest, length.read(file))
-        _Field(header, 16, 24, 4, 8).write(file, longest)
+
+    offset: Fraction
+    start: Fraction
+    end: Fraction | None
 
 
-class _Field:
-    """A number in a box, whose place and width depend on the box's version (its first byte), 0 or 1."""
-
-    def __init__(self, box: Box, at_0: int, at_1: int, width_0: int, width_1: int) -> None:
-        self._box, self._at, self._width = box, (at_0, at_1), (width_0, width_1)
-
-    def _seek(self, file: BinaryIO) -> int:
-        file.seek(self._box.start)
-        version = file.read(1)[0]
-        file.seek(self._box.start + self._at[version])
-        return self._width[version]
-
-    def read(self, file: BinaryIO) -> int:
-        width = self._seek(file)
-        return int.from_bytes(file.read(width), "big", signed=True)
-
-    def write(self, file: BinaryIO, value: int) -> None:
-        width = self._seek(file)
-        file.write(value.to_bytes(width, "big", signed=True))
+WHOLE = Edit(Fraction(0), Fraction(0), None)
 
 
-def _is_sound(file: BinaryIO, hdlr: Box) -> bool:
-    file.seek(hdlr.start + 8)
-    return file.read(4) == b"soun"
+def read_edits(path: Path) -> list[Edit] | None:
+    """The edit of each track of an MP4 or QuickTime file, in their order.
+
+    FFmpeg's reader rounds an edit to whole frames: it starts with the first frame that begins in it, up to a frame too
+    early (ISO/IEC 14496-12, 8.6.6, cuts a frame in two). Files with more than one edit a track, or one at another
+    speed, are left to FFmpeg.
+
+    Returns:
+        None for these, and where the file has no index that can be read.
+    """
+    try:
+        with path.open("rb") as file:
+            boxes = list(walk(file, 0, path.stat().st_size))
+            header = next((box for box in boxes if box.name == b"mvhd"), None)
+            units = _timescale(file, header)
+            tracks = [box for box in boxes if box.name == b"trak"]
+            edits = [_edit(file, [b for b in boxes if track.start <= b.start < track.end], units) for track in tracks]
+    except OSError:
+        return None
+    found = [edit for edit in edits if edit is not None]
+    return found if len(found) == len(edits) else None
 
 
-def _skip(file: BinaryIO, elst: Box, priming: int) -> bool:
-    # Version and flags, number of entries; then per entry a duration and a media time (-1: nothing is played) of 4 or 8
-    # bytes, and a rate of 4.
-    count = _Field(elst, 4, 4, 4, 4).read(file)
-    nothing, duration, media_time = _Field(elst, 12, 16, 4, 8), _Field(elst, 20, 28, 4, 8), _Field(elst, 24, 36, 4, 8)
-    if count != 2 or nothing.read(file) != -1 or media_time.read(file) != 0:
-        return False  # not a wait and the whole track behind it
-    duration.write(file, duration.read(file) - priming)
-    media_time.write(file, priming)
-    return True
+def _edit(file: BinaryIO, boxes: list[Box], units: int) -> Edit | None:
+    table = next((box for box in boxes if box.name == b"elst"), None)
+    if table is None:
+        return WHOLE
+    file.seek(table.start)
+    data = file.read(table.end - table.start)
+    if len(data) < 8:
+        return None
+    width = 8 if data[0] else 4
+    count = int.from_bytes(data[4:8], "big")
+    size = 2 * width + 4
+    wait = 0
+    for place in range(8, 8 + count * size, size):
+        entry = data[place : place + size]
+        length, begin = int.from_bytes(entry[:width], "big"), int.from_bytes(entry[width:-4], "big", signed=True)
+        if begin == -1:
+            wait += length
+            continue
+        last = place + size == 8 + count * size
+        if not last or len(entry) < size or entry[-4:] != b"\0\1\0\0" or begin < 0:
+            return None
+        scale = _timescale(file, next((box for box in boxes if box.name == b"mdhd"), None))
+        if not units or not scale:
+            return None
+        start = Fraction(wait, units)
+        end = start + Fraction(length, units) if length else None
+        return Edit(start - Fraction(begin, scale), start, end)
+    return WHOLE if not count else None
+
+
+def _timescale(file: BinaryIO, header: Box | None) -> int:
+    """Units a second of a movie or track, by its header; 0 where there is none."""
+    if header is None:
+        return 0
+    file.seek(header.start)
+    data = file.read(24)
+    return int.from_bytes(data[20:24] if data[:1] == b"\1" else data[12:16], "big")

@@ -36,8 +36,8 @@ class StereoEncoder:
 
     Attributes:
         stream: the track.
+        rate: Hz of the track.
         priming: samples that the encoder puts before the first true one, known from the first packet on.
-        late: whether `editlist.cut_priming` must be called on the finished MP4.
     """
 
     def __init__(
@@ -55,27 +55,36 @@ class StereoEncoder:
         name, self._format = _ENCODERS[codec]
         self._codec = codec
         self._rate_in = sample_rate
-        self._rate = encoder_rate(codec, sample_rate)
-        self._start = round(start * self._rate)
+        self.rate = encoder_rate(codec, sample_rate)
+        self._start = round(start * self.rate)
         self._done = 0  # samples encoded
         self._given = 0  # samples written to us, at their own rate
         self._held = np.zeros((2, 0), np.float32)
         self._resampler = (
-            None if self._rate == sample_rate else av.AudioResampler(format="fltp", layout="stereo", rate=self._rate)
+            None if self.rate == sample_rate else av.AudioResampler(format="fltp", layout="stereo", rate=self.rate)
         )
         self._matroska = output.format.name in ("matroska", "webm")
-        self.late = not self._matroska and self._start > 0
         self.priming: int | None = None
-        stream = output.add_stream(name, rate=self._rate)
+        stream = output.add_stream(name, rate=self.rate)
         assert isinstance(stream, AudioStream)
         self.stream = stream
         context = stream.codec_context
         context.layout = "stereo"
         context.format = self._format
-        context.time_base = Fraction(1, self._rate)
+        context.time_base = Fraction(1, self.rate)
         if codec in ("aac", "opus"):
             # 96 kbit/s a channel at 48 kHz, in proportion below; an AAC frame has a largest size.
-            context.bit_rate = bitrate or min(192_000, 4 * self._rate)
+            context.bit_rate = bitrate or min(192_000, 4 * self.rate)
+
+    @property
+    def start(self) -> Fraction:
+        """Time in seconds of the first true sample, to a sample."""
+        return Fraction(self._start, self.rate)
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds encoded."""
+        return Fraction(self._done, self.rate)
 
     def encode(self, samples: NDArray[np.float32]) -> list["Packet[AudioStream]"]:
         """Encode the next samples (2, T); returns the packets that are ready."""
@@ -85,7 +94,7 @@ class StereoEncoder:
     def finish(self) -> list["Packet[AudioStream]"]:
         """Encode what is held back; returns the last packets."""
         rest = self._resample(None)
-        due = round(Fraction(self._given * self._rate, self._rate_in)) - self._done - self._held.shape[1]
+        due = round(Fraction(self._given * self.rate, self._rate_in)) - self._done - self._held.shape[1]
         rest = np.pad(rest, ((0, 0), (0, max(0, due - rest.shape[1]))))[:, : max(0, due)]
         packets = self._encode(rest, last=True)
         return packets + [self._timed(packet) for packet in self.stream.encode(None)]
@@ -117,8 +126,8 @@ class StereoEncoder:
             data = np.clip(np.rint(samples.astype(np.float64) * 2**23), -(2**23), 2**23 - 1).astype(np.int32) * 256
         packed = data if self._format.endswith("p") else data.T.reshape(1, -1)
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(packed), format=self._format, layout="stereo")
-        frame.sample_rate = self._rate
-        frame.time_base = Fraction(1, self._rate)
+        frame.sample_rate = self.rate
+        frame.time_base = Fraction(1, self.rate)
         frame.pts = self._start + self._done
         self._done += samples.shape[1]
         return frame
@@ -129,18 +138,15 @@ class StereoEncoder:
             self.priming = self._start - (packet.pts or 0)
         if packet.pts is None:
             return packet
-        if self.late:  # the edit list is to cut the priming; until it does, it stands between the start and the sound
-            packet.pts += self.priming
-            packet.dts = packet.pts
         if not self._matroska:
             return packet
         if self._codec == "aac" and packet.duration and packet.duration < self.stream.codec_context.frame_size:
             _discard_end(packet, self.stream.codec_context.frame_size - packet.duration)
         # The writer adds the priming, and a reader takes it away, each rounded to a millisecond: rounding the sum
         # first keeps the two from adding up to a whole one.
-        played = _milliseconds(Fraction(packet.pts + self.priming, self._rate))
-        packet.pts = packet.dts = played - _milliseconds(Fraction(self.priming, self._rate))
-        packet.duration = _milliseconds(Fraction(packet.duration or 0, self._rate))
+        played = _milliseconds(Fraction(packet.pts + self.priming, self.rate))
+        packet.pts = packet.dts = played - _milliseconds(Fraction(self.priming, self.rate))
+        packet.duration = _milliseconds(Fraction(packet.duration or 0, self.rate))
         packet.time_base = _MILLISECOND
         return packet
 

@@ -15,19 +15,23 @@ from numpy.typing import NDArray
 from ccstereo.errors import MediaError
 from ccstereo.media.containers import CONTAINERS, SOUND_FILES, check_output, choose_codec
 from ccstereo.media.copying import PacketCopier, describe, fresh
-from ccstereo.media.editlist import cut_priming
+from ccstereo.media.editlist import Edit, read_edits
 from ccstereo.media.encode import StereoEncoder, encoder_rate
+from ccstereo.media.finish import finish_matroska, finish_movie
 from ccstereo.media.probe import default_audio, default_video, open_input
+from ccstereo.media.programs import other_program
 from ccstereo.media.soundfiles import SoundWriter
-from ccstereo.media.writer import Writer
+from ccstereo.media.writer import Writer, failure
+
+Cut = tuple[Fraction, Fraction | None]
 
 
 class StereoWriter(Writer):
     """Copies a video with a stereo track in place of its default sound; see `Writer`.
 
     Every video track, and of the subtitles, attachments and chapters what the output can hold, is copied as it is;
-    other sound tracks are dropped. `notes` says what is skipped. The video is copied as far as the sound has come,
-    so that memory stays small.
+    text subtitles are converted where the container has them in another form; other sound tracks are dropped. `notes`
+    says what is skipped. The video is copied as far as the sound has come, so that memory stays small.
 
     The sound stands at its time to the sample in MP4, to half a millisecond (the container's clock) in Matroska, and
     reads back as many samples as were written. AAC and Opus in MP4 fill their last frame; edit list and duration tell
@@ -40,9 +44,11 @@ class StereoWriter(Writer):
         output_path: str | Path,
         *,
         sample_rate: int,
-        audio_start: float = 0.0,
+        audio_start: float | Fraction = 0.0,
         codec: str | None = None,
         bitrate: int | None = None,
+        audio_tracks: tuple[int, ...] | None = None,
+        cut: Cut | None = None,
     ) -> None:
         """Open the input and start the output.
 
@@ -53,32 +59,35 @@ class StereoWriter(Writer):
             audio_start: when its first sample is played, in seconds on the input's clock: `MediaReader.audio_start`.
             codec: "aac", "opus", "flac" or "alac"; None for AAC, in .webm Opus.
             bitrate: bits a second for AAC and Opus; None for 192 kbit/s at 48 kHz, less at lower rates.
+            audio_tracks: indices of the sound tracks that the new sound was made of; None for the default one.
+            cut: start and end of what is copied, in seconds on the input's clock; the output begins at its start, best
+                at a key frame. An end of None is the input's.
 
         Raises:
             MediaError: as `check_output` does, or the output cannot be started.
         """
         check_output(input_path, output_path, codec=codec, bitrate=bitrate)
-        self._source = open_input(Path(input_path))
+        self._source, edits = _open_source(Path(input_path))
         self._target: OutputContainer | None = None
         super().__init__(Path(output_path))
         try:
             codec = choose_codec(self.path, codec)
             self._rate = encoder_rate(codec, sample_rate)
             self._target = self._start_output()
-            shift = _shift(self._source, Fraction(audio_start))
-            self._start = Fraction(audio_start) + shift
+            start = Fraction(audio_start).limit_denominator(1_000_000)  # a float's own fraction fits no clock
+            shift = _shift(self._source, start, cut)
+            self._start = start + shift
             self._given = 0
             self._sample_rate = sample_rate
-            self._copier = PacketCopier(Path(input_path), self._source, self._target, shift)
-            self._add_streams(codec, bitrate)
-            self._target.metadata.update(fresh(self._source.metadata))
-            self._copy_chapters(shift)
+            self._copier = PacketCopier(Path(input_path), self._source, self._target, shift=shift, edits=edits, cut=cut)
+            self._add_streams(codec, bitrate, audio_tracks)
+            self._metadata = fresh(self._source.metadata)
+            self._target.metadata.update(self._metadata)
+            self._copy_chapters(shift, cut)
             self._target.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
             self.abort()
-            other_kind = isinstance(error, ValueError) and self.path.suffix.lower() != ".mkv"
-            advice = "try .mkv" if other_kind else "choose another place"
-            raise MediaError(f"{self.path}: cannot be started ({_text(error)}); {advice}") from error
+            raise failure(self.path, "started", error) from error
         except BaseException:
             self.abort()
             raise
@@ -89,22 +98,24 @@ class StereoWriter(Writer):
         options = {"fflags": "+bitexact"}
         if muxer in ("mp4", "mov"):
             # Edit lists count in the movie's time scale: the sound's rate makes them exact to the sample, where the
-            # usual 1000 would round its end. The index goes in front, so that a browser can start at once.
-            # What marks a 360 degree video is not in FFmpeg's idea of the standard.
-            options |= {"movie_timescale": str(self._rate), "movflags": "+faststart", "strict": "unofficial"}
+            # usual 1000 would round its end. What marks a 360 degree video is not in FFmpeg's idea of the standard.
+            options |= {"movie_timescale": str(self._rate), "strict": "unofficial"}
         return av.open(f"file:{self._temporary}", "w", format=muxer, container_options=options)
 
-    def _add_streams(self, codec: str, bitrate: int | None) -> None:
+    def _add_streams(self, codec: str, bitrate: int | None, audio_tracks: tuple[int, ...] | None) -> None:
         assert self._target is not None
         sound, video = default_audio(self._source), default_video(self._source)
+        used = audio_tracks or (() if sound is None else (sound.index,))
         encoder: StereoEncoder | None = None
         for stream in self._source.streams:
-            if sound is not None and stream.index == sound.index:
-                encoder = self._add_sound(codec, bitrate, sound)
+            if stream.index in used:
+                encoder = encoder or self._add_sound(codec, bitrate, stream)
+            elif video is not None and other_program(self._source, stream, video):
+                self.notes.append(f"{describe(stream)} is skipped: it belongs to another programme")
             elif stream.type == "audio":
-                self.notes.append(f"{describe(stream)} is skipped: only the default sound is made stereo")
+                self.notes.append(f"{describe(stream)} is skipped: it is no part of the new sound")
             elif not self._copier.add(stream) and video is not None and stream.index == video.index:
-                raise MediaError(f"{self.path}: {self.path.suffix} cannot hold its {describe(stream)}; try .mkv")
+                raise MediaError(f"{self.path}: {self.path.suffix} cannot hold its {describe(stream)}")
         self._encoder = encoder or self._add_sound(codec, bitrate, None)
         self.notes += self._copier.notes
 
@@ -116,16 +127,23 @@ class StereoWriter(Writer):
             encoder.stream.metadata.update(fresh(replaced.metadata))
         return encoder
 
-    def _copy_chapters(self, shift: Fraction) -> None:
+    def _copy_chapters(self, shift: Fraction, cut: Cut | None) -> None:
         assert self._target is not None
-        chapters = self._source.chapters()
-        for chapter in chapters:
-            if chapter["time_base"]:
-                ticks = round(shift / chapter["time_base"])
-                chapter["start"] += ticks
-                chapter["end"] += ticks
-        if chapters:
-            self._target.set_chapters(chapters)
+        start, end = cut or (None, None)
+        if end is None and self._source.duration:  # a chapter that ends after the film would make an MP4 longer
+            end = Fraction(self._source.duration + (self._source.start_time or 0), av.time_base)
+        kept = []
+        for chapter in self._source.chapters():
+            base = chapter["time_base"]
+            if not base:
+                continue
+            begin, stop = chapter["start"] * base, chapter["end"] * base
+            begin = begin if start is None else max(begin, start)
+            stop = stop if end is None else min(stop, end)
+            if begin < stop:
+                kept.append(chapter | {"start": round((begin + shift) / base), "end": round((stop + shift) / base)})
+        if kept:
+            self._target.set_chapters(kept)
 
     def _write(self, stereo: NDArray[np.float32]) -> None:
         assert self._target is not None
@@ -135,7 +153,7 @@ class StereoWriter(Writer):
             self._copier.copy_until(self._start + Fraction(self._given, self._sample_rate))
             self._target.mux(packets)
         except (av.FFmpegError, OSError) as error:
-            raise MediaError(f"{self.path}: cannot be written on ({_text(error)}); is the disk full?") from error
+            raise failure(self.path, "written on", error) from error
 
     def _finish(self) -> None:
         assert self._target is not None
@@ -145,10 +163,13 @@ class StereoWriter(Writer):
             self._target.mux(packets)
             self._copier.copy_until(None)
             self._target.close()
-            if self._encoder.late and self._encoder.priming:
-                cut_priming(self._temporary, self._encoder.priming, self._rate)
+            if self._target.format.name in ("mp4", "mov"):
+                finish_movie(self._temporary, self._target.format.name, self._encoder, self._copier, self._metadata)
+            else:
+                finish_matroska(self._temporary, max(self._copier.end, self._encoder.start + self._encoder.length))
         except (av.FFmpegError, OSError) as error:
-            raise MediaError(f"{self.path}: cannot be finished ({_text(error)}); is the disk full?") from error
+            raise failure(self.path, "finished", error) from error
+        self.notes += self._copier.late_notes()
         self._source.close()
 
     def _release(self) -> None:
@@ -163,30 +184,68 @@ def open_writer(
     output_path: str | Path,
     *,
     sample_rate: int,
-    audio_start: float = 0.0,
+    audio_start: float | Fraction = 0.0,
     codec: str | None = None,
     bitrate: int | None = None,
+    audio_tracks: tuple[int, ...] | None = None,
+    cut: Cut | None = None,
 ) -> StereoWriter | SoundWriter:
     """The writer that the output's suffix asks for: `SoundWriter` for .wav and .flac, else `StereoWriter`.
+
+    A sound file whose sound starts after the video begins with silence, so that both stay in step.
 
     Raises:
         MediaError: as `check_output` does, or the output cannot be started.
     """
-    if Path(output_path).suffix.lower() in SOUND_FILES:
-        check_output(input_path, output_path, codec=codec, bitrate=bitrate)
-        return SoundWriter(output_path, sample_rate=sample_rate)
-    return StereoWriter(
-        input_path, output_path, sample_rate=sample_rate, audio_start=audio_start, codec=codec, bitrate=bitrate
-    )
+    if Path(output_path).suffix.lower() not in SOUND_FILES:
+        return StereoWriter(
+            input_path,
+            output_path,
+            sample_rate=sample_rate,
+            audio_start=audio_start,
+            codec=codec,
+            bitrate=bitrate,
+            audio_tracks=audio_tracks,
+            cut=cut,
+        )
+    check_output(input_path, output_path, codec=codec, bitrate=bitrate)
+    writer = SoundWriter(output_path, sample_rate=sample_rate)
+    missing = round((Fraction(audio_start) - _beginning(Path(input_path), cut)) * sample_rate)
+    try:
+        for done in range(0, missing, sample_rate):  # a second at a time
+            writer.write(np.zeros((2, min(sample_rate, missing - done)), np.float32))
+    except BaseException:
+        writer.abort()
+        raise
+    return writer
 
 
-def _shift(source: InputContainer, audio_start: Fraction) -> Fraction:
+def _beginning(path: Path, cut: Cut | None) -> Fraction:
+    """When an input begins to play, in seconds on its own clock."""
+    if cut is not None:
+        return cut[0]
+    with open_input(path) as source:
+        if source.format.flags & cast(int, Flags.ts_discont.value):
+            return Fraction(source.start_time or 0, av.time_base)
+    return Fraction(0)
+
+
+def _open_source(path: Path) -> tuple[InputContainer, list[Edit] | None]:
+    """An input for copying: with all its packets at their media times, and the edits that say what is shown of them."""
+    source = open_input(path)
+    edits = read_edits(path) if source.format.name.startswith("mov") else None
+    if edits is None or len(edits) != len(source.streams):
+        return source, None
+    source.close()
+    options = {"ignore_editlist": "1"}
+    return av.open(f"file:{path}", "r", container_options=options, metadata_errors="replace"), edits
+
+
+def _shift(source: InputContainer, audio_start: Fraction, cut: Cut | None) -> Fraction:
     """Seconds to add to the input's clock: broadcasts count from anywhere, and no sound may start before 0."""
     shift = Fraction(0)
-    if source.format.flags & cast(int, Flags.ts_discont.value):
+    if cut is not None:
+        shift = -cut[0]
+    elif source.format.flags & cast(int, Flags.ts_discont.value):
         shift = -Fraction(source.start_time or 0, av.time_base)
     return max(shift, -audio_start)
-
-
-def _text(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)

@@ -1,17 +1,20 @@
 """What every writer of sound has in common: checks, levels, and a file that appears only when it is whole."""
 
 import contextlib
+import errno
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
 from ccstereo.files import PartialFile, sweep
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _Self = TypeVar("_Self", bound="Writer")
 
 
@@ -34,8 +37,9 @@ class Writer(ABC):
         self.notes: list[str] = []
         self.peak = 0.0
         self.clipped = 0
-        sweep(path.absolute().parent)
-        self._partial = PartialFile(path)
+        place = path.resolve() if path.is_symlink() else path  # a link stays one, and its file is replaced
+        sweep(place.absolute().parent)
+        self._partial = PartialFile(place)
         self._temporary = self._partial.path
         self._open = True
 
@@ -113,3 +117,15 @@ class Writer(ABC):
     @abstractmethod
     def _release(self) -> None:
         """Close the temporary file in whatever state, without raising."""
+
+
+def failure(path: Path, what: str, error: Exception) -> MediaError:
+    """The error of a file that cannot be started, written on or finished, with its true reason."""
+    if getattr(error, "errno", None) in _FULL:
+        return MediaError(f"{path}: cannot be {what}: the disk is full; make room or choose another place")
+    reason = getattr(error, "strerror", None) or error
+    if isinstance(
+        error, av.ArgumentError | av.InvalidDataError | ValueError
+    ):  # FFmpeg's writer refuses what it is given
+        return MediaError(f"{path}: cannot be {what}: FFmpeg's writer refuses it ({reason}); try --reencode")
+    return MediaError(f"{path}: cannot be {what} ({reason}); choose another place")
