@@ -20,6 +20,7 @@ from ccstereo.models import SpatialModel, load_model
 
 if TYPE_CHECKING:
     from ccstereo.audio.ambisonics import FOADecoder
+    from ccstereo.mastering import Finisher
     from ccstereo.media import MediaReader
 
 Progress = Callable[[float, float], None]
@@ -144,62 +145,92 @@ class Binauralizer:
         progress: Progress | None = None,
         **changes: Any,
     ) -> ConversionReport:
-        """Convert a video file: its frames are copied, its sound is mixed to mono and made binaural.
+        """Convert a video file: its frames are copied, its sound is mixed to mono and made binaural, as loud as it was.
 
         Args:
-            input_path: any video with sound that FFmpeg reads.
-            output_path: .mp4, .m4v, .mov, .mkv or .webm; .wav or .flac write the sound alone. The file appears
-                when it is whole; a file of that name stays as it was until then.
+            input_path: any video with sound that FFmpeg reads, the address of one, or "-" for standard input.
+            output_path: .mp4, .m4v, .mov, .mkv or .webm; .wav or .flac write the sound alone. The file appears when it
+                is whole; a file of that name stays as it was until then. "-" is standard output.
             options: see `ConversionOptions`.
-            progress: called with seconds done and seconds in all.
+            progress: called with seconds done and seconds in all; 0 while those are not known.
             changes: fields of `options` that differ from it, such as gain=-3.0.
 
         Raises:
             MediaError: the input cannot be read or the output cannot be written.
             ValueError: an option is out of range.
         """
-        from ccstereo.media import MediaReader, check_output, open_writer
+        from ccstereo.media import default_output, delivered, stored
 
         begin = time.monotonic()
         options = replace(options, **changes)
-        codec, bitrate, side_gain = options.codec, options.bitrate, options.side_gain
-        check_output(input_path, output_path, codec=codec)
+        with stored(input_path) as source, delivered(output_path, default_output(source).suffix) as target:
+            report = self._convert(source, target, options, progress or _no_progress)
+        return replace(report, input=Path(input_path), output=Path(output_path), elapsed=time.monotonic() - begin)
+
+    def _convert(
+        self, source: Path | str, target: Path, options: ConversionOptions, progress: Progress
+    ) -> ConversionReport:
+        from ccstereo.analysis import plan_reading
+        from ccstereo.mastering import Finisher
+        from ccstereo.media import SOUND_FILES, MediaReader, check_output, open_writer
+
+        check_output(source, target, codec=options.codec, bitrate=options.bitrate)
+        plan = plan_reading(source, options, copies_video=target.suffix.lower() not in SOUND_FILES)
         config = self.model.config
-        factor = np.float32(10 ** (options.gain / 20))
         samples, power = 0, np.zeros(2)
-        with MediaReader(input_path, frame_rate=config.frame_rate, frame_size=config.resize) as reader:
-            rate = reader.sample_rate
-            stream = self.stream(rate)
-            ears = self._ears(rate)
-            total = reader.info.duration
+        with MediaReader(
+            source,
+            frame_rate=config.frame_rate,
+            frame_size=config.resize,
+            selection=plan.selection,
+            mixdown=plan.mixdown,
+        ) as reader:
+            rate, total = reader.sample_rate, reader.duration
+            stream, ears = self.stream(rate), self._ears(rate)
+            finisher = Finisher(
+                rate,
+                gain=options.gain,
+                side_gain=options.side_gain,
+                keep_bed=options.keep_bed,
+                true_peak=options.true_peak,
+            )
             with open_writer(
-                input_path, output_path, sample_rate=rate, audio_start=reader.audio_start, codec=codec, bitrate=bitrate
+                source,
+                target,
+                sample_rate=rate,
+                audio_start=reader.audio_start,
+                codec=options.codec,
+                bitrate=options.bitrate,
+                audio_tracks=reader.audio_tracks,
+                cut=reader.cut,
             ) as writer:
-                for sound, last in _through(stream, reader, factor):
-                    predicted = ears.render(sound, last=last)
-                    stereo = predicted if side_gain == 1 else scale_difference(predicted, side_gain)
+                for sound, last in _through(stream, reader, finisher):
+                    stereo = finisher.push(ears.render(sound, last=last))
+                    if last:
+                        stereo = np.concatenate([stereo, finisher.finish()], axis=1)
                     writer.write(stereo)
                     samples += stereo.shape[1]
                     left, right = stereo.astype(np.float64)
                     power += [np.square(left + right).sum(), np.square(left - right).sum()]
-                    if progress is not None:
-                        progress(min(samples / rate, total or np.inf), total)
+                    progress(min(samples / rate, total or np.inf), total)
                 if samples == 0:
-                    raise MediaError(f"{input_path}: its sound track is empty; nothing to make binaural")
-        notes = [*reader.notes, *writer.notes]
-        if writer.clipped:
-            notes.append(f"{writer.clipped} samples are beyond full scale; lower the sound with --gain -3 or less")
+                    raise MediaError(f"{source}: its sound track is empty; nothing to make binaural")
+        progress(samples / rate, samples / rate)  # the header's total may be longer
         return ConversionReport(
-            input=Path(input_path),
-            output=Path(output_path),
+            input=Path(source),
+            output=target,
             duration=samples / rate,
+            start=reader.start,
             sample_rate=rate,
-            elapsed=time.monotonic() - begin,
+            elapsed=0.0,
             windows=stream.windows_done,
             frames=stream.frames_encoded,
             peak=writer.peak,
+            true_peak=20 * math.log10(max(finisher.true_peak, 1e-10)),
+            input_loudness=finisher.input_loudness,
+            output_loudness=finisher.output_loudness,
             side_to_mid=float(np.sqrt(power[1] / max(power[0], 1e-20))),
-            notes=tuple(notes),
+            notes=(*plan.notes, *reader.notes, *writer.notes, *finisher.notes),
         )
 
     def _ears(self, sample_rate: int) -> EarRenderer:
@@ -212,25 +243,20 @@ class Binauralizer:
         return EarRenderer(self.decoder or load_decoder(sample_rate=sample_rate))
 
 
-def scale_difference(stereo: NDArray[np.float32], side_gain: float) -> NDArray[np.float32]:
-    """Scale the difference between both ears (2, T), and leave what they have in common.
-
-    >>> scale_difference(np.array([[1.0], [0.5]]), 0.5).ravel().tolist()
-    [0.875, 0.625]
-    """
-    middle = stereo.mean(0)
-    return np.asarray(middle + side_gain * (stereo - middle), dtype=stereo.dtype)
+def _no_progress(done: float, total: float) -> None:
+    pass
 
 
 def _through(
-    stream: BinauralStream, reader: "MediaReader", factor: np.float32
+    stream: BinauralStream, reader: "MediaReader", finisher: "Finisher"
 ) -> Iterator[tuple[NDArray[np.float32], bool]]:
     """Push all that a reader gives; yield what comes out, and whether it is the last."""
     from ccstereo.media import AudioChunk
 
     for chunk in reader:
         if isinstance(chunk, AudioChunk):
-            stream.push_samples(chunk.samples * factor)
+            finisher.push_input(chunk.samples, chunk.played)
+            stream.push_samples(chunk.samples)
         else:
             stream.push_frame(chunk.frame)
         ready = stream.pull()

@@ -59,8 +59,8 @@ def test_input_that_breaks_off(make, tools, tmp_path):
     noise = list(np.random.default_rng(0).integers(0, 255, (50, 64, 96, 3), np.uint8))
     source = make("in.mp4", noise, tools.clicks(96_000, 100), options={"movflags": "+faststart"})
     source.write_bytes(source.read_bytes()[:-100_000])
-    with pytest.raises(MediaError, match=r"in\.mp4: is cut off"):
-        StereoWriter(source, tmp_path / "out.mp4", sample_rate=48_000)
+    with pytest.raises(MediaError, match=r"in\.mp4: is cut off"), MediaReader(source) as reader:
+        tools.convert(source, tmp_path / "out.mp4", tools.clicks(96_000, 100), start=reader.audio_start)
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
 

@@ -120,13 +120,13 @@ class Batch:
             report.finish()
 
 
-def check_conversion(input_path: Path, output_path: Path, options: ConversionOptions) -> float:
+def check_conversion(input_path: Path | str, output_path: Path, options: ConversionOptions) -> float:
     """Find out before any work what is wrong with the files; returns the seconds of the input, 0 if not declared.
 
     Raises:
         MediaError: the input cannot be read, or the output cannot be written.
     """
-    info = probe(input_path, require_video=True, require_audio=True)
+    info = probe(input_path, require_video=True, require_audio=True, allow_truncated=options.allow_truncated)
     check_output(input_path, output_path, codec=options.codec, bitrate=options.bitrate)
     return info.duration
 
@@ -195,7 +195,8 @@ def _load(model: tuple[tuple[str, Any], ...], processes: int | None) -> "Binaura
 def _inspect(job: Job, options: ConversionOptions) -> float | str:
     try:
         if not job.output.absolute().parent.is_dir():  # in a dry run
-            return probe(job.input, require_video=True, require_audio=True).duration
+            truncated = options.allow_truncated
+            return probe(job.input, require_video=True, require_audio=True, allow_truncated=truncated).duration
         return check_conversion(job.input, job.output, options)
     except Exception as error:  # as above
         return _reason(error)

@@ -70,7 +70,7 @@ def record_of(report: ConversionReport, input_state: os.stat_result | None, sett
         notes=list(report.notes),
         input_size=input_state.st_size if input_state else None,
         input_time=input_state.st_mtime_ns if input_state else None,
-        output_size=report.output.stat().st_size,
+        output_size=report.output.stat().st_size if report.output.is_file() else None,
         settings=settings,
     )
 

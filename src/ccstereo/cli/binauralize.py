@@ -4,10 +4,13 @@ import argparse
 import glob
 import json
 import os
-from dataclasses import asdict
+import sys
+import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from ccstereo.cli.input_options import add_input_options, input_fields
 from ccstereo.cli.options import (
     Subparsers,
     add_engine_option,
@@ -22,7 +25,7 @@ from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, MediaError
 
 if TYPE_CHECKING:
-    from ccstereo.conversion import ConversionOptions
+    from ccstereo.conversion import ConversionOptions, ConversionReport
 
 EXAMPLES = """examples:
   ccstereo binauralize clip.mp4
@@ -55,7 +58,10 @@ def add_parser(commands: Subparsers) -> None:
 
 
 def _add_input_options(parser: argparse.ArgumentParser) -> None:
-    what = "any video with sound that FFmpeg reads; folders, whose videos are taken; quoted patterns such as 'a/*.mkv'"
+    what = (
+        "any video with sound that FFmpeg reads, or the address of one; '-' is standard input; folders, whose videos "
+        "are taken; quoted patterns such as 'a/*.mkv'"
+    )
     parser.add_argument("inputs", nargs="+", metavar="IN", help=what)
 
 
@@ -73,9 +79,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sound_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--gain", type=between(-60, 60), default=0.0, metavar="DB", help="make the sound louder, or softer below 0"
-    )
+    add_input_options(parser)
     parser.add_argument(
         "--side-gain",
         type=between(0, 2),
@@ -102,7 +106,7 @@ def conversion_options(options: argparse.Namespace) -> "ConversionOptions":
     """How a file is converted."""
     from ccstereo.conversion import ConversionOptions
 
-    return ConversionOptions(options.codec, options.bitrate, options.gain, options.side_gain)
+    return ConversionOptions(options.codec, options.bitrate, side_gain=options.side_gain, **input_fields(options))
 
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -119,45 +123,75 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _is_many(options: argparse.Namespace) -> bool:
+    from ccstereo.media import as_source
+
     output = options.output or ""
     if len(options.inputs) > 1 or output.endswith(("/", os.sep)) or Path(output or "-").is_dir():
         return True
-    path = Path(options.inputs[0])
+    path = as_source(options.inputs[0])
+    if isinstance(path, str):  # an address may hold a question mark
+        return False
     return path.is_dir() or (glob.has_magic(options.inputs[0]) and not path.exists())
 
 
 def run_one(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Convert one file."""
-    from ccstereo.batch import Batch, Record, check_conversion, record_of
-    from ccstereo.media import default_output
+    from ccstereo.batch import Batch, Record, record_of
+    from ccstereo.media import STANDARD, as_source, default_output, stored
 
-    source = Path(options.inputs[0])
-    output = Path(options.output) if options.output else default_output(source)
+    given = options.inputs[0]
+    name = options.output or (STANDARD if given == STANDARD else str(default_output(as_source(given))))
+    output = Path(name)
+    if name == STANDARD and sys.stdout.isatty():
+        parser.error("standard output is a terminal; name a file with -o")
+    said = sys.stderr if name == STANDARD else sys.stdout
     conversion = conversion_options(options)
     try:
-        seconds = check_conversion(source, output, conversion)  # what is wrong with the files is said at once
-        if output.exists() and not options.overwrite:
-            raise MediaError(f"{output}: exists already; --overwrite replaces it")
-        if options.dry_run:
-            record = Record(str(source), str(output), seconds=seconds)
-            print(json.dumps(asdict(record)) if options.json else f"convert {source} to {output} ({seconds:.1f} s)")
-            return 0
-        binauralizer = make_binauralizer(options, parser)
-        state = source.stat()
-        with progress_bar("s", source.name, quiet=options.quiet) as progress:
-            report = binauralizer.convert(source, output, conversion, progress=progress)
+        with stored(given) as source:
+            seconds = _check(source, output, conversion, options.overwrite)
+            if options.dry_run:
+                record = Record(given, name, seconds=seconds)
+                line = json.dumps(asdict(record)) if options.json else f"convert {given} to {name} ({seconds:.1f} s)"
+                print(line, file=said)
+                return 0
+            binauralizer = make_binauralizer(options, parser)
+            state = source.stat() if isinstance(source, Path) else None
+            with progress_bar("s", Path(given).name, quiet=options.quiet) as progress:
+                report = binauralizer.convert(source, name, conversion, progress=progress)
     except CCStereoError as error:
         if options.json:
-            print(json.dumps(asdict(Record(str(source), str(output), "failed", error=str(error)))))
+            print(json.dumps(asdict(Record(given, name, "failed", error=str(error)))), file=said)
         raise
+    report = replace(report, input=Path(given))
     if options.json:
         settings = Batch(model_arguments(options), conversion).settings()
-        print(json.dumps(asdict(record_of(report, state, settings))))
+        print(json.dumps(asdict(record_of(report, state, settings))), file=said)
     elif not options.quiet:
-        print(
-            f"{report.output}: {report.duration:.1f} s in {report.elapsed:.1f} s ({report.speed:.1f} times real time), "
-            f"side-to-mid ratio {report.side_to_mid:.2f}, peak {report.peak:.2f}"
-        )
-        for note in report.notes:
-            print(f"note: {note}")
+        _print_report(report, said)
     return 0
+
+
+def _check(source: Path | str, output: Path, conversion: "ConversionOptions", overwrite: bool) -> float:
+    """Say at once what is wrong with the files; returns the seconds of the input."""
+    from ccstereo.batch import check_conversion
+    from ccstereo.media import STANDARD, default_output
+
+    if str(output) == STANDARD:
+        with tempfile.TemporaryDirectory(prefix="ccstereo-") as folder:
+            return check_conversion(source, Path(folder, f"output{default_output(source).suffix}"), conversion)
+    seconds = check_conversion(source, output, conversion)
+    if output.exists() and not overwrite:
+        raise MediaError(f"{output}: exists already; --overwrite replaces it")
+    return seconds
+
+
+def _print_report(report: "ConversionReport", file: TextIO) -> None:
+    begin = f", from {report.start:.2f} s on," if report.start else ""
+    print(
+        f"{report.output}: {report.duration:.1f} s{begin} in {report.elapsed:.1f} s ({report.speed:.1f} times real "
+        f"time), side-to-mid ratio {report.side_to_mid:.2f}, {report.output_loudness:.1f} LUFS "
+        f"(input {report.input_loudness:.1f}), true peak {report.true_peak:.1f} dBTP",
+        file=file,
+    )
+    for note in report.notes:
+        print(f"note: {note}", file=file)

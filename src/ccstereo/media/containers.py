@@ -3,9 +3,11 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from ccstereo.errors import MediaError
 from ccstereo.media.probe import default_video, open_input
+from ccstereo.media.source import as_source
 from ccstereo.media.tracks import choose_tag
 
 
@@ -30,6 +32,9 @@ BITRATES = (6_000, 512_000)  # bits a second that the encoders of AAC and Opus t
 CODECS = tuple(dict.fromkeys(codec for container in CONTAINERS.values() for codec in container.codecs))
 
 
+_LONGEST_NAME = 255  # bytes, of a file on all usual systems
+
+
 def choose_codec(path: Path, codec: str | None) -> str:
     """The sound codec for a video file: the one asked for, or the default of its container.
 
@@ -49,13 +54,22 @@ def choose_codec(path: Path, codec: str | None) -> str:
     return codec
 
 
-def default_output(path: Path) -> Path:
+def default_output(source: Path | str) -> Path:
     """Where a video goes if nobody says: beside it, in the same kind of file, or in .mkv where that cannot be written.
+
+    What comes from an address goes into the current folder. A name that would be too long for a file is cut.
 
     >>> default_output(Path("film.mp4")).name, default_output(Path("film.avi")).name
     ('film.binaural.mp4', 'film.binaural.mkv')
+    >>> default_output("https://example.org/a/film.webm?key=1")
+    PosixPath('film.binaural.webm')
     """
-    return path.with_suffix(f"{OWN_MARK}{path.suffix if path.suffix.lower() in CONTAINERS else '.mkv'}")
+    path = Path(Path(unquote(urlsplit(source).path)).name or "input") if isinstance(source, str) else source
+    ending = f"{OWN_MARK}{path.suffix if path.suffix.lower() in CONTAINERS else '.mkv'}"
+    stem = path.stem
+    while len(os.fsencode(stem + ending)) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return path.with_name(stem + ending)
 
 
 def check_output(
@@ -74,7 +88,9 @@ def check_output(
             writable; its suffix is unknown; it cannot hold the codec or the input's video; it has no such bitrate;
             the input is unreadable.
     """
-    source, target = Path(input_path), Path(output_path)
+    source, target = as_source(input_path), Path(output_path)
+    if len(os.fsencode(target.name)) > _LONGEST_NAME:
+        raise MediaError(f"{target}: its name is too long for a file; name it shorter")
     if target.is_dir():
         raise MediaError(f"{target}: is a folder; name a file in it")
     if target.suffix.lower() in SOUND_FILES:
@@ -88,7 +104,7 @@ def check_output(
         raise MediaError(f"{target}: its folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise MediaError(f"{target}: its folder {folder} cannot be written to; choose another")
-    if source.exists() and target.exists() and source.samefile(target):
+    if isinstance(source, Path) and source.exists() and target.exists() and source.samefile(target):
         raise MediaError(f"{target}: is the input itself; write to another file")
     if target.suffix.lower() in CONTAINERS:
         _check_video(source, target)
@@ -104,7 +120,7 @@ def _check_bitrate(target: Path, codec: str, bitrate: int | None) -> None:
         raise MediaError(f"{target}: bitrate {bitrate}: {codec} takes {least} to {most} bits a second")
 
 
-def _check_video(source: Path, target: Path) -> None:
+def _check_video(source: Path | str, target: Path) -> None:
     with open_input(source) as container:
         video = default_video(container)
         if video is None:

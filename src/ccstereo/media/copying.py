@@ -116,7 +116,7 @@ class PacketCopier:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         source: InputContainer,
         target: OutputContainer,
         *,

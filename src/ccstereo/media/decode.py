@@ -10,18 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ccstereo.media.frames import FrameTrack
+from ccstereo.media.mixing import Mixdown, OpenedSound, open_played
 from ccstereo.media.probe import MediaInfo, probe
+from ccstereo.media.selection import Selection, find_cut
 from ccstereo.media.sound import SoundTrack
+from ccstereo.media.source import as_source
 
 
 @dataclass(frozen=True)
 class AudioChunk:
     """The next stretch of sound: `samples`, full scale +-1, T > 0, at the file's sample rate.
 
-    (T,) mono, or (T, channels) where the reader was asked for channels.
+    (T,) mono, or (T, channels) where the reader was asked for channels. `played` is the stereo sound (T, 2) that was
+    mixed to mono, where it differs from mono on both ears, and belongs to the input.
     """
 
     samples: NDArray[np.float32]
+    played: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class FrameChunk:
 
 
 class MediaReader:
-    """Reads a video's default tracks, interleaved in the order of time.
+    """Reads a video's tracks, interleaved in the order of time.
 
     Time zero is the first sample of the sound, and the sound's length is the video's: frame k is the one shown at
     k / frame_rate, for every k from 0 on with k / frame_rate < duration of the sound. A frame comes before the sound
@@ -44,6 +49,10 @@ class MediaReader:
         info: what `probe` gives.
         sample_rate: Hz, the sound's own.
         audio_start: presentation time in seconds of the first sample on the file's own clock, as `StereoWriter` takes.
+        audio_tracks: indices of the sound tracks that are read.
+        cut: begin and end of what is read, on the file's own clock, None where it is everything.
+        start: seconds into the file at which reading begins.
+        duration: seconds from there to the end of what is read, as far as the file says; 0 where it does not.
     """
 
     def __init__(
@@ -55,16 +64,21 @@ class MediaReader:
         channels: int | None = None,
         threads: int = 0,
         sound: str | Path | None = None,
+        selection: Selection = Selection(),  # noqa: B008  (frozen)
+        mixdown: Mixdown | None = None,
     ) -> None:
         """Open a video.
 
         Args:
-            path: any video with sound that FFmpeg reads.
+            path: any video with sound that FFmpeg reads, or the address of one.
             frame_rate: frames a second, > 0.
             frame_size: (height, width) of the frames; their shape is not kept.
             channels: that the sound must have, to be given as they are; None downmixes to mono.
             threads: that decode the frames; 0 lets FFmpeg choose.
             sound: file of the sound on the same clock, as downloads in two files have it; None is `path` itself.
+            selection: which sound tracks, and which part of the file.
+            mixdown: mix sound to mono from the stereo that a player plays, which is given as `AudioChunk.played`; None
+                mixes all channels at once, to no more than full scale.
 
         Raises:
             MediaError: a file cannot be read, or lacks video or sound.
@@ -72,23 +86,52 @@ class MediaReader:
         """
         if frame_rate <= 0 or min(frame_size) <= 0:
             raise ValueError(f"need a positive frame rate and size, got {frame_rate} and {frame_size}")
-        self.info: MediaInfo = probe(path, require_video=True, require_audio=sound is None)
+        self.info: MediaInfo = probe(
+            path, require_video=True, require_audio=sound is None, allow_truncated=selection.allow_truncated
+        )
         # A float rate such as 29.97 stays itself; one such as 0.1 becomes the decimal that was meant.
         self._frame_rate = Fraction(frame_rate).limit_denominator(1_000_000)
-        source = self.info.path if sound is None else Path(sound)
-        self._sound = SoundTrack(source, channels)
+        self._mixdown = mixdown
+        self.cut = find_cut(self.info.path, selection)
+        begin = None if self.cut is None else self.cut[0]
+        source = self.info.path if sound is None else as_source(sound)
+        opened = self._open_sound(source, channels, selection)
+        self._sound, self.audio_tracks, self._notes = opened.sound, opened.indices, opened.notes
         try:
-            self._video = FrameTrack(self.info.path, frame_size, threads)
+            self._video = FrameTrack(
+                self.info.path, frame_size, threads, begin=begin, allow_truncated=selection.allow_truncated
+            )
         except BaseException:
             self._sound.close()
             raise
         self.sample_rate: int = self._sound.sample_rate
-        self.audio_start: float = float(self._sound.start)
+        self.audio_start: Fraction = self._sound.start
+
+    def _open_sound(self, source: Path | str, channels: int | None, selection: Selection) -> OpenedSound:
+        if self._mixdown is not None:
+            return open_played(source, selection, self.cut)
+        begin, end = self.cut or (None, None)
+        track = SoundTrack(source, channels, begin=begin, end=end, allow_truncated=selection.allow_truncated)
+        return OpenedSound(track, (track.index,))
+
+    @property
+    def start(self) -> float:
+        """See above."""
+        return 0.0 if self.cut is None else float(self.cut[0] - self.info.start)
+
+    @property
+    def duration(self) -> float:
+        """See above."""
+        if self.cut is None:
+            return self.info.duration
+        begin, end = self.cut
+        there = max(0.0, self.info.duration - self.start)
+        return there if end is None else min(float(end - begin), there or np.inf)
 
     @property
     def notes(self) -> list[str]:
         """Damage met so far that was passed over, one line each."""
-        return self._sound.notes + self._video.notes
+        return [*self._notes, *self._sound.notes, *self._video.notes]
 
     def __iter__(self) -> Iterator[AudioChunk | FrameChunk]:
         """Yield all chunks; may be called once.
@@ -103,11 +146,17 @@ class MediaReader:
             while index * self.sample_rate <= samples * self._frame_rate:
                 yield self._frame(index)
                 index += 1
-            yield AudioChunk(block)
+            yield self._chunk(block)
             samples += len(block)
         while index * self.sample_rate < samples * self._frame_rate:
             yield self._frame(index)
             index += 1
+
+    def _chunk(self, block: NDArray[np.float32]) -> AudioChunk:
+        if self._mixdown is None:
+            return AudioChunk(block)
+        same = self._mixdown.alone or np.array_equal(block[:, 0], block[:, 1])
+        return AudioChunk(self._mixdown(block), None if same else block)
 
     def _frame(self, index: int) -> FrameChunk:
         return FrameChunk(index, self._video.at(self._sound.start + index / self._frame_rate))

@@ -14,8 +14,10 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
-from ccstereo.media.damage import Damage, broken_off, clock
+from ccstereo.media.damage import Damage, clock
 from ccstereo.media.probe import default_video, only, open_input, seconds
+from ccstereo.media.seeking import seek
+from ccstereo.media.source import as_source
 
 _FLIP = {1: slice(None), -1: slice(None, None, -1)}
 
@@ -23,8 +25,23 @@ _FLIP = {1: slice(None), -1: slice(None, None, -1)}
 class FrameTrack:
     """Decodes the default video track forwards; scales only the frames that are asked for."""
 
-    def __init__(self, path: Path, size: tuple[int, int], threads: int = 0) -> None:
-        """Open `path`, to give frames of `size` (height, width), decoded by so many threads; 0 lets FFmpeg choose.
+    def __init__(
+        self,
+        path: Path | str,
+        size: tuple[int, int],
+        threads: int = 0,
+        *,
+        begin: Fraction | None = None,
+        allow_truncated: bool = False,
+    ) -> None:
+        """Open a video.
+
+        Args:
+            path: of the file.
+            size: (height, width) of the frames.
+            threads: that decode; 0 lets FFmpeg choose.
+            begin: time in seconds on the file's own clock of the first frame that is wanted, None from the start.
+            allow_truncated: take a file that is cut off for what is there.
 
         Raises:
             MediaError: the file cannot be read or has no frame that decodes.
@@ -35,7 +52,7 @@ class FrameTrack:
         self._reformatter = VideoReformatter()
         self._rotation: int | None = None
         self._turn = (False, 1, 1)
-        self._container = open_input(path)
+        self._container = open_input(path, allow_truncated=allow_truncated)
         try:
             stream = default_video(self._container)
             if stream is None:
@@ -44,7 +61,9 @@ class FrameTrack:
             only(self._container, stream)
             stream.codec_context.thread_type = "AUTO"
             stream.codec_context.thread_count = threads
-            self._damage = Damage(path, "video")
+            self._damage = Damage(path, "video", allow_truncated=allow_truncated)
+            if begin is not None:
+                seek(self._container, stream, begin)
             self._frames = self._timed()
             first = next(self._frames, None)
             if first is None:
@@ -114,7 +133,7 @@ class FrameTrack:
                 reached = max(reached, seconds(packet.pts, packet.time_base))
                 yield from self._damage.decode(packet)
         except av.FFmpegError as error:
-            raise broken_off(self._path, reached, error) from error
+            self._damage.break_off(reached, error)
 
     def _check_end(self) -> None:
         if self._container.format.name.startswith("mov"):  # where the track declares its own length
@@ -176,7 +195,7 @@ def read_frames(
     Raises:
         MediaError: the file cannot be read or breaks off.
     """
-    with closing(FrameTrack(Path(path), frame_size, threads)) as track:
+    with closing(FrameTrack(as_source(path), frame_size, threads)) as track:
         start, rate = track.time, Fraction(frame_rate).limit_denominator(1_000_000)
         for index in range(count):
             yield track.at(start + index / rate)

@@ -21,6 +21,7 @@ from ccstereo.media.finish import finish_matroska, finish_movie
 from ccstereo.media.probe import default_audio, default_video, open_input
 from ccstereo.media.programs import other_program
 from ccstereo.media.soundfiles import SoundWriter
+from ccstereo.media.source import as_source
 from ccstereo.media.writer import Writer, failure
 
 Cut = tuple[Fraction, Fraction | None]
@@ -67,7 +68,8 @@ class StereoWriter(Writer):
             MediaError: as `check_output` does, or the output cannot be started.
         """
         check_output(input_path, output_path, codec=codec, bitrate=bitrate)
-        self._source, edits = _open_source(Path(input_path))
+        source = as_source(input_path)
+        self._source, edits = _open_source(source)
         self._target: OutputContainer | None = None
         super().__init__(Path(output_path))
         try:
@@ -79,7 +81,9 @@ class StereoWriter(Writer):
             self._start = start + shift
             self._given = 0
             self._sample_rate = sample_rate
-            self._copier = PacketCopier(Path(input_path), self._source, self._target, shift=shift, edits=edits, cut=cut)
+            self._copier = PacketCopier(
+                as_source(input_path), self._source, self._target, shift=shift, edits=edits, cut=cut
+            )
             self._add_streams(codec, bitrate, audio_tracks)
             self._metadata = fresh(self._source.metadata)
             self._target.metadata.update(self._metadata)
@@ -210,7 +214,7 @@ def open_writer(
         )
     check_output(input_path, output_path, codec=codec, bitrate=bitrate)
     writer = SoundWriter(output_path, sample_rate=sample_rate)
-    missing = round((Fraction(audio_start) - _beginning(Path(input_path), cut)) * sample_rate)
+    missing = round((Fraction(audio_start) - _beginning(as_source(input_path), cut)) * sample_rate)
     try:
         for done in range(0, missing, sample_rate):  # a second at a time
             writer.write(np.zeros((2, min(sample_rate, missing - done)), np.float32))
@@ -220,7 +224,7 @@ def open_writer(
     return writer
 
 
-def _beginning(path: Path, cut: Cut | None) -> Fraction:
+def _beginning(path: Path | str, cut: Cut | None) -> Fraction:
     """When an input begins to play, in seconds on its own clock."""
     if cut is not None:
         return cut[0]
@@ -230,10 +234,10 @@ def _beginning(path: Path, cut: Cut | None) -> Fraction:
     return Fraction(0)
 
 
-def _open_source(path: Path) -> tuple[InputContainer, list[Edit] | None]:
+def _open_source(path: Path | str) -> tuple[InputContainer, list[Edit] | None]:
     """An input for copying: with all its packets at their media times, and the edits that say what is shown of them."""
     source = open_input(path)
-    edits = read_edits(path) if source.format.name.startswith("mov") else None
+    edits = read_edits(path) if isinstance(path, Path) and source.format.name.startswith("mov") else None
     if edits is None or len(edits) != len(source.streams):
         return source, None
     source.close()

@@ -1,5 +1,6 @@
 """What a media file holds: its tracks, their times and shapes, and why it cannot be used when it cannot."""
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ from av.video.stream import VideoStream
 
 from ccstereo.errors import MediaError
 from ccstereo.media.boxes import walk
+from ccstereo.media.source import as_source
 
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _PROBE_PACKETS = 200  # packets read at most in search of a first frame
@@ -46,10 +48,13 @@ class AudioInfo:
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """A media file: `duration` in seconds (0 if not declared), its default tracks, and how many others there are."""
+    """A media file: `start` on its own clock and `duration` in seconds (0 if not declared), its default tracks, and how
+    many others there are.
+    """
 
-    path: Path
+    path: Path | str
     container: str
+    start: Fraction
     duration: float
     video: VideoInfo | None
     audio: AudioInfo | None
@@ -57,30 +62,34 @@ class MediaInfo:
     other_audios: int
 
 
-def probe(path: str | Path, *, require_video: bool = False, require_audio: bool = False) -> MediaInfo:
+def probe(
+    path: str | Path, *, require_video: bool = False, require_audio: bool = False, allow_truncated: bool = False
+) -> MediaInfo:
     """Describe a media file by its header and first frame.
 
     Of several tracks the one that the file marks as default is taken, of several such the one FFmpeg ranks best.
     Cover art is no video.
 
     Args:
-        path: any file FFmpeg reads.
+        path: any file FFmpeg reads, or the address of one.
         require_video: raise if there is no video track.
-        require_audio: raise if there is no sound track.
+        require_audio: raise if there is no sound track that decodes.
+        allow_truncated: take a file that is cut off for what is there.
 
     Raises:
         MediaError: the file is missing, a folder, empty, text, cut off or unreadable, or lacks a required track.
     """
-    path = Path(path)
-    with open_input(path) as container:
+    path = as_source(path)
+    with open_input(path, allow_truncated=allow_truncated) as container:
         video, audio = default_video(container), default_audio(container)
         if require_video and video is None:
             raise MediaError(f"{path}: has no video track; give a video")
         if require_audio and audio is None:
-            raise MediaError(f"{path}: has no audio track; give a video with sound")
+            raise no_sound(path, container)
         return MediaInfo(
             path=path,
             container=container.format.name,
+            start=Fraction(container.start_time or 0, av.time_base),
             duration=(container.duration or 0) / av.time_base,
             other_videos=sum(map(_is_moving, container.streams.video)) - (video is not None),
             other_audios=len(container.streams.audio) - (audio is not None),
@@ -89,29 +98,76 @@ def probe(path: str | Path, *, require_video: bool = False, require_audio: bool 
         )
 
 
-def open_input(path: Path) -> InputContainer:
-    """Open a file for demuxing.
+def open_input(path: Path | str, *, allow_truncated: bool = True) -> InputContainer:
+    """Open a file, or an address, for demuxing.
+
+    Args:
+        path: a string is an address such as "https://..." (see `as_source`).
+        allow_truncated: open an MP4 that is cut off, too: whoever reads it finds where it ends.
 
     Raises:
         MediaError: it cannot be read, with the reason.
     """
-    if not path.exists():
-        raise MediaError(f"{path}: no such file; check the path")
-    if path.is_dir():
-        raise MediaError(f"{path}: is a folder; give a video file")
-    if path.is_file() and path.stat().st_size == 0:
-        raise MediaError(f"{path}: is empty (0 bytes); get the file again")
+    # "file:" keeps FFmpeg from reading a colon in the name as a protocol.
+    name = path if isinstance(path, str) else f"file:{_existing(path)}"
     try:
-        # "file:" keeps FFmpeg from reading a colon in the name as a protocol; genpts fills timestamps AVI leaves out.
-        container = av.open(f"file:{path}", "r", container_options={"fflags": "+genpts"}, metadata_errors="replace")
+        # genpts fills timestamps AVI leaves out.
+        container = av.open(name, "r", container_options={"fflags": "+genpts"}, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: {_reason(path, error)}") from error
     try:
-        _require_whole(path, container)
+        if not allow_truncated and isinstance(path, Path):
+            _require_whole(path, container)
     except BaseException:
         container.close()
         raise
     return container
+
+
+def _existing(path: Path) -> Path:
+    try:
+        if not path.exists():
+            raise MediaError(f"{path}: no such file; check the path")
+        if path.is_dir():
+            raise MediaError(f"{path}: is a folder; give a video file")
+        if path.is_file() and path.stat().st_size == 0:
+            raise MediaError(f"{path}: is empty (0 bytes); get the file again")
+    except OSError as error:  # such as a name that is longer than any file's
+        raise MediaError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    return path
+
+
+def no_sound(path: Path | str, container: InputContainer) -> MediaError:
+    """The error of a file that has no sound track, or none that can be decoded."""
+    tracks = container.streams.audio
+    if not tracks:
+        return MediaError(f"{path}: has no audio track; give a video with sound")
+    codec = _codec_tag(path, container, tracks[0].index)
+    what = f"codec is {codec}" if codec else "codec is unknown to FFmpeg"
+    return MediaError(
+        f"{path}: its sound track cannot be decoded: its {what}, for which there is no decoder; convert the sound first"
+    )
+
+
+def _codec_tag(path: Path | str, container: InputContainer, index: int) -> str:
+    """What a file calls the codec of a track that FFmpeg has no decoder for; empty where that is not found."""
+    if isinstance(path, str):
+        return ""
+    with path.open("rb") as file:
+        if container.format.name.startswith("mov"):
+            boxes = list(walk(file, 0, path.stat().st_size))
+            tracks = [box for box in boxes if box.name == b"trak"]
+            inside = [
+                box for box in boxes if box.name == b"stsd" and tracks[index].start < box.start < tracks[index].end
+            ]
+            if not inside:
+                return ""
+            file.seek(inside[0].start + 12)  # version and flags, number of entries, size of the first
+            return file.read(4).decode("latin-1").strip()
+        if container.format.name.startswith("matroska"):
+            names = re.findall(rb"\x86[\x80-\xc0](A_[A-Z0-9/_]+)", file.read(1 << 20))  # the element CodecID
+            return str(names[0].decode()) if names else ""
+    return ""
 
 
 def default_video(container: InputContainer) -> VideoStream | None:
@@ -141,12 +197,17 @@ def seconds(value: int | None, time_base: Fraction | None) -> Fraction:
     return Fraction(0) if value is None or time_base is None else value * time_base
 
 
+def decodes(stream: Stream) -> bool:
+    """Whether FFmpeg has a decoder for a track."""
+    return bool(stream.codec_context is not None)
+
+
 def _is_moving(stream: Stream) -> bool:
     return not stream.disposition & _STILL
 
 
 def _default(candidates: list[VideoStream] | list[AudioStream], best: Stream | None) -> Stream | None:
-    decodable = [s for s in candidates if s.codec_context is not None]  # None where FFmpeg has no decoder
+    decodable = [s for s in candidates if decodes(s)]
     marked = [s for s in decodable if s.disposition & Disposition.default] or decodable
     if best is not None and any(s.index == best.index for s in marked):
         return best
@@ -190,7 +251,10 @@ def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame |
     return None
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(path: Path | str, error: Exception) -> str:
+    if isinstance(path, str):
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        return f"cannot be read from there ({reason}); check the address"
     if isinstance(error, PermissionError):
         return "cannot be read: permission denied; change its permissions"
     try:
@@ -234,5 +298,5 @@ def _require_whole(path: Path, container: InputContainer) -> None:
             declared = (container.duration or 0) / av.time_base
             raise MediaError(
                 f"{path}: is cut off: its {stream.type} ends after {reached:.2f} s of the {declared:.2f} s "
-                f"it declares; get the whole file"
+                f"it declares; get the whole file, or take what is there with --allow-truncated"
             )

@@ -1,81 +1,123 @@
-"""The default sound track of a file as one unbroken mono signal, in blocks."""
+"""One sound track of a file as one unbroken signal, in blocks."""
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
-from ccstereo.media.damage import Damage, broken_off, clock
-from ccstereo.media.probe import default_audio, default_video, only, open_input, seconds
+from ccstereo.media.damage import Damage, clock
+from ccstereo.media.drift import DriftCorrector
+from ccstereo.media.mpegaudio import mpeg_rate
+from ccstereo.media.probe import decodes, default_audio, default_video, no_sound, only, open_input, seconds
 from ccstereo.media.remix import Remix
+from ccstereo.media.seeking import seek
+from ccstereo.media.source import as_source
 
 # Timestamps in milliseconds, as Matroska keeps them, wander by 1 ms around the truth, those of telephones by several. A
-# lost packet is 20 ms or more in nearly all recordings. Between the two a jump becomes a gap or an overlap.
+# lost packet is 20 ms or more in nearly all recordings. A jump between the two from one frame to the next becomes a gap
+# or an overlap; less is rounding, or drift. Where the format changes, another recording was joined on: there any jump
+# is one.
 _TOLERANCE = Fraction(15, 1000)
+_AT_A_JOIN = Fraction(1, 1000)
 _BLOCK = Fraction(1, 10)  # seconds a block holds at least, but the last
 _LOOSE_END = 60  # seconds past the declared end at which a timestamp is taken for nonsense
 _BACKWARDS = 1  # seconds that a timestamp may lie in the past: more is another recording that begins, not an overlap
 
 
 class SoundTrack:
-    """Decodes the default sound track at its own sample rate, downmixed to mono or with its channels.
+    """Decodes a sound track at its own sample rate, downmixed to mono or stereo, or with its channels.
 
     FFmpeg's decoders cut the priming that the container declares; gaps in the timestamps come out as silence and
-    overlaps are cut, so that sample n is played at `start` + n / `sample_rate`.
+    overlaps are cut, so that sample n is played at `start` + n / `sample_rate`. Where the sound's clock runs slower or
+    faster than the timestamps, it is stretched as little, see `DriftCorrector`.
 
     Attributes:
-        sample_rate: Hz, of the first decoded frame (an HE-AAC header gives half of it).
+        sample_rate: Hz, of the first decoded frame (an HE-AAC header gives half of it), or the one asked for.
         start: presentation time in seconds of the first sample, on the file's own clock.
+        index: of the track in the file.
         notes: what was damaged and has been replaced by silence.
     """
 
-    def __init__(self, path: Path, channels: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        channels: int | Literal["played"] | None = None,
+        *,
+        index: int | None = None,
+        sample_rate: int | None = None,
+        begin: Fraction | None = None,
+        end: Fraction | None = None,
+        allow_truncated: bool = False,
+    ) -> None:
         """Open a video or sound file and decode up to its first sound.
 
         Args:
             path: of the file.
-            channels: that the sound must have throughout, to be given as they are; None downmixes to mono.
+            channels: that the sound must have throughout, to be given as they are; None downmixes to mono, "played" to
+                stereo as `stereo_weights` has it.
+            index: of the track in the file; None takes the default one.
+            sample_rate: Hz to convert to; None keeps the track's own.
+            begin: time in seconds on the file's own clock of the first sample that is wanted, None from the start.
+            end: the same of the end.
+            allow_truncated: take a file that is cut off for what is there.
 
         Raises:
             MediaError: the file cannot be read or has no sound that decodes.
         """
         self._path = path
-        self._container = open_input(path)
+        self._container = open_input(path, allow_truncated=allow_truncated)
         try:
-            stream = default_audio(self._container)
-            if stream is None:
-                raise MediaError(f"{path}: has no audio track; give a video with sound")
-            self._stream = stream
+            self._stream = self._find(index)
+            self.index = self._stream.index
             self._format = self._container.format.name
             self._declared = _declared(self._container)
-            self._damage = Damage(path, "sound")
+            self._damage = Damage(path, "sound", allow_truncated=allow_truncated)
             self._remix = Remix(path, channels)
             self._latest = Fraction(0)  # end of the last packet of any track
+            self._any = False
+            if begin is not None:
+                seek(self._container, self._stream, begin)
             self._frames = self._decode()
             first = next(self._frames, None)
             if first is None:
-                raise MediaError(f"{path}: no sound decodes from its {stream.codec_context.name} track; get it again")
+                raise MediaError(f"{path}: {self._nothing()}")
             self._first = first
-            self.sample_rate: int = first.sample_rate
-            self.start: Fraction = seconds(first.pts, first.time_base)
+            self._origin = seconds(first.pts, first.time_base)  # the time at which decoding began
+            self.sample_rate: int = sample_rate or first.sample_rate
+            self.start: Fraction = self._origin if begin is None else max(begin, self._origin)
+            self._end_wanted = end
         except BaseException:
             self._container.close()
             raise
 
+    def _find(self, index: int | None) -> AudioStream:
+        stream = default_audio(self._container) if index is None else self._container.streams[index]
+        if not isinstance(stream, AudioStream) or not decodes(stream):
+            raise no_sound(self._path, self._container)
+        return stream
+
+    def _nothing(self) -> str:
+        codec = self._stream.codec_context.name
+        if not self._any:
+            return f"its {codec} sound track is empty: it holds no packets; get the file again"
+        return f"no sound decodes from its {codec} track; get it again"
+
     @property
     def notes(self) -> list[str]:
-        """See `Damage`: what has been replaced by silence."""
-        return self._damage.notes
+        """What has been replaced by silence, and what is missing."""
+        return self._damage.notes + self._remix.notes
 
     def close(self) -> None:
         """Release the file."""
@@ -101,60 +143,106 @@ class SoundTrack:
             yield np.concatenate(pending)
 
     def _pieces(self) -> Iterator[NDArray[np.float32]]:
-        """The signal in pieces of a frame, the last one cut where the container says it ends."""
-        done = 0  # samples before `last`
-        last = np.zeros(0, np.float32)
-        last_frame: AudioFrame | None = None
-        for frame, samples in self._at_rate():
-            due = round((seconds(frame.pts, frame.time_base) - self.start) * self.sample_rate)
-            gap = 0 if frame.pts is None else due - done - len(last)
-            if abs(gap) <= _TOLERANCE * self.sample_rate:
-                gap = 0
-            self._check_time(due, gap)
-            samples = samples[max(0, -gap) :]
-            if len(samples) == 0:
-                continue
-            if len(last):
+        """What is wanted of the signal, in pieces of a frame."""
+        skip = round((self.start - self._origin) * self.sample_rate)
+        left = None
+        if self._end_wanted is not None:
+            left = max(0, round((self._end_wanted - self.start) * self.sample_rate))
+        for piece in self._in_time():
+            wanted = piece[skip:] if left is None else piece[skip : skip + left]
+            skip = max(0, skip - len(piece))
+            if len(wanted):
+                yield wanted
+            if left is not None:
+                left -= len(wanted)
+                if left == 0:
+                    return
+
+    def _in_time(self) -> Iterator[NDArray[np.float32]]:
+        """The signal in pieces of a frame, each at its time, the last one cut where the container says it ends."""
+        given = 0  # samples before `last`, which is held back
+        last: NDArray[np.float32] | None = None
+        for piece in self._aligned():
+            if last is not None:
                 yield last
-            yield from self._silence(gap, samples)
-            done += len(last) + max(0, gap)
-            last, last_frame = samples, frame
-        end = self._end(last_frame)
-        if end is not None and 0 < done + len(last) - end < len(last):
-            last = last[: end - done]
+                given += len(last)
+            last = piece
+        if last is None:
+            return
+        end = self._end(self._last_frame)
+        if end is not None and 0 < given + len(last) - end < len(last):
+            last = last[: end - given]
         yield last
-        self._check_end(done + len(last))
+        self._check_end(given + len(last))
+
+    def _aligned(self) -> Iterator[NDArray[np.float32]]:
+        done = 0  # samples that came, gaps and overlaps counted, but nothing stretched
+        drift = DriftCorrector(self.sample_rate)
+        corrected = 0  # by earlier correctors
+        deviation = 0  # of the last frame's timestamp from its place
+        self._last_frame: AudioFrame | None = None
+        for frame, samples, joined in self._at_rate():
+            if frame.pts is not None:
+                due = round((seconds(frame.pts, frame.time_base) - self._origin) * self.sample_rate)
+                now = due - done - corrected
+                tolerance = _AT_A_JOIN if joined else _TOLERANCE
+                if abs(now - deviation) > tolerance * self.sample_rate:
+                    yield from drift.finish()
+                    corrected += drift.corrected
+                    drift = DriftCorrector(self.sample_rate)
+                    gap = due - done - corrected
+                    self._check_time(due, gap)
+                    samples = samples[max(0, -gap) :]
+                    if len(samples) == 0:
+                        continue
+                    yield from self._silence(gap, samples)
+                    done += max(0, gap)
+                    now = 0
+                deviation = now
+            yield from drift.push(deviation, samples)
+            done += len(samples)
+            self._last_frame = frame
+        yield from drift.finish()
 
     def _silence(self, length: int, like: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         while length > 0:  # a second at a time: a gap may be long
             yield np.zeros((min(length, self.sample_rate), *like.shape[1:]), np.float32)
             length -= self.sample_rate
 
-    def _at_rate(self) -> Iterator[tuple[AudioFrame, NDArray[np.float32]]]:
-        """Frames with their mono samples at the track's rate, whatever rate they have themselves."""
+    def _at_rate(self) -> Iterator[tuple[AudioFrame, NDArray[np.float32], bool]]:
+        """Frames with their samples at the track's rate, and whether the format has changed before them."""
         resampler: av.AudioResampler | None = None
         source: tuple[int, str, str] | None = None
+        joined = False
         for frame in chain([self._first], self._frames):
             kind = (frame.sample_rate, frame.layout.name, frame.format.name)
-            if kind != source and resampler is not None:
+            joined = source is not None and kind != source
+            if joined and resampler is not None:
                 for rest in resampler.resample(None):
-                    yield rest, self._remix(rest)
+                    yield rest, self._remix(rest), False
                 resampler = None
             if frame.sample_rate == self.sample_rate:
-                yield frame, self._remix(frame)
+                yield frame, self._remix(frame), joined
             else:
                 if resampler is None:
                     resampler = av.AudioResampler(format="flt", rate=self.sample_rate)
                 for converted in resampler.resample(frame):
-                    yield converted, self._remix(converted)
+                    yield converted, self._remix(converted), joined
+                    joined = False
             source = kind
         if resampler is not None:
             for rest in resampler.resample(None):
-                yield rest, self._remix(rest)
+                yield rest, self._remix(rest), False
 
     def _decode(self) -> Generator[AudioFrame, None, None]:
+        mpeg = self._stream.codec_context.name.startswith(("mp1", "mp2", "mp3"))
         for packet in self._packets():
-            yield from (frame for frame in self._damage.decode(packet) if frame.samples)
+            # FFmpeg's decoders of MPEG audio give a frame the rate of the one before.
+            rate = mpeg_rate(bytes(packet)[:4]) if mpeg and packet.size else None
+            for frame in self._damage.decode(packet):
+                if frame.samples:
+                    frame.sample_rate = rate or frame.sample_rate
+                    yield frame
 
     def _packets(self) -> Iterator["Packet[Stream]"]:
         # The ends of all tracks show whether a Matroska file is whole; in MP4 each track declares its own.
@@ -166,9 +254,10 @@ class SoundTrack:
                     end = seconds(packet.pts + (packet.duration or 0), packet.time_base)
                     self._latest = max(self._latest, end)
                 if packet.stream.index == self._stream.index:  # PyAV leaves stream_index 0 in its mark of the end
+                    self._any = self._any or packet.size > 0
                     yield packet
         except av.FFmpegError as error:
-            raise broken_off(self._path, self._latest, error) from error
+            self._damage.break_off(self._latest, error)
 
     def _end(self, last: AudioFrame | None) -> int | None:
         """Samples the container declares, where it does so to the sample."""
@@ -179,7 +268,7 @@ class SoundTrack:
             ends.append(seconds(last.pts + last.duration, last.time_base))
         if self._stream.duration:  # less than the sum of stts where an edit list cuts the end, as Apple's encoders do
             ends.append(seconds((self._stream.start_time or 0) + self._stream.duration, self._stream.time_base))
-        return min((round((end - self.start) * self.sample_rate) for end in ends), default=None)
+        return min((round((end - self._origin) * self.sample_rate) for end in ends), default=None)
 
     def _check_time(self, due: int, gap: int) -> None:
         time = Fraction(due, self.sample_rate)
@@ -215,12 +304,12 @@ def read_channels(path: str | Path, channels: int) -> tuple[NDArray[np.float32],
     Raises:
         MediaError: the file cannot be read, has no sound, another number of channels, or breaks off.
     """
-    return _read_all(SoundTrack(Path(path), channels))
+    return _read_all(SoundTrack(as_source(path), channels))
 
 
 def read_mono(path: str | Path) -> tuple[NDArray[np.float32], int]:
     """Read the whole default sound track of any file as `read_channels` does, but (T,), mixed to mono."""
-    return _read_all(SoundTrack(Path(path)))
+    return _read_all(SoundTrack(as_source(path)))
 
 
 def _read_all(track: SoundTrack) -> tuple[NDArray[np.float32], int]:
