@@ -20,6 +20,7 @@ EXAMPLES = """examples:
     --compare scores/embedded
   ccstereo evaluate prepared/mine --predictions theirs/ -o scores/theirs      theirs/<clip id>.wav or .flac
   ccstereo evaluate prepared/mine -o scores/mine --figure scores.png --table clips.parquet
+  ccstereo evaluate prepared/mine -o scores/mine --report mine.html           with clips to listen to
   ccstereo evaluate prepared/mine --normalize peak --wav sum -o scores/paper  as CCStereo's code prints its scores
   ccstereo evaluate prepared/foa --decoder magls --sofa KEMAR.sofa -o scores/foa  ambisonics, at these ears
   ccstereo --import my_scores evaluate prepared/mine --scores stft mine -o scores/mine
@@ -57,6 +58,7 @@ def add_parser(commands: Subparsers) -> None:
     bound = "largest part of the oracle's mask, or inf (default: that of the model; of predictions 1)"
     parser.add_argument("--mask-bound", type=mask_bound, metavar="B", help=bound)
     parser.add_argument("--figure", type=figure, metavar="FILE", help="draw every clip: .png, .svg or .pdf")
+    parser.add_argument("--report", type=page, metavar="FILE", help="one page of it all, with clips to play: .html")
     parser.add_argument("--table", type=Path, metavar="FILE", help="the scores of every clip, .csv or .parquet")
     parser.add_argument("--save-predictions", action="store_true", help="write the sound to DIR/predictions")
     add_jobs_option(parser)
@@ -102,20 +104,30 @@ def figure(text: str) -> Path:
     return path
 
 
+def page(text: str) -> Path:
+    """Read the name of a page."""
+    path = Path(text)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise argparse.ArgumentTypeError(f"must end in .html, got {text}")
+    return path
+
+
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Score all clips, print and write the tables."""
     from ccstereo.evaluation import Ears, Scoring, evaluate, finish, read_run, summarise, write_table
     from ccstereo.evaluation.evaluate import clips_of, titles
-    from ccstereo.evaluation.report import check_output, check_table, draw
+    from ccstereo.evaluation.page import write_page
+    from ccstereo.evaluation.report import check_output, check_table, draw, versions
     from ccstereo.evaluation.scores import SCORES
 
     if options.seed < 0:
         parser.error("--seed must be at least 0")
     if unknown := [name for name in options.scores or () if name not in SCORES]:
         parser.error(f"no score {unknown[0]!r}; scores are {', '.join(SCORES)}")
-    if options.figure and find_spec("matplotlib") is None:
-        raise CCStereoError("--figure needs matplotlib: pip install 'ccstereo[viz]'")
-    for path in filter(None, (options.figure, options.table)):
+    for name in ("figure", "report"):
+        if getattr(options, name) and find_spec("matplotlib") is None:
+            raise CCStereoError(f"--{name} needs matplotlib: pip install 'ccstereo[viz]'")
+    for path in filter(None, (options.figure, options.table, options.report)):
         if path.absolute().parent != options.output.absolute():  # which the run makes
             check_output(path)
     if options.table:
@@ -147,6 +159,18 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.figure:
         title = f"{system.name}: {clips_of(found)}"
         draw(found, summarise(found, options.seed), titles(found), options.figure, title)
+    if options.report:
+        write_page(
+            options.report,
+            found,
+            summarise(found, options.seed),
+            titles(found),
+            headline=clips_of(found),
+            items=clips,
+            system=system,
+            ears=ears,
+            record={"settings": found.settings, "versions": versions(), "seed": options.seed, **about},
+        )
     if not options.quiet:
         print(text)
         if missing:

@@ -29,6 +29,7 @@ COMMANDS = {
     "shard": "pack a prepared set into tar files, to train from afar",
     "train": "train a model",
     "evaluate": "score models on a prepared set",
+    "app": "a web page that does it",
     "plot": "draw the figures of a scene, a video, a training or scores",
     "bench": "score models on scenes whose truth is known",
     "import-checkpoint": "turn released checkpoints into weights",

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
@@ -23,6 +23,9 @@ from ccstereo.evaluation.scores import SCORES
 from ccstereo.evaluation.systems import System
 from ccstereo.files import atomic_path, write_atomic
 from ccstereo.metrics.statistics import RESAMPLES, Estimate, estimate, ratio_of_means
+
+if TYPE_CHECKING:
+    from ccstereo.viz.style import Figure
 
 RATIOS = {"stft_to_mono": ("stft", "stft_mono")}
 """Scores of a row that are one mean over another."""
@@ -106,6 +109,11 @@ def rows_table(rows: Sequence[RowScore]) -> str:
 
 def scores_table(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str]) -> str:
     """A run of one row, its summary and the titles of systems as Markdown: a line a score, systems side by side."""
+    return markdown(*scores_lines(run, rows, titles))
+
+
+def scores_lines(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
+    """The head and the lines of that table, cell by cell."""
     lines = []
     of = {row.system: row.scores for row in rows}
     for name in run.settings["scores"]["names"]:
@@ -119,7 +127,7 @@ def scores_table(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str]) 
                 cells.append(f"{found.value:.{digits}f} ± {spread:.{digits}f} {interval}{items}")
         if cells:
             lines.append([SCORES[name].heading, *cells])
-    return markdown(["mean ± deviation [95 % interval]", *titles.values()], lines)
+    return ["mean ± deviation [95 % interval]", *titles.values()], lines
 
 
 def deviation(values: np.ndarray) -> float:
@@ -274,7 +282,18 @@ def draw(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str], path: Pa
         DatasetError: the file cannot be written.
         ImportError: matplotlib is not installed.
     """
-    from ccstereo.viz import plot_scores, save_figure
+    from ccstereo.viz import save_figure
+
+    try:
+        with atomic_path(path) as temporary:
+            save_figure(distributions(run, rows, titles, title), temporary)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def distributions(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str], title: str = "") -> "Figure":
+    """Every item's scores of a run of one row, systems beside each other, as a figure."""
+    from ccstereo.viz import plot_scores
 
     of = {row.system: row.scores for row in rows}
     names = [name for name in run.settings["scores"]["names"] if name not in NOT_DRAWN and of[next(iter(of))][name]]
@@ -287,8 +306,4 @@ def draw(run: Run, rows: Sequence[RowScore], titles: Mapping[str, str], path: Pa
         }
         for name in names
     }
-    try:
-        with atomic_path(path) as temporary:
-            save_figure(plot_scores(panels, ends, title=title), temporary)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+    return plot_scores(panels, ends, title=title)

@@ -17,11 +17,12 @@ from ccstereo.models.base import SpatialModel
 from ccstereo.models.parts.fusion import AudioVisualFusion
 from ccstereo.vision.transforms import normalize, resize
 
+Frames = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 Maps = dict[str, NDArray[np.float32]]
 
 
 @torch.inference_mode()
-def activation_maps(model: SpatialModel, mono: Tensor, frames: NDArray[np.uint8], times: Sequence[float]) -> Maps:
+def activation_maps(model: SpatialModel, mono: Tensor, frames: Frames, times: Sequence[float]) -> Maps:
     """Maps over whole frames at some moments, each of the window around it.
 
     "relevance" is AVAD's cosine of every visual with every audio position, "attention" the weight that the fusion's
@@ -31,7 +32,7 @@ def activation_maps(model: SpatialModel, mono: Tensor, frames: NDArray[np.uint8]
     Args:
         model: any model, in eval mode.
         mono: (T,) sound at the model's rate.
-        frames: (N, H, W, 3), frame k at time k / `model.config.frame_rate`.
+        frames: (N, H, W, 3) uint8, or a sequence of (H, W, 3), frame k at time k / `model.config.frame_rate`.
         times: seconds, at least one.
 
     Returns:
@@ -71,12 +72,12 @@ def _spectrogram(model: SpatialModel, mixture: Tensor, start: int, length: int) 
     return stft(piece * rms_gain(piece, model.config.rms), model.config.stft)
 
 
-def _clip(model: SpatialModel, frames: NDArray[np.uint8], time: float) -> Tensor:
+def _clip(model: SpatialModel, frames: Frames, time: float) -> Tensor:
     """The whole frame, or clip of frames, at a moment: (1, 3, h, w) or (1, clip_frames, 3, h, w)."""
     config = model.config
     middle = min(round(time * config.frame_rate), len(frames) - 1)
     wanted = clip_indices(middle, config.clip_frames, config.clip_stride)
-    chosen = frames[np.clip(wanted, 0, len(frames) - 1)].transpose(0, 3, 1, 2)
+    chosen = np.stack([frames[min(max(0, index), len(frames) - 1)] for index in wanted]).transpose(0, 3, 1, 2)
     pixels = normalize(resize(torch.from_numpy(np.ascontiguousarray(chosen)), config.frame_size))
     return pixels if config.clip_frames == 1 else pixels[None]
 

@@ -6,6 +6,7 @@ from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
 from ccstereo.media.frames import read_frames
 from ccstereo.media.mixing import Mixdown, open_played
 from ccstereo.media.mux import StereoWriter, open_writer
+from ccstereo.media.preview import plays_in_browsers, write_preview
 from ccstereo.media.probe import probe
 from ccstereo.media.selection import Selection, describe_sound, find_cut
 from ccstereo.media.sound import read_channels, read_mono
@@ -35,10 +36,12 @@ __all__ = [
     "find_cut",
     "open_played",
     "open_writer",
+    "plays_in_browsers",
     "probe",
     "read_channels",
     "read_frames",
     "read_mono",
     "stored",
+    "write_preview",
     "write_video",
 ]

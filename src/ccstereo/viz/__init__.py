@@ -2,13 +2,14 @@
 
 from ccstereo.viz.bars import plot_bars
 from ccstereo.viz.curves import plot_over_time, plot_sweep, plot_training
-from ccstereo.viz.maps import normalise, overlay, plot_maps
+from ccstereo.viz.maps import colours, normalise, overlay, plot_maps
 from ccstereo.viz.scene import plot_scene
 from ccstereo.viz.scores import plot_scores
 from ccstereo.viz.spectrograms import plot_levels, plot_spectrograms
 from ccstereo.viz.style import save_figure
 
 __all__ = [
+    "colours",
     "normalise",
     "overlay",
     "plot_bars",

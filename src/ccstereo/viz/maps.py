@@ -1,6 +1,6 @@
 """Maps over a frame: what a network looks at, as colours over it (CCStereo, figure 7)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,22 @@ def normalise(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((values - low) / np.where(span > 0, span, 1), dtype=np.float32)
 
 
+def colours(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Values 0 to 1 as colours (..., 3) of the map that all figures have."""
+    import matplotlib
+
+    found: NDArray[np.uint8] = matplotlib.colormaps[MAP](values, bytes=True)[..., :3]
+    return found
+
+
 def overlay(frame: NDArray[np.uint8], values: NDArray[np.float32], strength: float = 0.55) -> NDArray[np.uint8]:
     """Put a map (h, w), normalised by itself, over a frame (H, W, 3) as colours of that strength, 0 to 1."""
-    import matplotlib
     from PIL import Image
 
     height, width = frame.shape[:2]
     plane = Image.fromarray((255 * normalise(values)).astype(np.uint8))
     smooth = np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC)) / 255
-    colours = 255 * matplotlib.colormaps[MAP](smooth)[..., :3]
-    mixed: NDArray[np.float64] = (1 - strength) * frame + strength * colours
+    mixed: NDArray[np.float64] = (1 - strength) * frame + strength * colours(smooth)
     return mixed.round().astype(np.uint8)
 
 

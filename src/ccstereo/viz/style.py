@@ -1,7 +1,7 @@
 """The one look of all figures: colours that people with any colour vision can tell apart, thin axes, units."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,11 +42,14 @@ def tidy(axes: "Axes", **settings: Any) -> None:
         axes.spines[side].set_visible(False)
 
 
-def save_figure(figure: "Figure", path: str | Path, dpi: int = 120) -> None:
-    """Write a figure as the file its suffix names: .png, .svg or .pdf. The same figure gives the same file."""
+def save_figure(figure: "Figure", path: "str | Path | IO[bytes]", dpi: int = 120) -> None:
+    """Write a figure as the file its suffix names, .png, .svg or .pdf, or to an open file as PNG.
+
+    The same figure gives the same file.
+    """
     import matplotlib
 
-    kind = Path(path).suffix.lower()
+    kind = Path(path).suffix.lower() if isinstance(path, str | Path) else ".png"
     metadata: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(kind, {})
     with matplotlib.rc_context({"svg.hashsalt": "ccstereo"}):
         figure.savefig(path, dpi=dpi, metadata=metadata)

@@ -1,0 +1,1 @@
+"""The web page, `ccstereo app` (`pip install 'ccstereo[app]'`): videos in, binaural videos out, on this machine."""
