@@ -4,6 +4,7 @@ import base64
 import hmac
 import os
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
@@ -142,6 +143,10 @@ def _upload(service: Service) -> Callable[[Request], Awaitable[Response]]:
                     file.write(chunk)
         except (MediaError, ClientDisconnect, OSError, ValueError) as error:
             service.workspace.remove(stored.token)
+            if isinstance(error, MediaError):  # a browser reads no answer while it still sends
+                with suppress(ClientDisconnect):
+                    async for _ in request.stream():
+                        pass
             status = 413 if isinstance(error, MediaError) else 400
             return JSONResponse({"error": service.explain(error)}, status)
         except BaseException:

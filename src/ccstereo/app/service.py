@@ -4,7 +4,7 @@ import threading
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from ccstereo import DEFAULT_WEIGHTS, list_weights
@@ -16,11 +16,17 @@ from ccstereo.conversion import ConversionOptions
 from ccstereo.errors import CCStereoError, MediaError
 from ccstereo.evaluation.systems import weights_name
 from ccstereo.media import default_output, plays_in_browsers, probe, write_preview, write_video
-from ccstereo.scenes import render_frames, render_sources, sample_scene, spherical_head, synthetic_material
+from ccstereo.scenes import Material, render_frames, render_sources, sample_scene, spherical_head, synthetic_material
 
 UNUSED = 3600.0  # s after which a file that nobody has used is removed
 EXAMPLES = {"one source": (1, 11), "two sources": (2, 3), "two moving sources": (2, 4)}
 """Title of each example: how many sources, and the seed of its scene."""
+
+
+@cache
+def _material() -> Material:
+    """What examples are made of, computed once."""
+    return synthetic_material("test")
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ class Service:
     def example(self, title: str) -> Stored:
         """Make one of `EXAMPLES`: a synthetic scene of six seconds with the mono mix of its sources."""
         count, seed = EXAMPLES[title]
-        material = synthetic_material("test")
+        material = _material()
         scene = sample_scene(material, seed, duration=6.0, sources=count, moving="moving" in title, min_azimuth=15.0)
         mono = render_sources(scene, material, spherical_head(16_000)).sum(0).mean(0)
         stored = self.workspace.create(f"{title}.mp4")

@@ -1,0 +1,58 @@
+"""Hooks of the documentation site: pages that live elsewhere in the repository, and links that lead out of docs/."""
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parent.parent
+ELSEWHERE = {
+    "findings.md": "research/README.md",
+    "weights.md": "src/ccstereo/weights/ccstereo-lite.stage/README.md",
+    "changes.md": "CHANGELOG.md",
+}
+"""Pages of the site that are kept where their subject is."""
+_LINK = re.compile(r"(!?)\[((?:[^\[\]]|`[^`]*`|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that are kept elsewhere."""
+    for name, source in ELSEWHERE.items():
+        text = re.sub(r"\A---\n.*?\n---\n", "", (ROOT / source).read_text(encoding="utf-8"), flags=re.DOTALL)
+        files.append(File.generated(config, name, content=site_links(text, source)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Bring the links of a page to the site."""
+    name = page.file.src_uri
+    return markdown if name in ELSEWHERE else site_links(markdown, f"docs/{name}")
+
+
+def site_links(text: str, source: str) -> str:
+    """Links of a page, given by its path in the repository, as the site has them.
+
+    Links to what is a page of the site lead there; those to other files of the repository become their text and path.
+
+    >>> site_links("[the layout](../docs/data/layout.md#files), [task](../src/x.py), [`y`](y/)", "research/README.md")
+    '[the layout](data/layout.md#files), task (`src/x.py`), `y`'
+    """
+    pages = {path: name for name, path in ELSEWHERE.items()}
+    here = source.removeprefix("docs/") if source.startswith("docs/") else pages[source]
+
+    def link(found: re.Match[str]) -> str:
+        image, words, target = found.groups()
+        path, hash_sign, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target) or not path:
+            return found[0]
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
+        page = path.removeprefix("docs/") if path.startswith("docs/") else pages.get(path)
+        if page is not None:
+            return f"{image}[{words}]({posixpath.relpath(page, posixpath.dirname(here) or '.')}{hash_sign}{anchor})"
+        plain = words.strip("`")
+        return words if plain.rstrip("/") and path.endswith(plain.rstrip("/")) else f"{words} (`{path}`)"
+
+    parts = re.split(r"(^```.*?^```)", text, flags=re.DOTALL | re.MULTILINE)
+    return "".join(part if part.startswith("```") else _LINK.sub(link, part) for part in parts)
