@@ -61,6 +61,10 @@ def run_demo(
     """
     from ccstereo.media import SoundWriter, write_video
 
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(f"{output}: cannot be made a folder ({error.strerror})") from error
     rate = binauralizer.model.config.sample_rate
     material = load_material(folder, "test", rate) if folder else synthetic_material("test", rate)
     head = load_sofa(sofa).resampled(rate) if sofa else spherical_head(rate)
@@ -69,10 +73,6 @@ def run_demo(
     mono = truth.mean(0)
     predicted = binauralizer.binauralize(mono, rate, frames, 10.0)
 
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(f"{output}: cannot be made a folder ({error.strerror})") from error
     sounds = {"truth": truth, "predicted": predicted, "mono": np.stack([mono, mono])}
     for name, sound in sounds.items():
         with SoundWriter(output / f"{name}.wav", sample_rate=rate) as writer:

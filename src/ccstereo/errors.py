@@ -5,6 +5,10 @@ class CCStereoError(Exception):
     """Base of every error whose one line is meant for the user."""
 
 
+class UsageError(CCStereoError):
+    """What was asked for does not exist or makes no sense; the command line ends with status 2."""
+
+
 class MediaError(CCStereoError):
     """A video or sound file cannot be read or written."""
 

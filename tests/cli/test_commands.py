@@ -91,6 +91,61 @@ def test_wrong_usage(arguments: list[str], capsys) -> None:
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["binauralize", ""], "argument IN: must be the name of a file or folder, got ''"),
+        (["binauralize", "v.mp4", "-o", ""], "argument -o/--output: must be the name of a file or folder, got ''"),
+        (["binauralize", "v.mp4", "--bitrate", "192k"], "--bitrate: must be a whole number of at least 1, got '192k'"),
+        (["train", "--config", "nope"], "no config 'nope': give a file or one of ablation/avad, "),
+        (["train", "--config"], "argument --config/-c: expected one argument"),
+        (["train", "--sweep", "seed_everything"], "--sweep seed_everything: expected NAME=VALUE,VALUE"),
+        (
+            ["train", "--config", "lite-stage", "--model.learning_rate", "-1"],
+            "learning_rate must be a number of at lea",
+        ),
+        (["train", "--config", "lite-stage", "--data.batch_size", "-4"], "batch_size must be at least 1, got -4"),
+    ],
+)
+def test_a_wrong_value_is_status_2_and_one_line(arguments: list[str], said: str, capsys) -> None:
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    assert status == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert "error: " in error
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("import-checkpoint {} --model ccstereo -o w", "cannot read {} as a checkpoint of tensors: it is no file of"),
+        ("export-checkpoint {} -o w", "{}: not a checkpoint of ccstereo train"),
+        ("export-checkpoint {}.ckpt -o w", "{}.ckpt: cannot be read (No such file or directory)"),
+        ("demo --sofa {} -o d", "{}: not a SOFA file; its name must end in .sofa"),
+        ("demo -o {}", "{}: cannot be made a folder (File exists)"),
+        ("prepare --check {}", "{}: is no prepared set"),
+        ("shard {} -o s", "{}: is no prepared set"),
+        ("evaluate {} -o e", "{}: is no prepared set"),
+        ("bench score {}", "{}: holds no benchmark"),
+        ("prepare folder {} -o p", "{}: no such folder"),
+        ("binauralize {}", "{}: is a text file"),
+    ],
+)
+def test_a_file_of_another_kind_is_status_1_and_one_line(
+    command: str, said: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text").write_text("hello\n")
+    assert main([word.format("text") for word in command.split()]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("ccstereo: error: " + said.format(*["text"] * 2))
+    assert error.count("\n") == 1
+
+
 def test_models(capsys) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out
@@ -105,6 +160,9 @@ def test_import_checkpoint(tmp_path: Path, capsys) -> None:
     command = ["import-checkpoint", str(tmp_path / "best.pth"), "--model", "ccstereo", "-o"]
     assert main([*command, str(tmp_path / "weights")]) == 0
     assert json.loads((tmp_path / "weights" / "config.json").read_text())["model"] == "ccstereo"
+    assert main([*command, str(tmp_path / "weights")]) == 1
+    assert "weights: holds weights already" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "weights"), "--overwrite", "--half"]) == 0
     del state["net_audio.img_pos_embed.weight"]
     torch.save({"state_dict": state | {"net_audio.surprise": torch.zeros(1)}}, tmp_path / "best.pth")
     assert main([*command, str(tmp_path / "other")]) == 1

@@ -150,7 +150,7 @@ class TestPredictions:
         run(prepared, tmp_path / "r", "--predictions", truths)
         printed = capsys.readouterr().out
         assert (tmp_path / "r" / "summary.md").read_text() in printed
-        assert "note: 1 clips of this split are not in the set" in printed
+        assert "note: the set lacks 1 clip of this split" in printed
         run(prepared, tmp_path / "r", "--predictions", truths, "-q")
         assert capsys.readouterr().out == ""
 

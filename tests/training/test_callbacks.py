@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from ccstereo.audio import STFTConfig
 from ccstereo.datasets.stage import StageWindows, collate_windows
+from ccstereo.errors import WeightsError
 from ccstereo.models import create_model, load_model, save_model
 from ccstereo.training.callbacks import (
     AverageWeights,
@@ -158,5 +159,7 @@ def test_the_command_exports_a_checkpoint(tmp_path: Path, capsys) -> None:
     assert options.run(options) == 0
     assert f"--weights {out}" in capsys.readouterr().out
     assert load_model(out).name == "ccstereo-lite"
+    with pytest.raises(WeightsError, match=r"out: holds weights already; .*--overwrite"):
+        options.run(options)
     full = save_model(create_model("ccstereo-lite", **SMALL), tmp_path / "full") / "model.safetensors"
     assert (out / "model.safetensors").stat().st_size < 0.6 * full.stat().st_size

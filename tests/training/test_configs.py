@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ccstereo.cli.main import main
-from ccstereo.errors import CCStereoError
+from ccstereo.errors import CCStereoError, UsageError
 from ccstereo.losses.objective import CCSTEREO
 from ccstereo.models import create_model, list_models
 from ccstereo.training.configs import CLASSES, CONFIGS, RECORDED, current_options, data_class, read_configs
@@ -30,7 +30,7 @@ def test_names_stand_for_the_packages_files(tmp_path: Path, monkeypatch) -> None
 
 @pytest.mark.parametrize("wrong", ["lite_stage", "no/such.yaml", "../mine.yml"])
 def test_a_config_that_is_not_there_is_reported_with_those_that_are(wrong: str) -> None:
-    with pytest.raises(CCStereoError, match=r"no config .*lite-stage"):
+    with pytest.raises(UsageError, match=r"no config .*lite-stage"):
         read_configs([wrong])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ccstereo.cli.main import main
-from ccstereo.errors import CCStereoError
+from ccstereo.errors import UsageError
 from ccstereo.models import load_model
 from ccstereo.training.sweep import swept
 
@@ -26,7 +26,7 @@ def test_every_combination_has_its_folder() -> None:
 
 @pytest.mark.parametrize("value", ["seed_everything", "seed_everything=", "=1", "seed_everything=1,,2"])
 def test_what_is_no_sweep_is_refused(value: str) -> None:
-    with pytest.raises(CCStereoError, match="expected NAME=VALUE,VALUE"):
+    with pytest.raises(UsageError, match="expected NAME=VALUE,VALUE"):
         swept(["--sweep", value])
 
 

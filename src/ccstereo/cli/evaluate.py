@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive
 from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, DatasetError
+from ccstereo.wording import counted
 
 if TYPE_CHECKING:
     from ccstereo.evaluation import Oracle, PreparedItems, System
@@ -174,7 +175,8 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if not options.quiet:
         print(text)
         if missing:
-            print(f"\nnote: {missing} clips of this split are not in the set; do not compare with scores of all of it")
+            lacks = counted(missing, "clip")
+            print(f"\nnote: the set lacks {lacks} of this split; do not compare with scores of all of it")
     return 0
 
 

@@ -21,14 +21,17 @@ def add_parser(commands: Subparsers) -> None:
     )
     parser.add_argument("checkpoint", type=Path, metavar="FILE", help="the .ckpt file")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the weights")
+    parser.add_argument("--overwrite", action="store_true", help="replace the weights that DIR holds")
     parser.add_argument("--half", action="store_true", help="store half precision")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Export and say where the weights are."""
+    from ccstereo.models.weights import check_new_weights
     from ccstereo.training.weights import export_checkpoint
 
+    check_new_weights(options.output, overwrite=options.overwrite)
     export_checkpoint(options.checkpoint, options.output, half=options.half)
     print(f"{options.output}: the weights; try ccstereo binauralize clip.mp4 --weights {options.output}")
     return 0

@@ -23,6 +23,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the .pth file, or all files of a set")
     parser.add_argument("--model", required=True, metavar="NAME", help="whose checkpoint it is")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the weights")
+    parser.add_argument("--overwrite", action="store_true", help="replace the weights that DIR holds")
     parser.add_argument("--half", action="store_true", help="store half precision")
     parser.set_defaults(run=lambda options: run(options, parser))
 
@@ -30,9 +31,11 @@ def add_parser(commands: Subparsers) -> None:
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Import and say where the weights are."""
     from ccstereo.models import import_checkpoint, released_models
+    from ccstereo.models.weights import check_new_weights
 
     if options.model not in released_models():
         parser.error(f"argument --model: no released {options.model!r}; there are {', '.join(released_models())}")
+    check_new_weights(options.output, overwrite=options.overwrite)
     folder = import_checkpoint(options.files, options.model, options.output, half=options.half)
     print(f"{folder}: weights of {options.model}; try ccstereo binauralize clip.mp4 --weights {folder}")
     return 0

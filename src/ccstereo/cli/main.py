@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import ccstereo
 from ccstereo.cli.options import Parser
 from ccstereo.cli.signals import Signals, raised_signals
-from ccstereo.errors import CCStereoError
+from ccstereo.errors import CCStereoError, UsageError
 from ccstereo.plugins import load_plugins
 
 # Each is a module of this package, imported when it is asked for: --version and --help stay quick.
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 status = _run(sys.argv[1:] if argv is None else argv)
             return signals.status if status == 128 + signal.SIGINT else status
         except CCStereoError as error:
-            return _fail(str(error))
+            return _fail(str(error), 2 if isinstance(error, UsageError) else 1)
         except KeyboardInterrupt:
             return _stopped(signals)
         except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
@@ -160,9 +160,9 @@ def _forget(*outputs: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, status: int = 1) -> int:
     print("ccstereo: error: " + " ".join(message.split()), file=sys.stderr)
-    return 1
+    return status
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.errors import CCStereoError
@@ -12,6 +14,7 @@ from ccstereo.jobs import ENGINES
 if TYPE_CHECKING:
     from ccstereo.binauralizer import Binauralizer
 
+Value = TypeVar("Value")
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
@@ -25,6 +28,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         # Examples stand below the options as they are written.
         super().__init__(*arguments, **{"formatter_class": argparse.RawDescriptionHelpFormatter} | named)
+        self.register("type", Path, file_name)
         self.old_names: dict[str, str] = {}
 
     def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
@@ -71,28 +75,36 @@ def between(least: float, most: float) -> Callable[[str], float]:
     """Return a reader of numbers from `least` to `most`."""
 
     def number(text: str) -> float:
-        value = float(text)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"must be from {least:g} to {most:g}, got {text}")
-        return value
+        return _read(text, float, lambda value: least <= value <= most, f"a number from {least:g} to {most:g}")
 
     return number
 
 
 def positive(text: str) -> float:
     """Read a number above 0; argparse names the option when it is not."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be more than 0, got {text}")
-    return value
+    return _read(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
 def count(text: str) -> int:
     """Read a whole number of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return value
+    return _read(text, int, lambda value: value >= 1, "a whole number of at least 1")
+
+
+def file_name(text: str) -> Path:
+    """Read the name of a file or folder; an empty one, of a script's unset variable, would be the current folder.
+
+    Every `type=Path` of a `Parser` is read so.
+    """
+    return _read(text, Path, lambda _: text != "" and "\0" not in text, "the name of a file or folder")
+
+
+def _read(text: str, read: Callable[[str], Value], good: Callable[[Value], bool], wanted: str) -> Value:
+    """Read a value; argparse puts the option's name before the message."""
+    with suppress(ValueError):
+        value = read(text)
+        if good(value):
+            return value
+    raise argparse.ArgumentTypeError(f"must be {wanted}, got {text!r}")
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:

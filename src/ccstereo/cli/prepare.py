@@ -10,6 +10,7 @@ from ccstereo.cli.prepare_yt360 import add_yt360
 from ccstereo.cli.preparing import add_set, run_prepare, say
 from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import DatasetError
+from ccstereo.wording import counted
 
 if TYPE_CHECKING:
     from ccstereo.datasets.prepared.format import ClipRow
@@ -118,7 +119,7 @@ def fairplay(options: argparse.Namespace) -> int:
     folds, faulty = fairplay_folds(options.splits or [options.input / "splits"])
     report = run_prepare(options, sources, worker, info, only_present(folds), [*missing, *faulty])
     if len(report.rows) != CLIPS:
-        say(options, f"note: {len(report.rows)} clips; the whole of FAIR-Play has {CLIPS}")
+        say(options, f"note: {counted(len(report.rows), 'clip')}; the whole of FAIR-Play has {CLIPS}")
     if not report.folds:
         say(options, "note: no fold was found; give a folder of them with --splits")
     return 0

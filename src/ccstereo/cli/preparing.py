@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Parser, Subparsers, count
 from ccstereo.cli.progress import progress_bar
+from ccstereo.wording import counted
 
 if TYPE_CHECKING:
     from ccstereo.datasets.prepared.build import Folds, Report, Source, Worker
@@ -61,8 +62,8 @@ def run_prepare(
             progress=progress,
         )
     hours = sum(row.duration for row in report.rows) / 3600
-    again = f", {report.done_before} of {len(sources)} {unit}s done before" if report.done_before else ""
-    say(options, f"{options.output}: {len(report.rows)} clips, {hours:.2f} h{again}")
+    again = f", {report.done_before} of {counted(len(sources), unit)} done before" if report.done_before else ""
+    say(options, f"{options.output}: {counted(len(report.rows), 'clip')}, {hours:.2f} h{again}")
     prepared = PreparedSet(options.output)
     for name, checksum in report.folds.items():
         there = "/".join(str(len(prepared.ids(name, split))) for split in SPLITS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ccstereo.cli.options import Subparsers
 from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import DatasetError
+from ccstereo.wording import counted
 
 if TYPE_CHECKING:
     from ccstereo.datasets.prepared.reader import PreparedSet
@@ -75,9 +76,9 @@ def run(options: argparse.Namespace) -> int:
                 progress=progress,
             )
         if not options.quiet:
-            shards = f"{len(index.shards)} shard{'s' * (len(index.shards) > 1)}"
+            made = f"{counted(len(clips), 'clip')} in {counted(len(index.shards), 'shard')}"
             megabytes = sum(shard.bytes for shard in index.shards) / 1e6
-            print(f"{options.output}: {split}: {len(clips)} clips in {shards}, {megabytes:.1f} MB")
+            print(f"{options.output}: {split}: {made}, {megabytes:.1f} MB")
     return 0
 
 

@@ -33,6 +33,7 @@ from ccstereo.evaluation.systems import Mono, Oracle, System
 from ccstereo.files import write_atomic
 from ccstereo.journal import first_difference
 from ccstereo.metrics.statistics import RESAMPLES
+from ccstereo.wording import counted
 
 ROLES = ("mono", "prediction", "oracle")
 CEILING = Oracle()
@@ -176,7 +177,7 @@ def finish(
 def clips_of(run: Run) -> str:
     """How many clips of what a run is of."""
     split, dataset = run.settings["split"], run.settings["dataset"]
-    return f"{split['clips']} clips of {dataset['name']}, {split['name']}"
+    return f"{counted(split['clips'], 'clip')} of {dataset['name']}, {split['name']}"
 
 
 def titles(run: Run) -> dict[str, str]:

@@ -127,7 +127,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise WeightsError(f"{path} is missing") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        # A pickle error of one that is no checkpoint is its first byte, as a number or a key.
+        said = str(error).strip().splitlines()
+        reason = said[0] if said and not isinstance(error, KeyError) else "it is no file of torch.save"
         raise WeightsError(f"cannot read {path} as a checkpoint of tensors: {reason}") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]

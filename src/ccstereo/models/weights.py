@@ -107,6 +107,19 @@ def save_model(model: SpatialModel, folder: str | Path, *, half: bool = False) -
     return folder
 
 
+def check_new_weights(folder: str | Path, *, overwrite: bool) -> None:
+    """Refuse a folder that holds weights already, unless they may be replaced, or that is a file.
+
+    Raises:
+        WeightsError: saying so.
+    """
+    folder = Path(folder)
+    if folder.is_file():
+        raise WeightsError(f"{folder}: is a file; name a folder for the weights")
+    if not overwrite and any((folder / name).exists() for name in (MODEL_NAME, CONFIG_NAME)):
+        raise WeightsError(f"{folder}: holds weights already; choose another folder, or replace them with --overwrite")
+
+
 def check_fit(model: SpatialModel, state: Mapping[str, Tensor], source: str) -> None:
     """Refuse weights, by the model's names, that are not exactly those of the model; `source` is the file.
 

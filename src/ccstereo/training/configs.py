@@ -1,14 +1,15 @@
 """A training's options before Lightning reads them: configs by name, old names of options, the class of the data."""
 
+import argparse
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
-from ccstereo.errors import CCStereoError
+from ccstereo.errors import CCStereoError, UsageError
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 CLASSES = {"model": "ccstereo.training.task.SpatialTask", "data": "ccstereo.training.stage_data.StageData"}
@@ -44,6 +45,17 @@ RENAMED = {  # old beginning of an option's name to the new one; taken for one r
 }
 
 
+class RunParser(argparse.ArgumentParser):
+    """Picks a few options out of a training's arguments, before Lightning reads the others."""
+
+    def __init__(self) -> None:
+        super().__init__(add_help=False, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        raise UsageError(f"{message} (see ccstereo train --help)")
+
+
 def known_configs() -> dict[str, Path]:
     """Configs of the package by name.
 
@@ -60,7 +72,8 @@ def read_configs(names: Sequence[str]) -> Config:
         The options, with those of `model` and `data` in `init_args` of a class, as LightningCLI has them.
 
     Raises:
-        CCStereoError: there is no such config, or it is not one.
+        UsageError: there is no such config.
+        CCStereoError: it is not one.
     """
     result: Config = {}
     for name in names:
@@ -96,7 +109,7 @@ def _read(name: str) -> Config:
     known = known_configs()
     path = known[name] if name in known and not _is_file(name) else Path(name)
     if not _is_file(str(path)) and re.fullmatch(r"[\w./\\-]+", name):
-        raise CCStereoError(f"no config {name!r}: give a file or one of {', '.join(known)}")
+        raise UsageError(f"no config {name!r}: give a file or one of {', '.join(known)}")
     try:
         content = yaml.safe_load(path.read_text() if _is_file(str(path)) else name)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -1,6 +1,5 @@
 """`ccstereo train`: Lightning's command line over this room's task and data."""
 
-import argparse
 import logging
 import os
 import re
@@ -17,7 +16,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from ccstereo.datasets.prepared.format import safe_key
 from ccstereo.training import recorded_data, stage_data, task  # noqa: F401 - classes that options name
-from ccstereo.training.configs import CLASSES, RECORDED, current_options, data_class, read_configs
+from ccstereo.training.configs import CLASSES, RECORDED, RunParser, current_options, data_class, read_configs
 from ccstereo.training.precision import affordable_precision
 from ccstereo.training.runs import Run, choose_run, clear, remove_if_empty
 
@@ -108,7 +107,7 @@ def parts_of(arguments: Sequence[str]) -> TrainCLI:
 
 def _with_run(arguments: Sequence[str], resumes: bool = True) -> tuple[list[str], Run, bool]:
     """Arguments as LightningCLI takes them, the run's folder among them, and whether it may replace another."""
-    parser = argparse.ArgumentParser(prog="ccstereo train", add_help=False, allow_abbrev=False)
+    parser = RunParser()
     parser.add_argument("--config", "-c", action="append", default=[])
     parser.add_argument("--overwrite", action="store_true")
     for option in ("--ckpt_path", "--trainer.default_root_dir", "--data", "--data.path"):

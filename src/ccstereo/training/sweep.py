@@ -1,11 +1,11 @@
 """Several trainings of one command: seeds, and values of options."""
 
-import argparse
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from ccstereo.errors import CCStereoError
+from ccstereo.errors import UsageError
+from ccstereo.training.configs import RunParser
 
 OPTION, FOLDER = "--sweep", "--trainer.default_root_dir"
 
@@ -21,12 +21,12 @@ def swept(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
         Nothing where there is no sweep.
 
     Raises:
-        CCStereoError: a sweep is not NAME=VALUE,VALUE.
+        UsageError: a sweep is not NAME=VALUE,VALUE.
 
     >>> swept(["--sweep", "seed_everything=1,2"])[0]
     ('seed_everything=1', ['--seed_everything=1', '--trainer.default_root_dir=runs/sweep/seed_everything=1'])
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = RunParser()
     parser.add_argument(OPTION, action="append", nargs="?", const="", default=[])
     parser.add_argument(FOLDER, default="runs/sweep")
     options, rest = parser.parse_known_args(arguments)
@@ -34,7 +34,7 @@ def swept(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
     for sweep in options.sweep:
         name, _, values = sweep.partition("=")
         if not name or not all(values.split(",")):
-            raise CCStereoError(f"{OPTION} {sweep}: expected NAME=VALUE,VALUE, such as seed_everything=1,2,3")
+            raise UsageError(f"{OPTION} {sweep}: expected NAME=VALUE,VALUE, such as seed_everything=1,2,3")
         axes.append([(name.removeprefix("--"), value) for value in values.split(",")])
     root = Path(getattr(options, FOLDER.removeprefix("--")))
     trainings = []

@@ -47,6 +47,10 @@ def export_checkpoint(checkpoint: str | Path, folder: str | Path, *, half: bool 
         prefix = "model."
         state = {k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)}
         model.load_state_dict(state)
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{checkpoint}: not a checkpoint of ccstereo train ({error})") from error
+    except OSError as error:
+        raise WeightsError(f"{checkpoint}: cannot be read ({error.strerror})") from error
+    except (KeyError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        # A key alone says nothing: it is what is missing, or the first byte of a file of another kind.
+        reason = "" if isinstance(error, KeyError) else f" ({error})"
+        raise WeightsError(f"{checkpoint}: not a checkpoint of ccstereo train{reason}") from error
     save_model(model, folder, half=half)

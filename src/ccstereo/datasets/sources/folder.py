@@ -12,6 +12,7 @@ from ccstereo.datasets.sources.surround import SPEAKERS, SurroundRenderer
 from ccstereo.errors import DatasetError
 from ccstereo.media import probe
 from ccstereo.media.names import VIDEO_SUFFIXES
+from ccstereo.wording import counted
 
 
 def folder_set(
@@ -71,7 +72,9 @@ def folder_clips(
     layout = audio.layout if audio and audio.layout in SPEAKERS else None
     if layout and not surround:
         channels = len(SPEAKERS[layout])
-        raise DatasetError(f"{path}: its sound has {channels} channels, not 2; --surround renders them for two ears")
+        raise DatasetError(
+            f"{path}: its sound has {counted(channels, 'channel')}, not 2; --surround renders them for two ears"
+        )
     fault = None if layout else file_balance(path).fault
     if fault:
         raise DatasetError(f"{path}: {fault}")

@@ -136,6 +136,8 @@ def load_sofa(path: str | Path) -> HRIRSet:
     path = Path(path)
     if not path.is_file():
         raise DatasetError(f"{path}: no such SOFA file")
+    if path.suffix.lower() != ".sofa":  # sofar would read the file of that name instead
+        raise DatasetError(f"{path}: not a SOFA file; its name must end in .sofa")
     try:
         import sofar
     except ImportError as error:

@@ -12,6 +12,7 @@ from ccstereo.datasets.prepared.reader import PreparedSet, decode_jpeg
 from ccstereo.files import atomic_path
 from ccstereo.media import write_video
 from ccstereo.scenes.geometry import position_of
+from ccstereo.wording import counted
 
 SHEET_CLIPS, SHEET_COLUMNS, SHEET_FRAME = 24, 4, (320, 160)  # (width, height) of a frame on the sheet
 PREVIEW_CLIPS, PREVIEW_SECONDS = 6, 5.0  # of each clip
@@ -68,7 +69,7 @@ def _title(prepared: PreparedSet) -> str:
     options = prepared.info.options
     rate = ", HRIRs not resampled" if options["legacy_hrir_rate"] else ""
     how = f"{options['recipe']}, {options['render']}, {options['head']}{rate}, seed {options['seed']}"
-    return f"{len(prepared.clips)} clips: {how}"
+    return f"{counted(len(prepared.clips), 'clip')}: {how}"
 
 
 def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
