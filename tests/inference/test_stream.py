@@ -8,9 +8,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import tiny_models
 from ccstereo.audio import context_start, rms_gain, stft, window_count
 from ccstereo.inference import BinauralStream
-from ccstereo.models import ModelConfig
+from ccstereo.models import ModelConfig, SpatialModel
 from panner import RATE, Conditioned, Panner, noise, run, video
 
 
@@ -103,10 +104,37 @@ class TestLive:
             spec = stft(wanted * rms_gain(wanted, model.config.rms), model.config.stft)
             np.testing.assert_allclose(context, spec.square().mean().numpy()[None], rtol=1e-4)
 
+    @pytest.mark.parametrize(("model", "rate"), [(Panner(), 48_000), (Conditioned(), 16_000)])
+    def test_where_a_camera_stalls_its_last_frame_stands(self, model: Panner, rate: int) -> None:
+        """Sound goes on in time, as if the frame came again and again, and new frames count when they come."""
+        stalled, frozen = (_stalling(model, rate, frozen=frozen) for frozen in (False, True))
+        back = round((2.0 - 0.63) * rate)  # start of the first window that ends after frames have come again
+        np.testing.assert_array_equal(stalled[:, :back], frozen[:, :back])
+        assert np.abs(stalled[:, -rate // 2 :] - frozen[:, -rate // 2 :]).max() > 1e-3
+
+    def test_a_clip_may_reach_back_before_a_stall(self) -> None:
+        assert _stalling(tiny_models.tiny_left_right().eval(), 16_000, frozen=False).shape == (2, 48_000)
+
     def test_any_split_gives_the_same_live_sound(self) -> None:
         sound, frames = noise(50_000), video(32)
         whole = run(Conditioned(), sound, frames, 50_000, live=True)
         np.testing.assert_array_equal(run(Conditioned(), sound, frames, 777, live=True), whole)
+
+
+def _stalling(model: SpatialModel, rate: int, *, frozen: bool) -> np.ndarray:
+    """Three seconds, live, without a frame from 0.5 to 2 s; `frozen`: with the one at 0.5 s from there to the end."""
+    frames, step, pulled = video(30), rate // 10, 0
+    stream = BinauralStream(model, sample_rate=rate, live=True, tdss=False)
+    pieces = []
+    for k in range(30):
+        if frozen or not 5 < k < 20:
+            stream.push_frame(frames[min(k, 5) if frozen else k])
+        stream.push_samples(noise(step, k))
+        pieces.append(stream.pull())
+        pulled += pieces[-1].shape[1]
+        assert ((k + 1) * step - pulled) / rate <= stream.latency + 0.1
+    stream.finish()
+    return np.concatenate([*pieces, stream.pull()], axis=1)
 
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])

@@ -39,7 +39,8 @@ class BinauralStream:
         tdss: crop each frame in one of five places in turn; otherwise the whole frame is resized.
         batch_size: windows computed together, >= 1.
         live: keep the delay small: windows are computed one by one, and the context of a conditioned model ends with
-            the window instead of reaching as far behind it. See `latency`.
+            the window instead of reaching as far behind it. See `latency`. No window waits for frames but the first:
+            where a camera stalls, its last frame stands. So push the frames of a stretch before its sound.
 
     Raises:
         ValueError: an argument is out of range.
@@ -175,7 +176,7 @@ class BinauralStream:
         oldest = self.plan.oldest_sample(self.windows_done)
         self._waiting.drop(oldest - self._dropped)
         self._dropped = oldest
-        self._cache.forget(self.plan.oldest_frame(self.windows_done))
+        self._cache.forget(self.plan.oldest_frame(self.windows_done, self._cache.pushed))
 
     def _cut(self, starts: Sequence[int], length: int) -> Tensor:
         """Mixtures (N, length) from these samples on, zeros behind the end."""

@@ -73,7 +73,12 @@ class WindowPlan:
         return needed
 
     def frames_for(self, window: int) -> int:
-        """Frames that must have come before a window can be computed, while more may come."""
+        """Frames that must have come before a window can be computed, while more may come.
+
+        One, in a live stream: where a camera stalls, its last frame stands.
+        """
+        if self.live:
+            return 1
         return max(clip_indices(self.frame(window), self.config.clip_frames, self.config.clip_stride)) + 1
 
     def oldest_sample(self, window: int) -> int:
@@ -81,9 +86,10 @@ class WindowPlan:
         first = self.group(window) * self.together if self.config.context else window
         return max(0, self.start(first) - self.config.context)
 
-    def oldest_frame(self, window: int) -> int:
-        """Index of the first frame that this window or a later one can need."""
-        return max(0, min(clip_indices(self.frame(window), self.config.clip_frames, self.config.clip_stride)))
+    def oldest_frame(self, window: int, frames: int) -> int:
+        """Index of the first of `frames` frames that this window or a later one can need."""
+        newest = min(self.frame(window), frames - 1)
+        return max(0, min(clip_indices(newest, self.config.clip_frames, self.config.clip_stride)))
 
     @property
     def latency(self) -> float:
