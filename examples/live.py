@@ -79,9 +79,9 @@ def run(options: argparse.Namespace) -> int:
         writer = stack.enter_context(SoundWriter(options.output, sample_rate=rate)) if options.output else None
         blocks = None if sound is None else in_blocks(sound, round(BLOCK * rate), silence=playout.delay)
 
-        def tick(heard: np.ndarray | None) -> np.ndarray | None:
+        def tick(block: np.ndarray | None) -> np.ndarray | None:
             """Take a block in, give one out; None at the end."""
-            block = heard if blocks is None else next(blocks, None)
+            block = block if blocks is None else next(blocks, None)
             if block is None or playout.played >= options.seconds * rate:
                 return None
             playout.put(block)

@@ -65,7 +65,7 @@ def test_a_stopped_conversion_leaves_nothing_half_written(
     out.write_text("earlier")
     with converting(film, out) as process:
         process.send_signal(getattr(signal, sent))
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=120)
     assert process.returncode == status
     assert error.strip().splitlines()[-1].startswith(f"ccstereo: {said}")
     assert "Traceback" not in error
@@ -91,6 +91,32 @@ def test_two_conversions_to_one_name_do_not_meet(film: Path, clip: Path, tmp_pat
         process.terminate()
         process.wait(60)
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+DEAF = """
+import sys, time
+from ccstereo.cli import signals
+from ccstereo.files import PartialFile
+signals.GRACE = 0.2
+partial = PartialFile(sys.argv[1])
+with signals.raised_signals():
+    while True:
+        try:
+            print("ready", flush=True)
+            time.sleep(1)
+        except KeyboardInterrupt:
+            pass
+"""
+
+
+def test_what_swallows_an_interrupt_is_ended_all_the_same(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DEAF, str(tmp_path / "out.mp4")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        assert len(list(tmp_path.iterdir())) == 1
+        process.terminate()
+        assert process.wait(60) == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 class TestRaisedSignals:

@@ -1,11 +1,15 @@
 """SIGTERM and SIGHUP end a command as Ctrl-C does: what is half written goes, and the status says which it was."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ccstereo.files import remove_unfinished
+
+GRACE = 30.0  # seconds in which a command must have ended
 _NAMES = ("SIGTERM", "SIGHUP")  # Windows has no second one
 
 
@@ -19,6 +23,7 @@ class Signals:
     def __init__(self) -> None:
         self.received: int = signal.SIGINT
         self._stopping = False
+        self._last_resort: threading.Timer | None = None
 
     @property
     def status(self) -> int:
@@ -35,9 +40,24 @@ class Signals:
             return
         self._stopping, self.received = True, number
         handler = signal.getsignal(signal.SIGINT)
-        if not callable(handler):  # a script's background job ignores Ctrl-C, but not this
-            raise KeyboardInterrupt
-        handler(signal.SIGINT, frame)
+        if callable(handler) and handler is not signal.default_int_handler:
+            handler(signal.SIGINT, frame)
+            return
+        self._last_resort = threading.Timer(
+            GRACE, self._end
+        )  # code that runs no matter what may swallow what is raised
+        self._last_resort.daemon = True
+        self._last_resort.start()
+        raise KeyboardInterrupt  # also where Ctrl-C is ignored, as by a script's background job
+
+    def forget(self) -> None:
+        """Have nothing more come of what was received."""
+        if self._last_resort is not None:
+            self._last_resort.cancel()
+
+    def _end(self) -> None:
+        remove_unfinished()
+        os._exit(self.status)
 
 
 @contextmanager
@@ -54,5 +74,6 @@ def raised_signals() -> Iterator[Signals]:
     try:
         yield signals
     finally:
+        signals.forget()
         for number in ours:
             signal.signal(number, before[number])
