@@ -22,6 +22,7 @@ from ccstereo.scenes.material import read_photo
 
 LARGEST = (288, 192)  # (width, height) of a cut-out: patches of a 480x240 frame are up to 180 high
 SEARCHED = (192, 128)  # (width, height) at which the outline is sought: twice as large takes four times as long
+WIDEST = 3.0  # of width and height of a cut-out: a flute a third of the frame high is wider than the frame
 SPLITS = Path(__file__).parents[1] / "splits" / "stage33.csv"
 
 
@@ -71,8 +72,9 @@ def cut_out(pair: tuple[Path, Path]) -> None:
         photo.putalpha(alpha)
         rows, columns = (np.flatnonzero((np.asarray(alpha) > 127).any(axis)) for axis in (1, 0))
         cropped = photo.crop((int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
-        with atomic_path(target) as temporary:
-            cropped.save(temporary, format="PNG")
+        if 1 / WIDEST <= cropped.width / cropped.height <= WIDEST:
+            with atomic_path(target) as temporary:
+                cropped.save(temporary, format="PNG")
     done(target).touch()
 
 

@@ -18,10 +18,12 @@ from ccstereo.training.callbacks import (
     ExportWeights,
     LastCheckpoint,
     LogProgress,
+    SeededSteps,
     spectrogram_image,
 )
 from ccstereo.training.loading import FreshLoader, FreshSampler
 from ccstereo.training.profilers import WaitingProfiler
+from ccstereo.training.schedules import PolynomialDecay
 from ccstereo.training.stage_data import StageData
 from ccstereo.training.task import SpatialTask
 from small import SMALL
@@ -61,6 +63,32 @@ def test_without_validation_the_last_weights_are_exported(tmp_path: Path) -> Non
     trainer(tmp_path, LastCheckpoint(), ExportWeights(), limit_val_batches=0, steps=2).fit(task, StageData(**DATA))
     exported = load_model(tmp_path / "weights").state_dict()
     assert all(torch.equal(value, task.model.state_dict()[name]) for name, value in exported.items())
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_run_in_two_legs_is_one_run_where_steps_are_seeded(tmp_path: Path, seed: int) -> None:
+    """Colours and dropped contexts are random; of another seed they are others."""
+
+    def train(folder: Path, steps: int, seed: int, checkpoint: Path | None = None) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        options = {"power": 0.0, "total_steps": 100}
+        task = SpatialTask(
+            "ccstereo-lite",
+            SMALL,
+            weights={"difference": 1.0},
+            learning_rate=0.01,
+            lr_scheduler=lambda optimizer: PolynomialDecay(optimizer, **options),
+        )
+        callbacks = (LastCheckpoint(), AverageWeights(0.99), SeededSteps(seed))
+        fit = trainer(folder, *callbacks, limit_val_batches=0, steps=steps)
+        fit.fit(task, StageData(**DATA), ckpt_path=checkpoint, weights_only=False)
+        return {name: value.clone() for name, value in task.model.state_dict().items()}
+
+    whole = train(tmp_path / "whole", 4, 3)
+    train(tmp_path / "legs", 2, seed)
+    torch.rand(7)
+    legs = train(tmp_path / "legs", 4, seed, tmp_path / "legs" / "last.ckpt")
+    assert all(torch.equal(value, legs[name]) for name, value in whole.items()) == (seed == 3)
 
 
 def test_the_average_begins_at_the_first_step() -> None:

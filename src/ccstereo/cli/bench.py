@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   ccstereo bench make -o stage-bench --folder STAGE --sofa KEMAR.sofa
   ccstereo bench score stage-bench --weights ccstereo-lite.stage runs/mine/1/weights -o scores
   ccstereo bench score stage-bench --frames "h264 33" "blur 1.5"
+  ccstereo bench calibrate stage-bench --figure calibration.png
   ccstereo bench select stage-bench-val --weights runs/mine/1/weights runs/mine/2/weights
 
 Without a step, scenes are made in a temporary folder and scored. All steps, when stopped, resume when given again: make
@@ -57,6 +58,17 @@ def add_parser(commands: Subparsers) -> None:
     _add_made_options(score)
     _add_table_options(score)
     score.set_defaults(run=lambda options: run_score(options, score))
+
+    calibrate = steps.add_parser(
+        "calibrate",
+        help="how wide predictions are against the truth",
+        description="Print the predicted side-to-mid ratio of windows of 0.63 s, in bins of as many each, beside the "
+        "true one and what of that lies along the prediction: of calibrated predictions, as much as predicted.",
+    )
+    calibrate.add_argument("benchmark", type=Path, metavar="DIR", help="folder that ccstereo bench make has filled")
+    calibrate.add_argument("--figure", type=Path, metavar="FILE", help="draw it there (.png, .svg or .pdf)")
+    _add_score_options(calibrate)
+    calibrate.set_defaults(run=lambda options: run_calibrate(options, calibrate))
 
     select = steps.add_parser(
         "select",
@@ -95,6 +107,8 @@ def _add_score_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_table_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there, too")
+    by_class = "print the scores of a row by the class of what sounds, too, such as one"
+    parser.add_argument("--by-class", metavar="ROW", help=by_class)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every scene's scores there")
     where = "note scores of the test split there (default: research/ledger.jsonl inside a checkout of this project)"
     parser.add_argument("--ledger", type=Path, metavar="FILE", help=where)
@@ -156,6 +170,30 @@ def run_select(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
     return 0
 
 
+def run_calibrate(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """Print how wide predictions are against the truth, and draw it."""
+    from ccstereo.evaluation import headline, read_benchmark
+    from ccstereo.evaluation.benchmark.calibration import COLUMNS, calibrate
+    from ccstereo.evaluation.report import check_output, markdown
+
+    benchmark = read_benchmark(options.benchmark)
+    rows = _rows(options, parser, list(benchmark.rows), list(benchmark.rows))
+    if options.figure:
+        check_output(options.figure)
+    lines, curves = [], {}
+    for name, system in _weights(options).items():
+        with progress_bar("scene") as progress:
+            found = calibrate(system, benchmark, rows=rows, jobs=jobs(options), progress=progress)
+        lines += [[name, str(each.windows), *(f"{getattr(each, of):.3f}" for of in COLUMNS)] for each in found]
+        curves[name] = {of: [getattr(each, of) for each in found] for of in COLUMNS}
+    print(f"{headline(benchmark)}\n\n{markdown(['system', 'windows', *COLUMNS], lines)}")
+    if options.figure:
+        from ccstereo.viz import plot_calibration, save_figure
+
+        save_figure(plot_calibration(curves, headline(benchmark)), options.figure)
+    return 0
+
+
 def _make(options: argparse.Namespace, parser: argparse.ArgumentParser, output: Path) -> "Benchmark":
     from ccstereo.evaluation import ROWS, USUAL_ROWS, Origin, make_benchmark
 
@@ -197,11 +235,16 @@ def _score(
 def _report(options: argparse.Namespace, benchmark: "Benchmark", systems: "Mapping[str, System]", found: "Run") -> int:
     """Print the table, write the files, and note the scores of test files."""
     from ccstereo.evaluation import headline, record, rows_table, summarise
+    from ccstereo.evaluation.benchmark.classes import by_class
     from ccstereo.evaluation.report import csv_text, scene_columns
     from ccstereo.files import write_atomic
 
     rows = summarise(found)
     print(f"{headline(benchmark)}\n\n{rows_table(rows)}")
+    if options.by_class:
+        print(
+            f"\n{options.by_class!r} by class:\n\n{rows_table(summarise(by_class(found, benchmark, options.by_class)))}"
+        )
     if options.json:
         write_atomic(options.json, json.dumps(record(benchmark, systems, rows), indent=1) + "\n")
     if options.csv:

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint, WeightAveraging
@@ -137,6 +138,25 @@ class AverageWeights(WeightAveraging):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You're using the WeightAveraging callback with a model that overrides")
             super().setup(trainer, pl_module, stage)
+
+
+class SeededSteps(Callback):
+    """Lets random numbers of a step depend on the seed, the step and the process alone.
+
+    So a run that was stopped and resumed does what one that never stopped does, and a shorter run of the same schedule
+    gives the scores that a longer one had on its way.
+
+    Args:
+        seed: of all steps.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, *arguments: Any) -> None:  # noqa: ARG002
+        """Seed PyTorch's generators, from which colours and dropped contexts come."""
+        numbers = np.random.SeedSequence([self.seed, trainer.global_step, trainer.global_rank])
+        torch.manual_seed(int(numbers.generate_state(1)[0]))
 
 
 class LogProgress(Callback):

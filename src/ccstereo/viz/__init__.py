@@ -1,6 +1,7 @@
 """Figures from arrays: the only place that knows matplotlib (`pip install 'ccstereo[viz]'`)."""
 
 from ccstereo.viz.bars import plot_bars
+from ccstereo.viz.calibration import plot_calibration
 from ccstereo.viz.curves import plot_over_time, plot_sweep, plot_training
 from ccstereo.viz.maps import colours, normalise, overlay, plot_maps
 from ccstereo.viz.scene import plot_scene
@@ -13,6 +14,7 @@ __all__ = [
     "normalise",
     "overlay",
     "plot_bars",
+    "plot_calibration",
     "plot_levels",
     "plot_maps",
     "plot_over_time",
