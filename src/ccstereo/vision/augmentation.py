@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from ccstereo.errors import DatasetError
 
 BLURS = (0.5, 2.0)  # standard deviations of a blur in pixels, of a frame of 480x240
-BRIGHTNESSES = (0.25, 0.8)  # factors that make a frame dark
+BRIGHTNESSES = (0.35, 0.8)  # factors that make a frame dark
 NOISES = (3.0, 20.0)  # standard deviations of noise, in steps of 255
 QUALITIES = (20, 90)  # of JPEG, whose blocks are coarsened as a video's key frames are
 
