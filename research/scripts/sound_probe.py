@@ -8,6 +8,7 @@ training's recordings, augmented anew every time, it names the two classes of re
 
 import argparse
 import sys
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -50,21 +51,23 @@ class Pooled(nn.Module):
         return torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
 
 
-def mixtures(material: Material, seconds: float, rng: np.random.Generator, *, vary: bool) -> tuple[Tensor, Tensor]:
-    """Make a batch: sound (BATCH, T), and which two classes sound (BATCH, labels)."""
+def mixtures(
+    material: Material, labels: Sequence[str], seconds: float, rng: np.random.Generator, *, vary: bool
+) -> tuple[Tensor, Tensor]:
+    """Make a batch: sound (BATCH, T), and which two of the labels sound (BATCH, labels)."""
     samples = round(seconds * RATE)
     before = (samples - round(MIDDLE * RATE)) // 2
-    sounds, present = np.zeros((BATCH, samples), np.float32), np.zeros((BATCH, len(material.labels)), np.float32)
+    sounds, present = np.zeros((BATCH, samples), np.float32), np.zeros((BATCH, len(labels)), np.float32)
     for sound, there in zip(sounds, present, strict=True):
-        for apart, index in enumerate(rng.choice(len(material.labels), 2, replace=False)):
-            recordings = material.sounds[material.labels[index]]
+        for apart, label in enumerate(rng.choice(material.labels, 2, replace=False)):
+            recordings = material.sounds[str(label)]
             recording = recordings[int(rng.integers(len(recordings)))]
             effect = sample_audio_effect(AUGMENTATION, rng) if vary else NO_EFFECT
             loud = (loud_offset(recording, RATE, rng) - apart * rng.uniform(0, APART)) * RATE
             track = apply_audio_effect(recording, samples, loud - before * effect.speed, effect, RATE)
             rms = float(np.sqrt(np.mean(np.square(track))))
             sound += 0.1 * track / max(rms, 1e-4) * 10 ** (rng.uniform(-3, 3) / 20)
-            there[index] = 1
+            there[labels.index(label)] = 1
     return torch.from_numpy(sounds), torch.from_numpy(present)
 
 
@@ -81,7 +84,7 @@ def probe(training: Material, unseen: Material, seconds: float, steps: int, seed
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
     for _ in trange(steps, desc=f"{seconds:g} s", leave=False, disable=None):
-        sounds, present = mixtures(training, seconds, rng, vary=True)
+        sounds, present = mixtures(training, training.labels, seconds, rng, vary=True)
         optimizer.zero_grad()
         F.binary_cross_entropy_with_logits(network(log_mel(sounds, bands)), present).backward()
         optimizer.step()
@@ -90,7 +93,7 @@ def probe(training: Material, unseen: Material, seconds: float, steps: int, seed
     rng, losses, right = np.random.default_rng(seed + 1), [], []
     with torch.inference_mode():
         for _ in range(24):
-            sounds, present = mixtures(unseen, seconds, rng, vary=False)
+            sounds, present = mixtures(unseen, training.labels, seconds, rng, vary=False)
             said = network(log_mel(sounds, bands))
             losses.append(F.binary_cross_entropy_with_logits(said, present).item())
             right.append(present.gather(1, said.topk(2).indices).mean().item())

@@ -15,7 +15,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.evaluation.benchmark.storage import Benchmark
 from ccstereo.evaluation.sets import Ears
 from ccstereo.evaluation.systems import System
-from ccstereo.jobs.processes import map_items
+from ccstereo.jobs import map_items
 
 SECONDS = 0.63  # of a window, a model's
 QUIET = 0.05  # of the scene's RMS, below which a window's mid says nothing

@@ -1,0 +1,83 @@
+"""research/recipes: a configuration that can be run, stopped, resumed, and checked by a tenth of it."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from PIL import Image, ImageDraw
+
+from ccstereo.models import create_model
+from ccstereo.scenes import load_material
+from ccstereo.training.callbacks import SeededSteps
+
+RESEARCH = Path(__file__).parents[2] / "research"
+RECIPES = sorted((RESEARCH / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+class TestRecipes:
+    def test_a_tenth_of_the_steps_ends_with_a_validation_of_the_whole(self, recipe):
+        options = yaml.safe_load(recipe.read_text())
+        steps, data = options["trainer"]["max_steps"], options["data"]
+        assert options["model"]["lr_scheduler"]["init_args"]["total_steps"] == steps
+        between = data["epoch_size"] // data["batch_size"]
+        assert steps / 10 % between == 0
+        assert steps % between == 0
+
+    def test_steps_have_random_numbers_of_their_own(self, recipe):
+        callbacks = yaml.safe_load(recipe.read_text())["trainer"]["callbacks"]
+        name = f"{SeededSteps.__module__}.{SeededSteps.__qualname__}"
+        assert [each["init_args"] for each in callbacks if each["class_path"] == name] == [{"seed": 33}]
+
+    def test_weights_fit_into_the_package(self, recipe):
+        options = yaml.safe_load(recipe.read_text())["model"]
+        model = create_model(options["model"], **options.get("model_config", {}))
+        assert 2 * sum(tensor.numel() for tensor in model.state_dict().values()) < 25e6
+
+
+def test_the_stages_become_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """A disc on grass is cut out; a photo without anything in front of it stays whole; splits are the list's."""
+    pytest.importorskip("cv2")
+    rng = np.random.default_rng(0)
+    scripts = RESEARCH / "scripts"
+    monkeypatch.syspath_prepend(str(scripts))
+    splits = runpy.run_path(str(scripts / "make_splits.py"))
+    lines = ["file,sha256,group,split"]
+    for stage, label in (("one", "ball"), ("two", "wall")):
+        for kind in ("photos", "sounds"):
+            (tmp_path / stage / kind / label).mkdir(parents=True)
+        grass = rng.integers(90, 110, (96, 128, 3)).astype(np.uint8)
+        photo = Image.fromarray(grass)
+        if label == "ball":
+            ImageDraw.Draw(photo).ellipse((40, 24, 88, 72), fill=(230, 30, 30))
+        photo.save(tmp_path / stage / "photos" / label / "0.png")
+        soundfile.write(tmp_path / stage / "sounds" / label / "0.wav", rng.normal(0, 0.1, 16_000), 16_000)
+    (tmp_path / "one" / "backgrounds").mkdir()
+    Image.new("RGB", (128, 64)).save(tmp_path / "one" / "backgrounds" / "0.png")
+    stages = [tmp_path / "one", tmp_path / "two"]
+    for stage in stages:
+        lines += [f"{name},{splits['sha256'](path)},{name},train" for name, path in splits["files"](stage).items()]
+    listed, output = tmp_path / "list.csv", tmp_path / "material"
+    listed.write_text("\n".join(lines) + "\n")
+    arguments = ["make_material.py", *map(str, stages), "-o", str(output), "--splits", str(listed)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    for _ in range(2):  # given again, it has nothing to do
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(scripts / "make_material.py"), run_name="__main__")
+        assert end.value.code == 0
+        assert "1 of 2 photos are cut out, too" in capsys.readouterr().out
+    material = load_material(output, "train")
+    assert {label: len(photos) for label, photos in material.photos.items()} == {"ball": 2, "wall": 1}
+    cut = material.photos["ball"][1]
+    assert cut.shape == pytest.approx((49, 49, 4), abs=4)
+    assert cut[24, 24].tolist()[3] == 255
+    assert cut[0, 0, 3] < 128
+    (tmp_path / "two" / "photos" / "wall" / "0.png").write_bytes(b"changed")
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(scripts / "make_material.py"), run_name="__main__")
+    assert end.value.code == 1
+    assert "wall/0.png: has another checksum" in capsys.readouterr().err
