@@ -172,6 +172,8 @@ def run_select(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
 
 def run_calibrate(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Print how wide predictions are against the truth, and draw it."""
+    import numpy as np
+
     from ccstereo.evaluation import headline, read_benchmark
     from ccstereo.evaluation.benchmark.calibration import COLUMNS, calibrate
     from ccstereo.evaluation.report import check_output, markdown
@@ -185,7 +187,7 @@ def run_calibrate(options: argparse.Namespace, parser: argparse.ArgumentParser) 
         with progress_bar("scene") as progress:
             found = calibrate(system, benchmark, rows=rows, jobs=jobs(options), progress=progress)
         lines += [[name, str(each.windows), *(f"{getattr(each, of):.3f}" for of in COLUMNS)] for each in found]
-        curves[name] = {of: [getattr(each, of) for each in found] for of in COLUMNS}
+        curves[name] = {of: np.array([getattr(each, of) for each in found]) for of in COLUMNS}
     print(f"{headline(benchmark)}\n\n{markdown(['system', 'windows', *COLUMNS], lines)}")
     if options.figure:
         from ccstereo.viz import plot_calibration, save_figure

@@ -52,7 +52,8 @@ def side_to_mid(predicted: NDArray[np.float32], true: NDArray[np.float32], sampl
     ours, theirs = ((ears[0] - ears[1])[: count * size].reshape(count, size) for ears in (predicted, true))
     products = ((mid, mid), (ours, ours), (theirs, theirs), (ours, theirs))
     energies = np.stack([np.einsum("nt,nt->n", a, b, dtype=np.float64) for a, b in products], axis=-1)
-    return energies[energies[:, 0] > QUIET**2 * energies[:, 0].mean()]
+    audible: NDArray[np.float64] = energies[energies[:, 0] > QUIET**2 * energies[:, 0].mean()]
+    return audible
 
 
 def calibration(energies: NDArray[np.float64], bins: int = 8) -> list[CalibrationBin]:
