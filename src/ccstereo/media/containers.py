@@ -73,7 +73,12 @@ def default_output(source: Path | str) -> Path:
 
 
 def check_output(
-    input_path: str | Path, output_path: str | Path, *, codec: str | None = None, bitrate: int | None = None
+    input_path: str | Path,
+    output_path: str | Path,
+    *,
+    codec: str | None = None,
+    bitrate: int | None = None,
+    reencode: bool = False,
 ) -> None:
     """Find out before any work whether the output can be written.
 
@@ -82,6 +87,7 @@ def check_output(
         output_path: the file to be written: .mp4, .m4v, .mov, .mkv, .webm, or .wav or .flac for the sound alone.
         codec: the sound codec asked for, None for the default.
         bitrate: bits a second asked for, None for the default.
+        reencode: whether the video is encoded anew, as H.264.
 
     Raises:
         MediaError: the output is the input itself (be it through a link) or a folder; its folder is missing or not
@@ -107,7 +113,7 @@ def check_output(
     if isinstance(source, Path) and source.exists() and target.exists() and source.samefile(target):
         raise MediaError(f"{target}: is the input itself; write to another file")
     if target.suffix.lower() in CONTAINERS:
-        _check_video(source, target)
+        _check_video(source, target, reencode=reencode)
 
 
 def _check_bitrate(target: Path, codec: str, bitrate: int | None) -> None:
@@ -120,11 +126,15 @@ def _check_bitrate(target: Path, codec: str, bitrate: int | None) -> None:
         raise MediaError(f"{target}: bitrate {bitrate}: {codec} takes {least} to {most} bits a second")
 
 
-def _check_video(source: Path | str, target: Path) -> None:
+def _check_video(source: Path | str, target: Path, *, reencode: bool) -> None:
     with open_input(source) as container:
         video = default_video(container)
         if video is None:
             raise MediaError(f"{source}: has no video track; write to .wav or .flac for the sound alone")
+        if reencode:
+            if target.suffix.lower() == ".webm":
+                raise MediaError(f"{target}: .webm cannot hold H.264, as which video is re-encoded; use .mkv")
+            return
         if not choose_tag(CONTAINERS[target.suffix.lower()].muxer, video)[0]:
             name = video.codec_context.codec.canonical_name
             way = "use .mkv or --reencode" if choose_tag("matroska", video)[0] else "use --reencode"

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from ccstereo.media.damage import broken_off
 from ccstereo.media.editlist import WHOLE, Edit
 from ccstereo.media.probe import only, open_input, seconds
+from ccstereo.media.reencode import Reencoder, first_frame
 from ccstereo.media.subtitles import TextSubtitles, converts_to
 from ccstereo.media.timing import AnyPacket, Clip, DecodingTimes, DisplayOrder, Shift, Stage, Trim, finer
 from ccstereo.media.tracks import add_copy, choose_tag
@@ -144,6 +145,24 @@ class PacketCopier:
         self._next: tuple[Copied, AnyPacket] | None = None
         self.notes: list[str] = []
         self.copied: dict[int, Copied] = {}
+        self._reencoder: Reencoder | None = None
+
+    def encode(self, stream: VideoStream) -> None:
+        """Add a video of the input to the output, encoded anew."""
+        edit = self._edit(stream)
+        start, stop = self._interval(edit)
+        reencoder = Reencoder(
+            self._path,
+            self._target,
+            stream,
+            first=first_frame(self._path),
+            offset=self._offset(stream),
+            start=start,
+            stop=stop,
+            timed=self._source.format.name not in _UNTIMED,
+        )
+        self._reencoder = reencoder
+        self._enter(stream, reencoder.copy, [reencoder], hidden=False)
 
     def add(self, stream: Stream) -> bool:
         """Add a track of the input to the output; False, and a note, if the output cannot hold it."""
@@ -162,6 +181,7 @@ class PacketCopier:
         held, tag = choose_tag(muxer, stream)
         if held:
             copy = add_copy(self._target, stream, tag)
+            copy.time_base = finer(stream.time_base or Fraction(1, 1000), self._offset(stream))
             self._enter(stream, copy, self._stages(stream))
             return True
         codec = converts_to(muxer, stream)
@@ -171,15 +191,12 @@ class PacketCopier:
         self._enter(stream, converter.copy, [*self._stages(stream), converter])
         return True
 
-    def _enter(self, stream: Stream, copy: Stream, stages: list[Stage]) -> None:
+    def _enter(self, stream: Stream, copy: Stream, stages: list[Stage], *, hidden: bool = True) -> None:
         copy.disposition = stream.disposition
-        copy.time_base = finer(stream.time_base or Fraction(1, 1000), self._offset(stream))
         copy.metadata.update(fresh(stream.metadata))
-        edit = self._edit(stream)
-        start, stop = self._interval(edit)
+        start, stop = self._interval(self._edit(stream)) if hidden else (_EVER, None)
         trim = next((stage for stage in stages if isinstance(stage, Trim)), None)
-        track = Copied(stream, copy, [Shift(self._offset(stream)), *stages], start, stop, trim)
-        self.copied[copy.index] = track
+        self.copied[copy.index] = Copied(stream, copy, stages, start, stop, trim)
 
     def _edit(self, stream: Stream) -> Edit:
         return WHOLE if self._edits is None else self._edits[stream.index]
@@ -198,13 +215,14 @@ class PacketCopier:
         return start + self._shift, min(known) + self._shift if known else None
 
     def _stages(self, stream: Stream) -> list[Stage]:
+        shift = Shift(self._offset(stream))
         edit = self._edit(stream)
         start, stop = self._interval(edit)
         limited = self._cut is not None or edit is not WHOLE
         if not isinstance(stream, VideoStream):
-            return [*([Clip(start, stop)] if limited else []), DecodingTimes(strict=False, window=1)]
+            return [shift, *([Clip(start, stop)] if limited else []), DecodingTimes(strict=False, window=1)]
         muxer = self._target.format.name
-        stages: list[Stage] = []
+        stages: list[Stage] = [shift]
         if self._source.format.name in _UNTIMED and reorders(stream):
             stages.append(DisplayOrder(stream))
         if self._cut is not None or (edit is not WHOLE and muxer not in _MP4):
@@ -268,9 +286,10 @@ class PacketCopier:
     def late_notes(self) -> list[str]:
         """What could not be kept as the packets came."""
         suffix = Path(self._target.name).suffix
-        return [
-            f"{track.trim.hidden} frames of {describe(track.stream)} are hidden in the input, but needed to decode "
-            f"others: {suffix} shows them for no time at its start or end, .mp4 hides them"
+        damage = [] if self._reencoder is None else self._reencoder.notes
+        return damage + [
+            f"{track.trim.hidden} frame{'s' * (track.trim.hidden != 1)} that the input hides but others need: {suffix} "
+            f"has them take no time at the start or end of {describe(track.stream)}; .mp4 hides them"
             for track in self.copied.values()
             if track.trim is not None and track.trim.hidden
         ]

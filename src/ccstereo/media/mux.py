@@ -50,6 +50,7 @@ class StereoWriter(Writer):
         bitrate: int | None = None,
         audio_tracks: tuple[int, ...] | None = None,
         cut: Cut | None = None,
+        reencode: bool = False,
     ) -> None:
         """Open the input and start the output.
 
@@ -63,11 +64,12 @@ class StereoWriter(Writer):
             audio_tracks: indices of the sound tracks that the new sound was made of; None for the default one.
             cut: start and end of what is copied, in seconds on the input's clock; the output begins at its start, best
                 at a key frame. An end of None is the input's.
+            reencode: encode the default video anew, as H.264, for containers that cannot hold its codec.
 
         Raises:
             MediaError: as `check_output` does, or the output cannot be started.
         """
-        check_output(input_path, output_path, codec=codec, bitrate=bitrate)
+        check_output(input_path, output_path, codec=codec, bitrate=bitrate, reencode=reencode)
         source = as_source(input_path)
         self._source, edits = _open_source(source)
         self._target: OutputContainer | None = None
@@ -81,10 +83,8 @@ class StereoWriter(Writer):
             self._start = start + shift
             self._given = 0
             self._sample_rate = sample_rate
-            self._copier = PacketCopier(
-                as_source(input_path), self._source, self._target, shift=shift, edits=edits, cut=cut
-            )
-            self._add_streams(codec, bitrate, audio_tracks)
+            self._copier = PacketCopier(source, self._source, self._target, shift=shift, edits=edits, cut=cut)
+            self._add_streams(codec, bitrate, audio_tracks, reencode=reencode)
             self._metadata = fresh(self._source.metadata)
             self._target.metadata.update(self._metadata)
             self._copy_chapters(shift, cut)
@@ -106,7 +106,9 @@ class StereoWriter(Writer):
             options |= {"movie_timescale": str(self._rate), "strict": "unofficial"}
         return av.open(f"file:{self._temporary}", "w", format=muxer, container_options=options)
 
-    def _add_streams(self, codec: str, bitrate: int | None, audio_tracks: tuple[int, ...] | None) -> None:
+    def _add_streams(
+        self, codec: str, bitrate: int | None, audio_tracks: tuple[int, ...] | None, *, reencode: bool
+    ) -> None:
         assert self._target is not None
         sound, video = default_audio(self._source), default_video(self._source)
         used = audio_tracks or (() if sound is None else (sound.index,))
@@ -118,6 +120,8 @@ class StereoWriter(Writer):
                 self.notes.append(f"{describe(stream)} is skipped: it belongs to another programme")
             elif stream.type == "audio":
                 self.notes.append(f"{describe(stream)} is skipped: it is no part of the new sound")
+            elif reencode and video is not None and stream.index == video.index:
+                self._copier.encode(video)
             elif not self._copier.add(stream) and video is not None and stream.index == video.index:
                 raise MediaError(f"{self.path}: {self.path.suffix} cannot hold its {describe(stream)}")
         self._encoder = encoder or self._add_sound(codec, bitrate, None)
@@ -193,6 +197,7 @@ def open_writer(
     bitrate: int | None = None,
     audio_tracks: tuple[int, ...] | None = None,
     cut: Cut | None = None,
+    reencode: bool = False,
 ) -> StereoWriter | SoundWriter:
     """The writer that the output's suffix asks for: `SoundWriter` for .wav and .flac, else `StereoWriter`.
 
@@ -211,6 +216,7 @@ def open_writer(
             bitrate=bitrate,
             audio_tracks=audio_tracks,
             cut=cut,
+            reencode=reencode,
         )
     check_output(input_path, output_path, codec=codec, bitrate=bitrate)
     writer = SoundWriter(output_path, sample_rate=sample_rate)
