@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ccstereo import DEFAULT_WEIGHTS as DEFAULT_WEIGHTS
 from ccstereo.conversion import ConversionOptions, ConversionReport
-from ccstereo.errors import MediaError
+from ccstereo.errors import CCStereoError, MediaError
 from ccstereo.inference import BinauralStream, make_backend
 from ccstereo.inference.arrays import check_frame_rate, check_sample_rate
 from ccstereo.inference.ears import EarRenderer
@@ -20,7 +20,7 @@ from ccstereo.models import SpatialModel, load_model
 
 if TYPE_CHECKING:
     from ccstereo.audio.ambisonics import FOADecoder
-    from ccstereo.mastering import Finisher
+    from ccstereo.mastering import AmbisonicFinisher, Finisher
     from ccstereo.media import MediaReader
 
 Progress = Callable[[float, float], None]
@@ -171,10 +171,11 @@ class Binauralizer:
         self, source: Path | str, target: Path, options: ConversionOptions, progress: Progress
     ) -> ConversionReport:
         from ccstereo.analysis import plan_reading
-        from ccstereo.mastering import Finisher
+        from ccstereo.mastering import AmbisonicFinisher, Finisher
         from ccstereo.media import SOUND_FILES, MediaReader, check_output, open_writer
 
-        check_output(source, target, codec=options.codec, bitrate=options.bitrate)
+        self._check_format(options)
+        check_output(source, target, codec=options.codec, bitrate=options.bitrate, reencode=options.reencode)
         plan = plan_reading(source, options, copies_video=target.suffix.lower() not in SOUND_FILES)
         config = self.model.config
         samples, power = 0, np.zeros(2)
@@ -186,14 +187,18 @@ class Binauralizer:
             mixdown=plan.mixdown,
         ) as reader:
             rate, total = reader.sample_rate, reader.duration
-            stream, ears = self.stream(rate), self._ears(rate)
-            finisher = Finisher(
-                rate,
-                gain=options.gain,
-                side_gain=options.side_gain,
-                keep_bed=options.keep_bed,
-                true_peak=options.true_peak,
-            )
+            stream, ears = self.stream(rate), self._ears(rate, options)
+            finisher: Finisher | AmbisonicFinisher
+            if options.format == "foa":
+                finisher = AmbisonicFinisher(rate, gain=options.gain, true_peak=options.true_peak)
+            else:
+                finisher = Finisher(
+                    rate,
+                    gain=options.gain,
+                    side_gain=options.side_gain,
+                    keep_bed=options.keep_bed,
+                    true_peak=options.true_peak,
+                )
             with open_writer(
                 source,
                 target,
@@ -203,6 +208,8 @@ class Binauralizer:
                 bitrate=options.bitrate,
                 audio_tracks=reader.audio_tracks,
                 cut=reader.cut,
+                reencode=options.reencode,
+                ambisonic=options.format == "foa",
             ) as writer:
                 for sound, last in _through(stream, reader, finisher):
                     stereo = finisher.push(ears.render(sound, last=last))
@@ -210,8 +217,7 @@ class Binauralizer:
                         stereo = np.concatenate([stereo, finisher.finish()], axis=1)
                     writer.write(stereo)
                     samples += stereo.shape[1]
-                    left, right = stereo.astype(np.float64)
-                    power += [np.square(left + right).sum(), np.square(left - right).sum()]
+                    power += _mid_and_side(stereo)
                     progress(min(samples / rate, total or np.inf), total)
                 if samples == 0:
                     raise MediaError(f"{source}: its sound track is empty; nothing to make binaural")
@@ -233,14 +239,31 @@ class Binauralizer:
             notes=(*plan.notes, *reader.notes, *writer.notes, *finisher.notes),
         )
 
-    def _ears(self, sample_rate: int) -> EarRenderer:
-        if self.model.target.has_ears:
+    def _check_format(self, options: ConversionOptions) -> None:
+        if self.model.target.has_ears and (options.format == "foa" or options.sofa):
+            what = "--format foa" if options.format == "foa" else "--sofa"
+            raise CCStereoError(
+                f"{what} is for weights that predict ambisonics, and these predict both ears; `ccstereo models` says "
+                f"what each model predicts"
+            )
+
+    def _ears(self, sample_rate: int, options: ConversionOptions = ConversionOptions()) -> EarRenderer:  # noqa: B008
+        if self.model.target.has_ears or options.format == "foa":
             return EarRenderer()
         if self.decoder is not None and self.decoder.sample_rate != sample_rate:
             raise ValueError(f"the decoder is for {self.decoder.sample_rate} Hz, the sound is at {sample_rate} Hz")
         from ccstereo.scenes.acoustics.decoders import load_decoder
 
+        if options.sofa:
+            return EarRenderer(load_decoder(sofa=Path(options.sofa), sample_rate=sample_rate))
         return EarRenderer(self.decoder or load_decoder(sample_rate=sample_rate))
+
+
+def _mid_and_side(sound: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Energies (2,) of l + r and l - r; of ambisonics, those of two cardioids that face left and right: 2 W and 2 Y."""
+    first, second = sound[:2].astype(np.float64)
+    middle, side = (first + second, first - second) if len(sound) == 2 else (2 * first, 2 * second)
+    return np.array([np.square(middle).sum(), np.square(side).sum()])
 
 
 def _no_progress(done: float, total: float) -> None:
@@ -248,7 +271,7 @@ def _no_progress(done: float, total: float) -> None:
 
 
 def _through(
-    stream: BinauralStream, reader: "MediaReader", finisher: "Finisher"
+    stream: BinauralStream, reader: "MediaReader", finisher: "Finisher | AmbisonicFinisher"
 ) -> Iterator[tuple[NDArray[np.float32], bool]]:
     """Push all that a reader gives; yield what comes out, and whether it is the last."""
     from ccstereo.media import AudioChunk

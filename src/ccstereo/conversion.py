@@ -6,6 +6,7 @@ from pathlib import Path
 
 LARGEST_GAIN = 60.0  # dB, either way
 LOWEST_CEILING = -40.0  # dBTP
+FORMATS = ("binaural", "foa")
 MIXDOWNS = ("auto", "mean", "left", "right", "louder")
 
 
@@ -14,7 +15,8 @@ class ConversionOptions:
     """How a file is converted; the same for the command line, a folder of files, and Python.
 
     Attributes:
-        codec: sound codec of the output: "aac", "opus", "flac" or "alac"; None takes the container's default.
+        codec: sound codec of the output: "aac", "opus", "flac", "alac" or "pcm" (24 bits); None takes the container's
+            default.
         bitrate: bits a second for AAC and Opus; None for the codec's default.
         gain: dB added to the sound, -60 to 60.
         side_gain: factor of the difference between both ears, 0 to 2: 0 is mono, 1 as predicted.
@@ -27,6 +29,9 @@ class ConversionOptions:
         duration: seconds from `start` at which it ends; None is the end of the file.
         preview: convert 30 s from the loudest part, instead of `start` and `duration`.
         allow_truncated: convert what is there of a file that is cut off, with a note.
+        reencode: encode the video anew, as H.264, instead of copying it: for containers that cannot hold its codec.
+        format: "binaural", or "foa" for the ambisonics that some models predict (AmbiX: W, Y, Z, X, SN3D).
+        sofa: measured head (SOFA) to whose ears ambisonics are rendered; None is a spherical head.
         true_peak: dBTP that no peak of the output exceeds, -40 to 0.
 
     Raises:
@@ -45,6 +50,9 @@ class ConversionOptions:
     preview: bool = False
     allow_truncated: bool = False
     true_peak: float = -1.0
+    reencode: bool = False
+    format: str = "binaural"
+    sofa: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.side_gain <= 2:
@@ -61,6 +69,10 @@ class ConversionOptions:
             raise ValueError(f"the duration must be more than 0 s, got {self.duration:g}")
         if self.preview and (self.start or self.duration is not None):
             raise ValueError("a preview chooses its part itself; leave start and duration out")
+        if self.format not in FORMATS:
+            raise ValueError(f"the format must be one of {', '.join(FORMATS)}, got {self.format!r}")
+        if self.format == "foa" and (self.sofa or self.keep_bed or self.side_gain != 1):
+            raise ValueError("ambisonics have no ears: the side gain, the bed and a head are for binaural sound")
         track = self.audio_track
         if track is not None and (isinstance(track, bool) or track == "" or (isinstance(track, int) and track < 1)):
             raise ValueError(f"an audio track is a number from 1 on, 'all' or a language, got {track!r}")

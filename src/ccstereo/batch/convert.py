@@ -127,7 +127,7 @@ def check_conversion(input_path: Path | str, output_path: Path, options: Convers
         MediaError: the input cannot be read, or the output cannot be written.
     """
     info = probe(input_path, require_video=True, require_audio=True, allow_truncated=options.allow_truncated)
-    check_output(input_path, output_path, codec=options.codec, bitrate=options.bitrate)
+    check_output(input_path, output_path, codec=options.codec, bitrate=options.bitrate, reencode=options.reencode)
     return info.duration
 
 

@@ -21,6 +21,7 @@ from ccstereo.cli.options import (
     model_arguments,
     renamed,
 )
+from ccstereo.cli.output_options import add_output_options, output_fields
 from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, MediaError
 
@@ -32,6 +33,7 @@ EXAMPLES = """examples:
   ccstereo binauralize clip.mp4 -o out.mp4
   ccstereo binauralize film.mkv -o film.spatial.mkv --codec flac
   ccstereo binauralize clip.mp4 -o sound.wav --weights my-weights/
+  ccstereo binauralize old.wmv -o old.mp4 --reencode
   ccstereo binauralize clip.mp4 --side-gain 0.7     # nearer to mono than predicted
   ccstereo binauralize clips/ -o spatial/           # every video of a folder; the same command resumes
   ccstereo binauralize A.mp4 B.mov clips/ 'more/*.mkv' -o spatial/ --jobs 4
@@ -74,8 +76,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "where its kind cannot be written). Of several files or a folder: a folder",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist; do again what is done")
-    parser.add_argument("--codec", metavar="C", help="aac, opus, flac or alac (default: by the output's suffix)")
-    parser.add_argument("--bitrate", type=count, metavar="B", help="bits a second, for aac and opus")
+    add_output_options(parser)
 
 
 def _add_sound_options(parser: argparse.ArgumentParser) -> None:
@@ -102,11 +103,14 @@ def _add_batch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a line of JSON for every file, not a report")
 
 
-def conversion_options(options: argparse.Namespace) -> "ConversionOptions":
-    """How a file is converted."""
+def conversion_options(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "ConversionOptions":
+    """How a file is converted; options that contradict each other are wrong usage of `parser`."""
     from ccstereo.conversion import ConversionOptions
 
-    return ConversionOptions(options.codec, options.bitrate, side_gain=options.side_gain, **input_fields(options))
+    try:
+        return ConversionOptions(side_gain=options.side_gain, **input_fields(options), **output_fields(options))
+    except ValueError as error:
+        parser.error(str(error))
 
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -119,7 +123,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.error("several files, folders and patterns need -o FOLDER")
     if Path(options.output).suffix.lower() in VIDEO_OR_SOUND and not Path(options.output).is_dir():
         parser.error(f"-o {options.output}: several files, folders and patterns need a folder, not a file")
-    return run_many(options, parser, conversion_options(options))
+    return run_many(options, parser, conversion_options(options, parser))
 
 
 def _is_many(options: argparse.Namespace) -> bool:
@@ -145,7 +149,7 @@ def run_one(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int
     if name == STANDARD and sys.stdout.isatty():
         parser.error("standard output is a terminal; name a file with -o")
     said = sys.stderr if name == STANDARD else sys.stdout
-    conversion = conversion_options(options)
+    conversion = conversion_options(options, parser)
     try:
         with stored(given) as source:
             seconds = _check(source, output, conversion, options.overwrite)

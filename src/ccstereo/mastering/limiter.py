@@ -25,20 +25,21 @@ class Limiter:
     Args:
         sample_rate: Hz.
         ceiling: dB below full scale (dBTP), at most 0.
+        channels: C, of which all get the same gain.
 
     Attributes:
         true_peak: largest magnitude that came out, between the samples too; full scale 1.
         reduction: dB by which the gain fell at most.
     """
 
-    def __init__(self, sample_rate: int, ceiling: float) -> None:
+    def __init__(self, sample_rate: int, ceiling: float, channels: int = 2) -> None:
         self.true_peak = 0.0
         self._ceiling = 10 ** (ceiling / 20)
         self._step = max(1, round(_STEP * sample_rate))
         self._filter = _interpolation(next((factor for factor, most in _FACTORS if sample_rate <= most), 2))
         self._bound = float(np.abs(self._filter).sum(0).max())  # nothing between samples exceeds the largest by more
-        self._past = np.zeros((2, _HALF), np.float32)
-        self._held = np.zeros((2, 0), np.float32)  # what has not been given out
+        self._past = np.zeros((channels, _HALF), np.float32)
+        self._held = np.zeros((channels, 0), np.float32)  # what has not been given out
         self._peaks: list[NDArray[np.float64]] = []  # of the steps of the units that are held
         self._needs: NDArray[np.float64] | None = None  # of the last steps, what each needs after the release
         self._lowest = 1.0
@@ -49,7 +50,7 @@ class Limiter:
         return -20 * math.log10(self._lowest)
 
     def push(self, stereo: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take the next piece (2, T); returns what is ready (2, T')."""
+        """Take the next piece (C, T); returns what is ready (C, T')."""
         self._held = np.concatenate([self._held, stereo], axis=1)
         return self._advance(last=False)
 
@@ -79,11 +80,11 @@ class Limiter:
             return np.full(_UNIT, bound)
         # Products of windows and filters are several times faster than scipy's polyphase filter.
         windows = np.ascontiguousarray(sliding_window_view(around[:, 1:], 2 * _HALF, axis=1)[:, :size])
-        peaks = np.abs(windows @ self._filter).reshape(2, _UNIT, -1).max((0, 2))
+        peaks = np.abs(windows @ self._filter).reshape(len(self._held), _UNIT, -1).max((0, 2))
         return np.asarray(peaks, np.float64)
 
     def _limit(self, unit: NDArray[np.float32], peaks: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Lower a unit (2, T), given the true peaks of its steps; those of the next one are in `_peaks`."""
+        """Lower a unit (C, T), given the true peaks of its steps; those of the next one are in `_peaks`."""
         wanted = self._ceiling / np.maximum(np.concatenate([peaks, self._peaks[0][:_AHEAD]]), self._ceiling)
         if self._needs is None:  # the way down to a peak in the very first step is behind us
             self._needs = np.minimum.accumulate(wanted[:_AHEAD])

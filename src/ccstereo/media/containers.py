@@ -13,20 +13,23 @@ from ccstereo.media.tracks import choose_tag
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of video file: FFmpeg's name of its writer, and the sound codecs it holds, the default first."""
+    """A kind of video file: FFmpeg's name of its writer, the sound codecs it holds, and the default of ambisonics."""
 
     muxer: str
-    codecs: tuple[str, ...]
+    codecs: tuple[str, ...]  # the default first
+    ambisonic: str
 
 
 CONTAINERS = {
-    ".mp4": Container("mp4", ("aac", "alac", "flac", "opus")),
-    ".m4v": Container("mp4", ("aac", "alac", "flac", "opus")),
-    ".mov": Container("mov", ("aac", "alac")),
-    ".mkv": Container("matroska", ("aac", "opus", "flac", "alac")),
-    ".webm": Container("webm", ("opus",)),
+    ".mp4": Container("mp4", ("aac", "alac", "flac", "opus"), "aac"),
+    ".m4v": Container("mp4", ("aac", "alac", "flac", "opus"), "aac"),
+    ".mov": Container("mov", ("aac", "alac", "pcm"), "aac"),
+    ".mkv": Container("matroska", ("aac", "opus", "flac", "alac", "pcm"), "opus"),
+    ".webm": Container("webm", ("opus",), "opus"),
 }
 SOUND_FILES = (".wav", ".flac")
+SOUND_CODECS = {".wav": ("pcm",), ".flac": ("flac",)}  # what may be asked for of these
+LOSSY = ("aac", "opus")
 OWN_MARK = ".binaural"  # stands in the names of results, before the suffix
 BITRATES = (6_000, 512_000)  # bits a second that the encoders of AAC and Opus take for two channels
 CODECS = tuple(dict.fromkeys(codec for container in CONTAINERS.values() for codec in container.codecs))
@@ -35,8 +38,8 @@ CODECS = tuple(dict.fromkeys(codec for container in CONTAINERS.values() for code
 _LONGEST_NAME = 255  # bytes, of a file on all usual systems
 
 
-def choose_codec(path: Path, codec: str | None) -> str:
-    """The sound codec for a video file: the one asked for, or the default of its container.
+def choose_codec(path: Path, codec: str | None, *, ambisonic: bool = False) -> str:
+    """The sound codec for a video file: the one asked for, or the default of its container, for ears or ambisonics.
 
     Raises:
         MediaError: the suffix is unknown, or its container cannot hold the codec.
@@ -46,7 +49,7 @@ def choose_codec(path: Path, codec: str | None) -> str:
         known = ", ".join((*CONTAINERS, *SOUND_FILES))
         raise MediaError(f"{path}: cannot write {path.suffix or 'a file without suffix'}; name it one of {known}")
     if codec is None:
-        return container.codecs[0]
+        return container.ambisonic if ambisonic else container.codecs[0]
     if codec not in CODECS:
         raise MediaError(f"{path}: unknown sound codec {codec!r}; use one of {', '.join(CODECS)}")
     if codec not in container.codecs:
@@ -100,7 +103,7 @@ def check_output(
     if target.is_dir():
         raise MediaError(f"{target}: is a folder; name a file in it")
     if target.suffix.lower() in SOUND_FILES:
-        if codec is not None and codec != target.suffix.lower().lstrip("."):
+        if codec is not None and codec not in SOUND_CODECS[target.suffix.lower()]:
             raise MediaError(f"{target}: {target.suffix} cannot hold {codec} sound; leave the codec out")
     else:
         codec = choose_codec(target, codec)
@@ -120,7 +123,7 @@ def _check_bitrate(target: Path, codec: str, bitrate: int | None) -> None:
     least, most = BITRATES
     if bitrate is None:
         return
-    if codec not in ("aac", "opus"):
+    if codec not in LOSSY:
         raise MediaError(f"{target}: {codec} is lossless and has no bitrate to choose; leave it out")
     if not least <= bitrate <= most:
         raise MediaError(f"{target}: bitrate {bitrate}: {codec} takes {least} to {most} bits a second")

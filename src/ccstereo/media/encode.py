@@ -1,4 +1,4 @@
-"""Stereo samples as packets of a sound track, each at its true time."""
+"""Samples, of two ears or ambisonics, as packets of a sound track, each at its true time."""
 
 from fractions import Fraction
 from typing import Any
@@ -12,7 +12,16 @@ from av.packet import Packet, PacketSideData, packet_sidedata_type_from_literal
 from numpy.typing import NDArray
 
 # Names and sample formats of FFmpeg's encoders. The lossless ones get 24 bits: as 32-bit samples, low byte 0.
-_ENCODERS = {"aac": ("aac", "fltp"), "opus": ("libopus", "flt"), "flac": ("flac", "s32"), "alac": ("alac", "s32p")}
+_ENCODERS = {
+    "aac": ("aac", "fltp"),
+    "opus": ("libopus", "flt"),
+    "flac": ("flac", "s32"),
+    "alac": ("alac", "s32p"),
+    "pcm": ("pcm_s24le", "s32"),
+}
+# Opus alone has a layout for ambisonics. The others take any of four channels; this one's order is kept by all.
+_AMBISONIC = {"opus": "ambisonic 1"}
+_FOUR = "4.0"
 _AAC_RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _OPUS_RATE = 48_000  # what every Opus decoder gives, whatever went in
 _MILLISECOND = Fraction(1, 1000)
@@ -31,26 +40,35 @@ def encoder_rate(codec: str, sample_rate: int) -> int:
     return sample_rate
 
 
-class StereoEncoder:
-    """Adds a stereo sound track to an output and encodes for it.
+class SoundEncoder:
+    """Adds a sound track of two ears or of first-order ambisonics to an output and encodes for it.
 
     Attributes:
         stream: the track.
+        ambisonic: whether it has the four channels of ambisonics, W, Y, Z, X.
         rate: Hz of the track.
         priming: samples that the encoder puts before the first true one, known from the first packet on.
     """
 
     def __init__(
-        self, output: OutputContainer, codec: str, *, sample_rate: int, start: Fraction, bitrate: int | None
+        self,
+        output: OutputContainer,
+        codec: str,
+        *,
+        sample_rate: int,
+        start: Fraction,
+        bitrate: int | None,
+        ambisonic: bool = False,
     ) -> None:
         """Add the track.
 
         Args:
             output: container, not yet started.
-            codec: "aac", "opus", "flac" or "alac".
+            codec: "aac", "opus", "flac", "alac" or "pcm".
             sample_rate: Hz of the sound to come.
             start: time in seconds of its first sample.
             bitrate: bits a second, for AAC and Opus; None for a transparent one.
+            ambisonic: four channels instead of two.
         """
         name, self._format = _ENCODERS[codec]
         self._codec = codec
@@ -59,22 +77,26 @@ class StereoEncoder:
         self._start = round(start * self.rate)
         self._done = 0  # samples encoded
         self._given = 0  # samples written to us, at their own rate
-        self._held = np.zeros((2, 0), np.float32)
+        self.ambisonic = ambisonic
+        self._channels = 4 if ambisonic else 2
+        self._layout = _AMBISONIC.get(codec, _FOUR) if ambisonic else "stereo"
+        self._held = np.zeros((self._channels, 0), np.float32)
         self._resampler = (
-            None if self.rate == sample_rate else av.AudioResampler(format="fltp", layout="stereo", rate=self.rate)
+            None if self.rate == sample_rate else av.AudioResampler(format="fltp", layout=self._layout, rate=self.rate)
         )
         self._matroska = output.format.name in ("matroska", "webm")
         self.priming: int | None = None
-        stream = output.add_stream(name, rate=self.rate)
+        ambisonics = {"mapping_family": "2"} if ambisonic and codec == "opus" else {}
+        stream = output.add_stream(name, rate=self.rate, options=ambisonics)
         assert isinstance(stream, AudioStream)
         self.stream = stream
         context = stream.codec_context
-        context.layout = "stereo"
+        context.layout = self._layout
         context.format = self._format
         context.time_base = Fraction(1, self.rate)
         if codec in ("aac", "opus"):
             # 96 kbit/s a channel at 48 kHz, in proportion below; an AAC frame has a largest size.
-            context.bit_rate = bitrate or min(192_000, 4 * self.rate)
+            context.bit_rate = bitrate or min(192_000, 4 * self.rate) * self._channels // 2
 
     @property
     def start(self) -> Fraction:
@@ -87,7 +109,7 @@ class StereoEncoder:
         return Fraction(self._done, self.rate)
 
     def encode(self, samples: NDArray[np.float32]) -> list["Packet[AudioStream]"]:
-        """Encode the next samples (2, T); returns the packets that are ready."""
+        """Encode the next samples (C, T); returns the packets that are ready."""
         self._given += samples.shape[1]
         return self._encode(self._resample(samples), last=False)
 
@@ -101,13 +123,13 @@ class StereoEncoder:
 
     def _resample(self, samples: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if self._resampler is None:
-            return np.zeros((2, 0), np.float32) if samples is None else samples
+            return np.zeros((self._channels, 0), np.float32) if samples is None else samples
         frame = None
         if samples is not None:
-            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
+            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=self._layout)
             frame.sample_rate = self._rate_in
         pieces = [piece.to_ndarray() for piece in self._resampler.resample(frame)]
-        return np.concatenate([np.zeros((2, 0), np.float32), *pieces], axis=1, dtype=np.float32)
+        return np.concatenate([np.zeros((self._channels, 0), np.float32), *pieces], axis=1, dtype=np.float32)
 
     def _encode(self, samples: NDArray[np.float32], *, last: bool) -> list["Packet[AudioStream]"]:
         held = np.concatenate([self._held, samples], axis=1)
@@ -125,7 +147,7 @@ class StereoEncoder:
         if self._format.startswith("s32"):
             data = np.clip(np.rint(samples.astype(np.float64) * 2**23), -(2**23), 2**23 - 1).astype(np.int32) * 256
         packed = data if self._format.endswith("p") else data.T.reshape(1, -1)
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(packed), format=self._format, layout="stereo")
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(packed), format=self._format, layout=self._layout)
         frame.sample_rate = self.rate
         frame.time_base = Fraction(1, self.rate)
         frame.pts = self._start + self._done

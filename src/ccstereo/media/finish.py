@@ -9,7 +9,7 @@ import av
 from av.stream import Stream
 
 from ccstereo.media.copying import Copied, PacketCopier
-from ccstereo.media.encode import StereoEncoder
+from ccstereo.media.encode import SoundEncoder
 from ccstereo.media.movie import Movie, Node, media_timescale, parse, set_edits, set_length
 from ccstereo.media.tracks import add_copy
 
@@ -21,9 +21,7 @@ _MATROSKA_HEAD = 1 << 16
 _VIDEO_ENTRY = 8 + 78  # a box's header and the fields of a video's sample entry
 
 
-def finish_movie(
-    path: Path, muxer: str, encoder: StereoEncoder, copier: PacketCopier, metadata: dict[str, str]
-) -> None:
+def finish_movie(path: Path, muxer: str, encoder: SoundEncoder, copier: PacketCopier, metadata: dict[str, str]) -> None:
     """Write edit lists to the sample, Dolby Vision's box and all metadata, and move the index to the front.
 
     Args:
@@ -39,6 +37,8 @@ def finish_movie(
             if encoder.priming is not None:
                 priming = encoder.priming * media_timescale(track) // encoder.rate
                 set_edits(movie, track, start=encoder.start, media_time=priming, length=encoder.length)
+            if encoder.ambisonic:
+                _mark_ambisonic(track)
             continue
         copied = copier.copied[index]
         if copied.stream.type == "video":
@@ -60,7 +60,7 @@ def finish_matroska(path: Path, end: Fraction) -> None:
             file.write(struct.pack(">d", float(1000 * end)))  # in the file's unit, a millisecond
 
 
-def _written(movie: Movie, encoder: StereoEncoder, copier: PacketCopier) -> dict[int, Node]:
+def _written(movie: Movie, encoder: SoundEncoder, copier: PacketCopier) -> dict[int, Node]:
     """The tracks of the file by their index in the output; the writer skips those that got no packets."""
     indices = sorted(
         index for index, copied in copier.copied.items() if copied.first_decoded is not None and not copied.still
@@ -75,6 +75,20 @@ def _show(movie: Movie, track: Node, copied: Copied) -> None:
         return
     media_time = round((copied.shown - copied.first_decoded) * media_timescale(track))
     set_edits(movie, track, start=copied.shown, media_time=media_time, length=copied.end - copied.shown)
+
+
+def _mark_ambisonic(track: Node) -> None:
+    """Say that the channels are first-order ambisonics, by the box of Google's Spatial Audio RFC.
+
+    https://github.com/google/spatial-media/blob/master/docs/spatial-audio-rfc.md: version 0; periphonic; order 1;
+    channels in the order of ACN, normalised as SN3D; how many, and which one each of them is.
+    """
+    table = track.find(b"mdia", b"minf", b"stbl", b"stsd")
+    if table is not None and table.boxes:
+        version_and_type, order, ordering_and_normalisation = bytes(2), (1).to_bytes(4, "big"), bytes(2)
+        channels = b"".join(number.to_bytes(4, "big") for number in (4, 0, 1, 2, 3))
+        fields = version_and_type + order + ordering_and_normalisation + channels
+        table.boxes[0].fields += bytes(Node(b"SA3D", fields))
 
 
 def _keep_dolby_vision(track: Node, stream: Stream) -> None:

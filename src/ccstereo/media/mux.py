@@ -7,16 +7,17 @@ from typing import cast
 
 import av
 import numpy as np
+from av.codec.codec import Properties
 from av.container import InputContainer, OutputContainer
 from av.format import Flags
 from av.stream import Stream
 from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
-from ccstereo.media.containers import CONTAINERS, SOUND_FILES, check_output, choose_codec
+from ccstereo.media.containers import CONTAINERS, LOSSY, SOUND_FILES, check_output, choose_codec
 from ccstereo.media.copying import PacketCopier, describe, fresh
 from ccstereo.media.editlist import Edit, read_edits
-from ccstereo.media.encode import StereoEncoder, encoder_rate
+from ccstereo.media.encode import SoundEncoder, encoder_rate
 from ccstereo.media.finish import finish_matroska, finish_movie
 from ccstereo.media.probe import default_audio, default_video, open_input
 from ccstereo.media.programs import other_program
@@ -51,6 +52,7 @@ class StereoWriter(Writer):
         audio_tracks: tuple[int, ...] | None = None,
         cut: Cut | None = None,
         reencode: bool = False,
+        ambisonic: bool = False,
     ) -> None:
         """Open the input and start the output.
 
@@ -59,12 +61,13 @@ class StereoWriter(Writer):
             output_path: another name, ending in .mp4, .m4v, .mov, .mkv or .webm.
             sample_rate: Hz of the sound to come. It is kept, but for Opus (48 kHz) and rates AAC does not have.
             audio_start: when its first sample is played, in seconds on the input's clock: `MediaReader.audio_start`.
-            codec: "aac", "opus", "flac" or "alac"; None for AAC, in .webm Opus.
+            codec: "aac", "opus", "flac", "alac" or "pcm" (24 bits); None for AAC, in .webm Opus.
             bitrate: bits a second for AAC and Opus; None for 192 kbit/s at 48 kHz, less at lower rates.
             audio_tracks: indices of the sound tracks that the new sound was made of; None for the default one.
             cut: start and end of what is copied, in seconds on the input's clock; the output begins at its start, best
                 at a key frame. An end of None is the input's.
             reencode: encode the default video anew, as H.264, for containers that cannot hold its codec.
+            ambisonic: the sound is first-order ambisonics, (4, T): W, Y, Z, X (AmbiX, SN3D).
 
         Raises:
             MediaError: as `check_output` does, or the output cannot be started.
@@ -73,10 +76,10 @@ class StereoWriter(Writer):
         source = as_source(input_path)
         self._source, edits = _open_source(source)
         self._target: OutputContainer | None = None
-        super().__init__(Path(output_path))
+        super().__init__(Path(output_path), 4 if ambisonic else 2)
         try:
-            codec = choose_codec(self.path, codec)
-            self._rate = encoder_rate(codec, sample_rate)
+            chosen = choose_codec(self.path, codec, ambisonic=ambisonic)
+            self._rate = encoder_rate(chosen, sample_rate)
             self._target = self._start_output()
             start = Fraction(audio_start).limit_denominator(1_000_000)  # a float's own fraction fits no clock
             shift = _shift(self._source, start, cut)
@@ -84,7 +87,7 @@ class StereoWriter(Writer):
             self._given = 0
             self._sample_rate = sample_rate
             self._copier = PacketCopier(source, self._source, self._target, shift=shift, edits=edits, cut=cut)
-            self._add_streams(codec, bitrate, audio_tracks, reencode=reencode)
+            self._add_streams(chosen, bitrate, audio_tracks, reencode=reencode, by_default=codec is None)
             self._metadata = fresh(self._source.metadata)
             self._target.metadata.update(self._metadata)
             self._copy_chapters(shift, cut)
@@ -107,14 +110,16 @@ class StereoWriter(Writer):
         return av.open(f"file:{self._temporary}", "w", format=muxer, container_options=options)
 
     def _add_streams(
-        self, codec: str, bitrate: int | None, audio_tracks: tuple[int, ...] | None, *, reencode: bool
+        self, codec: str, bitrate: int | None, audio_tracks: tuple[int, ...] | None, *, reencode: bool, by_default: bool
     ) -> None:
         assert self._target is not None
         sound, video = default_audio(self._source), default_video(self._source)
         used = audio_tracks or (() if sound is None else (sound.index,))
-        encoder: StereoEncoder | None = None
+        encoder: SoundEncoder | None = None
         for stream in self._source.streams:
             if stream.index in used:
+                if encoder is None and by_default:
+                    self._note_loss(codec, stream)
                 encoder = encoder or self._add_sound(codec, bitrate, stream)
             elif video is not None and other_program(self._source, stream, video):
                 self.notes.append(f"{describe(stream)} is skipped: it belongs to another programme")
@@ -127,9 +132,27 @@ class StereoWriter(Writer):
         self._encoder = encoder or self._add_sound(codec, bitrate, None)
         self.notes += self._copier.notes
 
-    def _add_sound(self, codec: str, bitrate: int | None, replaced: Stream | None) -> StereoEncoder:
+    def _note_loss(self, codec: str, stream: Stream) -> None:
+        """Say that sound which was kept without loss no longer is, where nobody chose so."""
+        kind = stream.codec_context.codec
+        lossless = kind.properties & cast(int, Properties.LOSSLESS.value)
+        if codec in LOSSY and lossless and not kind.properties & cast(int, Properties.LOSSY.value):
+            others = [name for name in CONTAINERS[self.path.suffix.lower()].codecs if name not in LOSSY]
+            way = f"--codec {' or '.join(others)} keeps" if others else "another kind of file, such as .mkv, can keep"
+            self.notes.append(f"its sound ({kind.canonical_name}) was lossless and is {codec} now; {way} it lossless")
+
+    def _add_sound(self, codec: str, bitrate: int | None, replaced: Stream | None) -> SoundEncoder:
         assert self._target is not None
-        encoder = StereoEncoder(self._target, codec, sample_rate=self._sample_rate, start=self._start, bitrate=bitrate)
+        encoder = SoundEncoder(
+            self._target,
+            codec,
+            sample_rate=self._sample_rate,
+            start=self._start,
+            bitrate=bitrate,
+            ambisonic=self.channels == 4,
+        )
+        if self.channels == 4:
+            encoder.stream.metadata["ambisonics"] = "first order, ACN channel order (W Y Z X), SN3D"
         if replaced is not None:
             encoder.stream.disposition = replaced.disposition
             encoder.stream.metadata.update(fresh(replaced.metadata))
@@ -198,6 +221,7 @@ def open_writer(
     audio_tracks: tuple[int, ...] | None = None,
     cut: Cut | None = None,
     reencode: bool = False,
+    ambisonic: bool = False,
 ) -> StereoWriter | SoundWriter:
     """The writer that the output's suffix asks for: `SoundWriter` for .wav and .flac, else `StereoWriter`.
 
@@ -217,13 +241,15 @@ def open_writer(
             audio_tracks=audio_tracks,
             cut=cut,
             reencode=reencode,
+            ambisonic=ambisonic,
         )
     check_output(input_path, output_path, codec=codec, bitrate=bitrate)
-    writer = SoundWriter(output_path, sample_rate=sample_rate)
+    channels = 4 if ambisonic else 2
+    writer = SoundWriter(output_path, sample_rate=sample_rate, codec=codec, channels=channels)
     missing = round((Fraction(audio_start) - _beginning(as_source(input_path), cut)) * sample_rate)
     try:
         for done in range(0, missing, sample_rate):  # a second at a time
-            writer.write(np.zeros((2, min(sample_rate, missing - done)), np.float32))
+            writer.write(np.zeros((channels, min(sample_rate, missing - done)), np.float32))
     except BaseException:
         writer.abort()
         raise

@@ -24,7 +24,7 @@ _ENCODED = "libx264"
 
 
 def first_frame(path: Path | str) -> VideoFrame:
-    """The first frame of a file's default video, with all that is told of it.
+    """The first frame of a file's default video, with all that the file says of it.
 
     Raises:
         MediaError: no frame decodes.
@@ -87,7 +87,8 @@ class Reencoder:
         encoder.pix_fmt = "yuv420p"
         context = encoder.codec_context
         context.time_base = self._base
-        context.sample_aspect_ratio = stream.sample_aspect_ratio
+        if stream.sample_aspect_ratio:
+            context.sample_aspect_ratio = stream.sample_aspect_ratio
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
         context.colorspace, context.color_range = first.colorspace, first.color_range
         matrix: Any = first.side_data.get("DISPLAYMATRIX")

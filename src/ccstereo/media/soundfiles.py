@@ -19,10 +19,12 @@ _WAV_BYTES = 2**32 - 4096  # RIFF counts bytes in 32 bits
 
 
 class SoundWriter(Writer):
-    """Writes stereo sound as a .wav (32-bit float) or .flac (24-bit) file; see `Writer`."""
+    """Writes sound as a .wav (32-bit float, or 24-bit PCM) or .flac (24-bit) file; see `Writer`."""
 
-    def __init__(self, path: str | Path, *, sample_rate: int) -> None:
+    def __init__(self, path: str | Path, *, sample_rate: int, codec: str | None = None, channels: int = 2) -> None:
         """Open a file ending in .wav or .flac, in a folder that exists; the rate is in Hz.
+
+        The codec "pcm" makes a .wav of 24 bits. Four channels are of ambisonics, in the order W, Y, Z, X.
 
         Raises:
             MediaError: the file cannot be written.
@@ -30,13 +32,14 @@ class SoundWriter(Writer):
         suffix = Path(path).suffix.lower()
         if suffix not in SOUND_FILES:
             raise MediaError(f"{path}: cannot write sound as {suffix or 'that'}; use {' or '.join(SOUND_FILES)}")
-        super().__init__(Path(path))
+        super().__init__(Path(path), channels)
         self._samples = 0
-        self._limit = _WAV_BYTES // 8 if suffix == ".wav" else None
+        subtype = "PCM_24" if codec == "pcm" else _SUBTYPES[suffix]
+        self._limit = _WAV_BYTES // (4 * channels) if suffix == ".wav" else None
         try:
             # As bytes: soundfile refuses names that are not UTF-8.
             name = os.fsencode(self._temporary) if os.name == "posix" else self._temporary
-            self._file = soundfile.SoundFile(name, "w", sample_rate, 2, _SUBTYPES[suffix], format=suffix[1:].upper())
+            self._file = soundfile.SoundFile(name, "w", sample_rate, channels, subtype, format=suffix[1:].upper())
         except (soundfile.SoundFileError, OSError, ValueError) as error:
             self._partial.discard()
             raise MediaError(f"{self.path}: cannot be written ({error}); choose another place") from error

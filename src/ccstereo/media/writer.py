@@ -19,7 +19,7 @@ _Self = TypeVar("_Self", bound="Writer")
 
 
 class Writer(ABC):
-    """A context manager that takes stereo sound piece by piece.
+    """A context manager that takes sound piece by piece: stereo, or ambisonics where it was opened for that.
 
     Leaving the context as usual finishes the file and gives it its name; leaving it through any exception, an interrupt
     too, removes what was written and leaves an earlier file of that name as it was.
@@ -28,12 +28,14 @@ class Writer(ABC):
         path: the file to be.
         notes: what of the input could not be kept, one line each.
         peak: largest magnitude written so far, full scale 1.
-        clipped: samples beyond full scale, both ears counted; FLAC and ALAC cut them, a player cuts those of AAC and
+        channels: that it takes.
+        clipped: samples beyond full scale, all channels counted; FLAC and ALAC cut them, a player cuts those of AAC and
             Opus, a .wav keeps them.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, channels: int = 2) -> None:
         self.path = path
+        self.channels = channels
         self.notes: list[str] = []
         self.peak = 0.0
         self.clipped = 0
@@ -47,7 +49,7 @@ class Writer(ABC):
         """Append sound.
 
         Args:
-            stereo: (2, T) float, left first, full scale +-1, T >= 0.
+            stereo: (2, T) float, left first, or (4, T) of ambisonics, W, Y, Z, X; full scale +-1, T >= 0.
 
         Raises:
             ValueError: the shape is another, samples are not finite, or the writer is closed.
@@ -55,8 +57,8 @@ class Writer(ABC):
         """
         if not self._open:
             raise ValueError(f"{self.path}: is closed already")
-        if stereo.ndim != 2 or len(stereo) != 2:
-            raise ValueError(f"expected sound of shape (2, T), got {stereo.shape}")
+        if stereo.ndim != 2 or len(stereo) != self.channels:
+            raise ValueError(f"expected sound of shape ({self.channels}, T), got {stereo.shape}")
         if stereo.shape[1] == 0:
             return
         magnitude = np.abs(stereo)
