@@ -137,7 +137,8 @@ def browser():
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as started:
         quiet = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-        browser = started.chromium.launch(executable_path=BROWSER, args=quiet)
+        camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        browser = started.chromium.launch(executable_path=BROWSER, args=[*quiet, *camera])
         yield browser
         browser.close()
 

@@ -165,6 +165,19 @@ def test_several_files_are_one_archive(page, make_video, tmp_path) -> None:
         assert sorted(archive.namelist()) == ["one.binaural.mp4", "two.binaural.mp4"]
 
 
+def test_what_the_webcam_recorded(page, tmp_path) -> None:
+    """A browser's own recording does not declare its length."""
+    page.get_by_role("button", name="Record with the webcam").click()
+    expect(page.locator("#camera")).to_be_visible(timeout=WAIT)
+    page.wait_for_timeout(2500)
+    page.get_by_role("button", name="Stop recording").click()
+    expect(page.locator("#uploads li")).to_contain_text("webcam.", timeout=WAIT)
+    done(page)
+    info = probe(download(page, tmp_path), require_video=True, require_audio=True)
+    assert info.audio.channels == 2
+    assert info.duration > 1
+
+
 @pytest.mark.parametrize("width", [390, 1400])
 def test_nothing_overlaps(page, make_video, tmp_path, width) -> None:
     page.set_viewport_size({"width": width, "height": 900})

@@ -18,7 +18,7 @@ def weights(lite, tmp_path_factory) -> str:
     return str(save_model(lite, tmp_path_factory.mktemp("weights") / "random"))
 
 
-@pytest.mark.parametrize("kind", ["spectrograms", "relevance", "cues", "azimuth", "level"])
+@pytest.mark.parametrize("kind", ["spectrograms", "difference", "relevance", "cues", "azimuth", "level"])
 def test_figures_of_a_scene(weights, tmp_path: Path, monkeypatch, kind) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["plot", kind, "--weights", weights, "--seconds", "1"]) == 0

@@ -83,6 +83,13 @@ def test_curves_over_time() -> None:
     assert figure.axes[-1].get_xlabel() == "time, s"
 
 
+def test_curves_of_a_panel_have_colours_of_their_own() -> None:
+    names = ("truth", "another", "prediction", "mono", "one more")
+    figure = plot_over_time({"x, dB": {name: np.arange(3.0) for name in names}}, 1.0, "t")
+    lines = [line for line in figure.axes[0].lines if line.get_label() in names]
+    assert len({line.get_color() for line in lines}) == len(names)
+
+
 def test_training_curves() -> None:
     steps = np.array([1.0, 2.0])
     runs = {

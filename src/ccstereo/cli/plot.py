@@ -23,12 +23,13 @@ EXAMPLES = """examples:
 """
 CLIPS = {
     "spectrograms": "real and imaginary part of the difference: truth, prediction, squared error",
+    "difference": "level of the difference's spectrogram: before, after, truth",
     "relevance": "AVAD's relevance and the fusion's attention over the frame; .mp4 lays it over the video",
     "cues": "level and time differences between the ears (ILD, ITD) over time",
     "azimuth": "where one moving source is, and where it seems to be",
     "level": "level of the left ear over the right one's over time (SAGM's curve)",
 }
-SECONDS = {"spectrograms": 2.0, "relevance": 6.0, "cues": 6.0, "azimuth": 10.0, "level": 10.0}
+SECONDS = {"spectrograms": 2.0, "difference": 6.0, "relevance": 6.0, "cues": 6.0, "azimuth": 10.0, "level": 10.0}
 SUFFIXES = (".png", ".svg", ".pdf")
 
 

@@ -104,6 +104,19 @@ def spectrograms(shown: Shown, binauralizer: Binauralizer) -> "Figure":
     return plot_spectrograms(truth, predicted, shown.sample_rate, config.hop_length, title)
 
 
+def difference(shown: Shown, binauralizer: Binauralizer) -> "Figure":
+    """Level of the difference's spectrogram: before, where there is none, after, and in truth."""
+    from ccstereo.viz import plot_levels
+
+    config = binauralizer.model.config.stft
+    names = {"before: mono": "mono", "after: prediction": "prediction", "truth": "truth"}
+    spectra = {
+        title: stft(shown.sounds[name][0] - shown.sounds[name][1], config).numpy() for title, name in names.items()
+    }
+    title = f"spectrogram of the difference l - r: {shown.title}"
+    return plot_levels(spectra, shown.sample_rate, config.hop_length, title)
+
+
 def relevance(shown: Shown, binauralizer: Binauralizer) -> "Figure":
     """Maps over some frames."""
     from ccstereo.viz import plot_maps
@@ -208,6 +221,7 @@ def level(shown: Shown, _: Binauralizer) -> "Figure":
 
 OF_A_CLIP = {
     "spectrograms": spectrograms,
+    "difference": difference,
     "relevance": relevance,
     "cues": cues,
     "azimuth": azimuth,

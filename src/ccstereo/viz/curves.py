@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ccstereo.viz.style import colour_of, new_figure, tidy
+from ccstereo.viz.style import CYCLE, colour_of, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +64,7 @@ def plot_training(runs: Mapping[str, Mapping[str, tuple[Values, Values]]], title
     for axes, name in zip(grid.flat, names, strict=False):
         for place, (run, curves) in enumerate(runs.items()):
             if name in curves:
-                axes.plot(*curves[name], label=run, color=colour_of(run, place), linewidth=1.3)
+                axes.plot(*curves[name], label=run, color=CYCLE[place % len(CYCLE)], linewidth=1.3)
         tidy(axes, xlabel="step")
         axes.set_title(name, fontsize=9, loc="left")
     if len(runs) > 1:
@@ -96,8 +96,8 @@ def plot_sweep(
     places = np.arange(len(values))
     for axes, (name, found) in zip(grid.flat, scores.items(), strict=False):
         mean, low, high = np.array(found, dtype=float).T
-        axes.fill_between(places, low, high, color=colour_of("", 0), alpha=0.18, linewidth=0)
-        axes.plot(places, mean, color=colour_of("", 0), marker="o", markersize=4, linewidth=1.5)
+        axes.fill_between(places, low, high, color=CYCLE[0], alpha=0.18, linewidth=0)
+        axes.plot(places, mean, color=CYCLE[0], marker="o", markersize=4, linewidth=1.5)
         axes.set_xticks(places, values)
         tidy(axes, xlabel=label)
         axes.set_title(name, fontsize=9, loc="left")

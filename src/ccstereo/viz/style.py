@@ -15,6 +15,8 @@ CYCLE = (DEEP_BLUE, VERMILION, GREEN, ORANGE, PURPLE, BLUE, BLACK)
 """Colours of lines and bars, in turn."""
 NAMED = {"truth": BLACK, "true": BLACK, "prediction": VERMILION, "predicted": VERMILION, "mono": GREY, "oracle": GREEN}
 """What has one colour in every figure."""
+OTHERS = (DEEP_BLUE, BLUE, PURPLE, ORANGE)
+"""Colours of what stands beside those."""
 MAP, SIGNED = "viridis", "PuOr"
 """Colour maps of values from 0 on, and of values of both signs."""
 
@@ -30,8 +32,8 @@ def new_figure(width: float, height: float, title: str = "") -> "Figure":
 
 
 def colour_of(name: str, place: int) -> str:
-    """Colour of a line or bar by its name, else by its place."""
-    return NAMED.get(name, CYCLE[place % len(CYCLE)])
+    """Colour of a line by its name, else by its place, unlike any that a name has."""
+    return NAMED.get(name, OTHERS[place % len(OTHERS)])
 
 
 def tidy(axes: "Axes", **settings: Any) -> None:
