@@ -101,6 +101,7 @@ def make_server(service: Service, *, auth: str = "", local: bool = True) -> Guar
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
     os.environ["GRADIO_TEMP_DIR"] = str(service.workspace.root / "gradio")
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(service.workspace.root / "torch")  # PyTorch makes it in passing
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import gradio
     from fastapi import FastAPI
