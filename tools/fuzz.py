@@ -115,8 +115,11 @@ class Worker:
         process.kill()
         status = process.wait()
         self._process = None
-        said = self._said().strip().splitlines()
-        return {"outcome": "crash" if ready else "hang", "said": f"status {status}: {' / '.join(said[-12:])}"}
+        places = re.findall(r'"[^"]*/([^"/]+)", line (\d+)', self._said())[:8]  # the innermost call comes first
+        return {
+            "outcome": "crash" if ready else "hang",
+            "said": f"status {status}, in {' < '.join(map(':'.join, places))}",
+        }
 
     def end(self) -> None:
         """Have the process end."""

@@ -14,6 +14,7 @@ from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
 from ccstereo.media.damage import broken_off
+from ccstereo.media.demuxing import packets
 from ccstereo.media.editlist import WHOLE, Edit
 from ccstereo.media.probe import only, open_input, seconds
 from ccstereo.media.reencode import Reencoder, first_frame
@@ -324,7 +325,7 @@ class PacketCopier:
     def _demux(self, wanted: list[Stream]) -> Iterator[AnyPacket]:
         reached = Fraction(0)
         try:
-            for packet in self._source.demux(wanted) if wanted else ():
+            for packet in packets(self._source, *wanted) if wanted else ():
                 if packet.size == 0 and packet.dts is None:  # PyAV's mark of the end
                     continue
                 reached = seconds(packet.dts, packet.time_base)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
 from ccstereo.media.damage import Damage, clock
+from ccstereo.media.demuxing import packets
 from ccstereo.media.probe import default_video, only, open_input, seconds
 from ccstereo.media.seeking import seek
 from ccstereo.media.source import as_source
@@ -129,7 +130,7 @@ class FrameTrack:
     def _decode(self) -> Iterator[VideoFrame]:
         reached = Fraction(0)
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in packets(self._container, self._stream):
                 reached = max(reached, seconds(packet.pts, packet.time_base))
                 yield from self._damage.decode(packet)
         except av.FFmpegError as error:

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from ccstereo.errors import MediaError
 from ccstereo.media.boxes import walk
+from ccstereo.media.demuxing import packets
 from ccstereo.media.source import as_source
 
 _STILL = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -241,7 +242,7 @@ def _video_info(container: InputContainer, stream: VideoStream) -> VideoInfo:
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
     only(container, stream)  # PyAV shows the display matrix on decoded frames alone
     try:
-        for count, packet in enumerate(container.demux(stream)):
+        for count, packet in enumerate(packets(container, stream)):
             for frame in packet.decode():
                 return frame
             if count >= _PROBE_PACKETS:

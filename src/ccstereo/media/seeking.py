@@ -6,6 +6,7 @@ import av
 from av.container import InputContainer
 from av.stream import Stream
 
+from ccstereo.media.demuxing import packets
 from ccstereo.media.probe import seconds
 
 _PREROLLS = (1, 10, 60)  # seconds before the time at which a seek is tried, in turn
@@ -29,7 +30,7 @@ def seek(container: InputContainer, stream: Stream, time: Fraction) -> None:
     for preroll in _PREROLLS:
         try:
             container.seek(max(container.start_time or 0, round((time - preroll) * av.time_base)))
-            first = next((p for p in container.demux(stream) if p.size and p.pts is not None), None)
+            first = next((p for p in packets(container, stream) if p.size and p.pts is not None), None)
             if first is not None and first.is_keyframe and seconds(first.pts, first.time_base) <= time - 1:
                 container.seek(max(container.start_time or 0, round((time - preroll) * av.time_base)))
                 return

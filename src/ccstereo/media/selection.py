@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from ccstereo.errors import MediaError
 from ccstereo.media.damage import clock
+from ccstereo.media.demuxing import packets
 from ccstereo.media.probe import decodes, default_audio, default_video, no_sound, only, open_input, seconds
 from ccstereo.media.seeking import seek
 
@@ -148,7 +149,7 @@ def key_frame(container: InputContainer, video: VideoStream, time: Fraction) -> 
     seek(container, video, time)
     found = None
     with suppress(av.FFmpegError):  # whoever reads on says where the file breaks
-        for packet in container.demux(video):
+        for packet in packets(container, video):
             if packet.pts is None or not packet.size:
                 continue
             shown = seconds(packet.pts, packet.time_base)

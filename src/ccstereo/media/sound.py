@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ccstereo.errors import MediaError
 from ccstereo.media.damage import Damage, clock
+from ccstereo.media.demuxing import packets
 from ccstereo.media.drift import DriftCorrector
 from ccstereo.media.mpegaudio import mpeg_rate
 from ccstereo.media.probe import decodes, default_audio, default_video, no_sound, only, open_input, seconds
@@ -249,7 +250,7 @@ class SoundTrack:
         if self._format.startswith("mov"):
             only(self._container, self._stream)
         try:
-            for packet in self._container.demux():
+            for packet in packets(self._container):
                 if packet.pts is not None and packet.time_base is not None:
                     end = seconds(packet.pts + (packet.duration or 0), packet.time_base)
                     self._latest = max(self._latest, end)

@@ -38,7 +38,7 @@ class Shift:
         """See `Stage`."""
         base = finer(packet.time_base, self._by)
         if base != packet.time_base:
-            packet.rescale_ts(base)
+            _count_in(packet, base)
         ticks = round(self._by / base)
         packet.pts = None if packet.pts is None else packet.pts + ticks
         packet.dts = None if packet.dts is None else packet.dts + ticks
@@ -47,6 +47,15 @@ class Shift:
     def finish(self) -> list[AnyPacket]:
         """See `Stage`."""
         return []
+
+
+def _count_in(packet: AnyPacket, base: Fraction) -> None:
+    """Give a packet's times in another unit. PyAV's own `rescale_ts` takes no Fraction in some of its versions."""
+    factor = packet.time_base / base
+    times = (packet.pts, packet.dts, packet.duration)
+    pts, dts, duration = (None if time is None else round(time * factor) for time in times)
+    packet.time_base = base
+    packet.pts, packet.dts, packet.duration = pts, dts, duration or 0
 
 
 def finer(time_base: Fraction, shift: Fraction) -> Fraction:
