@@ -1,5 +1,6 @@
 """research/recipes: a configuration that can be run, stopped, resumed, and checked by a tenth of it."""
 
+import hashlib
 import runpy
 import sys
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 from PIL import Image, ImageDraw
 
-from ccstereo.models import create_model
+from ccstereo.evaluation import Origin, Weights, make_benchmark, score, summarise
+from ccstereo.models import create_model, save_model
 from ccstereo.scenes import load_material
 from ccstereo.training.callbacks import SeededSteps
+from small import SMALL
 
 RESEARCH = Path(__file__).parents[2] / "research"
 RECIPES = sorted((RESEARCH / "recipes").glob("*.yaml"))
@@ -81,3 +85,24 @@ def test_the_stages_become_one_folder(tmp_path: Path, monkeypatch: pytest.Monkey
         runpy.run_path(str(scripts / "make_material.py"), run_name="__main__")
     assert end.value.code == 1
     assert "wall/0.png: has another checksum" in capsys.readouterr().err
+
+
+def test_a_model_card_says_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_benchmark(tmp_path / "bench", Origin(split="val"), rows=["one", "two"], scenes=3, seconds=1.3)
+    torch.manual_seed(0)
+    save_model(create_model("ccstereo-lite", **SMALL), tmp_path / "weights")
+    card = tmp_path / "README.md"
+    arguments = ["model_card.py", str(made.folder), "--weights", str(tmp_path / "weights")]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--keep", str(tmp_path / "scores"), "-o", str(card)])
+    runpy.run_path(str(RESEARCH / "scripts" / "model_card.py"), run_name="__main__")
+    said = card.read_text()
+    labels = sorted({source.label for scene in made.scenes for source in scene.sources})
+    assert f"{len(labels)} classes: {', '.join(labels)}." in said
+    assert made.sha256[:16] in said
+    assert hashlib.sha256((tmp_path / "weights" / "model.safetensors").read_bytes()).hexdigest() in said
+    weights = Weights(str(tmp_path / "weights"))
+    rows = summarise(score({weights.name: weights}, made, keep=tmp_path / "scores"))
+    (mean,) = [row.scores["stft_to_mono"].value for row in rows if row.row == "two"]
+    assert f"| two (3) | {weights.name} | {mean:.3f} [" in said
+    assert "Not measured." in said
+    assert "$" not in said
