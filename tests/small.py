@@ -20,6 +20,7 @@ SMALL = {
 SMALL_TRUNK = {name: SMALL[name] for name in ("resize", "frame_size", "trunk", "trunk_channels", "trunk_strides")}
 SMALL_UNET = SMALL_TRUNK | {"audio_channels": (8, 16, 16, 16, 32)}
 SMALL_OF = {  # by name, what makes each registered model small
+    "after-parida2022": SMALL_UNET,
     "apnet": SMALL_UNET,
     "assoconv": SMALL_UNET,
     "ccstereo": {
@@ -28,6 +29,8 @@ SMALL_OF = {  # by name, what makes each registered model small
     "ccstereo-lite": SMALL,
     "mono2binaural": SMALL_UNET,
     "mono2binaural-lite": SMALL_UNET,
+    "morgado2018": SMALL_UNET
+    | {"tracks": 4, "reduced_channels": 8, "visual_units": 16, "audio_units": 16, "localisation_units": (16,)},
     "sagm": {
         **{"resize": (60, 120), "frame_size": (56, 112), "clip_frames": 3, "video_channels": (4, 8, 16)},
         "audio_channels": (8, 16, 16, 16, 32),

@@ -58,6 +58,14 @@ def test_a_later_config_keeps_the_classes_of_the_first() -> None:
     assert model["init_args"]["weights"] == {"absolute": 2.0, "backbone absolute": 1.0}
 
 
+def test_data_of_another_class_have_none_of_the_options_below() -> None:
+    data = read_configs(["lite-stage", "pseudobinaural/alone"])["data"]
+    assert data == {"class_path": RECORDED, "init_args": {"batch_size": 192}}
+    boosted = read_configs(["apnet/stereo", "pseudobinaural/boosted"])
+    assert set(boosted["data"]["init_args"]) == {"real", "pseudo"}
+    assert boosted["model"]["init_args"]["model"] == "apnet"
+
+
 def test_old_names_are_taken_with_a_warning(capsys) -> None:
     old = """
     model: {weight_decay: 0.1, warmup_steps: 3, cast_range: 0.2}

@@ -18,7 +18,7 @@ from ccstereo.training import stage_data
 from ccstereo.training.loading import FreshSampler
 from ccstereo.training.task import SpatialTask
 from ccstereo.training.weights import export_checkpoint, start_from
-from small import SMALL, TRAIN_SMALL
+from small import SMALL, SMALL_OF, TRAIN_SMALL
 
 TINY = [
     *("--config", "lite-stage", *TRAIN_SMALL, "--data.windows_per_frame", "2"),
@@ -74,6 +74,26 @@ def test_every_term_reaches_the_network(model: str) -> None:
     assert all(torch.isfinite(value) for value in made.logged.values())
     assert all(torch.isfinite(p.grad).all() for p in made.parameters() if p.grad is not None)
     assert next(made.model.visual.parameters()).grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("model", ["after-parida2022", "apnet", "ccstereo-lite", "morgado2018", "sagm"])
+def test_every_model_has_the_auxiliary_tasks(model: str) -> None:
+    """Flipped channels and neighbouring frames need no fusion, no maps of a model's own, and no scenes."""
+    sizes = SMALL_OF[model]
+    described = create_model(model, **sizes)
+    config = described.config
+    clip = (config.clip_frames,) if config.clip_frames > 1 else ()
+    frames = torch.randint(0, 256, (2, 2, *clip, 3, *config.frame_size), dtype=torch.uint8)
+    sound = 0.1 * torch.randn(2, len(described.target.channels), config.window)
+    batch = {"frame": frames[0], "previous": frames[1], "sound": sound, "classes": torch.zeros(2, 0)}
+    weights = {"difference": 1.0, "flipped": 0.5, "neighbours": 0.5, "magnitude decoder": 1.0, "phase decoder": 1.0}
+    made = task(batch, model, model_config=sizes, weights=weights)
+    made.training_step(batch, 0).backward()
+    own = {"magnitude decoder", "phase decoder"} if model == "after-parida2022" else set()
+    assert set(made.logged) == {f"train/{name}" for name in ("difference", "flipped", "neighbours", "loss", *own)}
+    assert all(weight.grad is not None for weight in made.own_heads.parameters())
+    if own:
+        assert all(weight.grad is not None for weight in made.model.phase.parameters())
 
 
 def test_the_loss_is_the_weighted_sum_of_what_is_logged(batch) -> None:

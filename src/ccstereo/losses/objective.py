@@ -9,17 +9,22 @@ A term of one's own is one function; `--import my_package` makes it known to the
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ccstereo.audio.targets import SPECTROGRAM, Target
 from ccstereo.losses.auxiliary import AuxiliaryHeads
 from ccstereo.losses.contrastive import contrastive_loss, shuffle_positions
+from ccstereo.losses.flip import FlipHead, flip_loss
 from ccstereo.losses.reconstruction import absolute_error, difference_mse, magnitude_loss, phase_loss
 
-Need = Literal["earlier frames", "audio features", "backbone", "scenes"]
+Need = Literal[
+    "earlier frames", "neighbouring frames", "visual maps", "audio features", "backbone", "decoders", "scenes"
+]
+Head = Callable[[int, tuple[int, ...]], nn.Module]
 
 
 @dataclass
@@ -38,6 +43,7 @@ class Step:
         fuse: audio features (n, C, H, W) and visual features (n, C, h, w) to fused ones, of models that have it.
         gather: puts (n, C) of all processes together, with gradients.
         heads: for terms that need scenes.
+        own: networks of terms that have one, by the terms' names.
     """
 
     target: Target
@@ -51,14 +57,16 @@ class Step:
     fuse: Callable[[Tensor, Tensor], Tensor] | None = None
     gather: Callable[[Tensor], Tensor] = lambda features: features
     heads: AuxiliaryHeads | None = None
+    own: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Term:
-    """A registered term: the function, and what it needs that not every model or data set has."""
+    """A registered term: the function, what it needs that not every model or data set has, and its network if any."""
 
     loss: Callable[[Step], Tensor]
     needs: frozenset[Need]
+    head: Head | None = None
 
 
 TERMS: dict[str, Term] = {}
@@ -66,14 +74,19 @@ CCSTEREO: Mapping[str, float] = {"difference": 1.0, "magnitude": 0.005, "phase":
 """Weights of the paper's terms (CCStereo, section 3.5; zeta, eta and lambda of figure 8)."""
 
 
-def register_term(name: str, *needs: Need) -> Callable[[Callable[[Step], Tensor]], Callable[[Step], Tensor]]:
+def register_term(
+    name: str, *needs: Need, head: Head | None = None
+) -> Callable[[Callable[[Step], Tensor]], Callable[[Step], Tensor]]:
     """Enter a term of the objective under a name.
 
     Args:
         name: by which weights name it.
-        needs: what the term needs beyond prediction and reference: frames before the window's own ("earlier frames",
-            for models that fuse), "audio features" in `aux`, a "backbone" that predicts a difference of its own, or
-            what only simulated "scenes" know.
+        needs: what the term needs beyond prediction and reference: frames before the window's own, as they are
+            ("neighbouring frames") or to be fused ("earlier frames"); "visual maps", features (C, h, w); "audio
+            features" in `aux`; a "backbone" that predicts a difference of its own; "decoders" of magnitude and phase;
+            or what only simulated "scenes" know.
+        head: makes a network that is trained with the model and belongs to no weights, of the number of channels of the
+            sound and of the shape of the visual features; the term finds it in `step.own`.
 
     Raises:
         ValueError: the name is taken.
@@ -82,7 +95,7 @@ def register_term(name: str, *needs: Need) -> Callable[[Callable[[Step], Tensor]
     def enter(loss: Callable[[Step], Tensor]) -> Callable[[Step], Tensor]:
         if name in TERMS:
             raise ValueError(f"a term named {name!r} is registered already")
-        TERMS[name] = Term(loss, frozenset(needs))
+        TERMS[name] = Term(loss, frozenset(needs), head)
         return loss
 
     return enter
@@ -156,6 +169,30 @@ def _backbone(step: Step) -> Tensor:
 @register_term("backbone absolute", "backbone")
 def _backbone_absolute(step: Step) -> Tensor:
     return absolute_error(step.aux["backbone_spec"], _true_difference(step))
+
+
+@register_term("magnitude decoder", "decoders")
+def _magnitude_decoder(step: Step) -> Tensor:
+    return magnitude_loss(step.aux["magnitude_spec"], _true_difference(step))
+
+
+@register_term("phase decoder", "decoders")
+def _phase_decoder(step: Step) -> Tensor:
+    return phase_loss(step.aux["phase_spec"], _true_difference(step))
+
+
+@register_term("flipped", "visual maps", head=FlipHead)
+def _flipped(step: Step) -> Tensor:
+    true = step.target.decode(step.mix_spec, step.reference, dim=SPECTROGRAM)
+    mirrored = step.target.mirrored(true.flatten(2)).reshape(true.shape)
+    return flip_loss(cast(FlipHead, step.own["flipped"]), true, mirrored, step.features)
+
+
+@register_term("neighbours", "neighbouring frames")
+def _neighbours(step: Step) -> Tensor:
+    if step.earlier is None:
+        raise ValueError("the term needs frames before the window's own")
+    return F.mse_loss(step.features[: len(step.earlier)].float(), step.earlier.float())
 
 
 @register_term("columns", "scenes", "audio features")

@@ -8,6 +8,8 @@ from ccstereo.models.imagenet import fetch_imagenet_resnet18, load_imagenet_trun
 from ccstereo.models.importing import Release, import_checkpoint, register_release, released_models
 from ccstereo.models.lite import CCStereoLite, LiteConfig
 from ccstereo.models.mono2binaural import Mono2Binaural, Mono2BinauralConfig
+from ccstereo.models.morgado import Morgado, MorgadoConfig
+from ccstereo.models.parida import AfterParida, ParidaConfig
 from ccstereo.models.registry import create_model, list_models, register_model
 from ccstereo.models.sagm import SAGM, SAGMConfig
 from ccstereo.models.weights import list_weights, load_model, save_model
@@ -16,6 +18,7 @@ __all__ = [
     "SAGM",
     "APNet",
     "APNetConfig",
+    "AfterParida",
     "CCStereo",
     "CCStereoConfig",
     "CCStereoLite",
@@ -24,6 +27,9 @@ __all__ = [
     "ModelConfig",
     "Mono2Binaural",
     "Mono2BinauralConfig",
+    "Morgado",
+    "MorgadoConfig",
+    "ParidaConfig",
     "Prediction",
     "Release",
     "SAGMConfig",

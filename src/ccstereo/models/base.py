@@ -58,6 +58,7 @@ class SpatialModel(nn.Module, ABC):
         visual: the image encoder; trained with a smaller learning rate than the rest.
         feature_shape: shape of the features of one frame, or one clip, without the batch.
         least_frames: shortest spectrogram that the network takes, in frames.
+        training_aux: names of inner maps that `forward` gives in training mode alone; what makes them is not exported.
         renamed_weights: (old, new) beginnings of weights' names that earlier releases wrote.
     """
 
@@ -66,6 +67,7 @@ class SpatialModel(nn.Module, ABC):
     visual: nn.Module
     feature_shape: tuple[int, ...]
     least_frames: int = 1
+    training_aux: tuple[str, ...] = ()
     renamed_weights: tuple[tuple[str, str], ...] = ()
 
     @property

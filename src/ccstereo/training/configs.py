@@ -80,6 +80,10 @@ def read_configs(names: Sequence[str]) -> Config:
         config = _current(_read(name))
         if "model" in config:  # the class of the data depends on the command line
             _name_classes(config["model"], result.get("model", {}))
+        if "data" in result and "class_path" in config.get(
+            "data", {}
+        ):  # whose options are not those of the class below
+            result["data"].setdefault("class_path", data_class(result))
         result = _merged(result, config)
     return result
 

@@ -28,6 +28,9 @@ CONTEXT_DROPPED = 0.1  # fraction of batches without their context, which sounds
 WANTING: dict[Need, str] = {  # what the task says where something is not there
     "earlier frames": "the model does not fuse features (ccstereo.models.base.FusesFeatures)",
     "audio features": "the model has no maps to supervise, features (C, h, w) and aux['audio_features'] (C, H, W)",
+    "neighbouring frames": "the data have no frames beside a window's own",
+    "visual maps": "the model's features are no maps (C, h, w)",
+    "decoders": "the model has no decoders of magnitude and phase",
     "backbone": "the model has no backbone beside its heads (aux['backbone_spec'])",
     "scenes": "the data are recordings: only simulated scenes know what is where",
 }
@@ -92,6 +95,8 @@ class SpatialTask(LightningModule):
         self.make_schedule = lr_scheduler
         self.colour = colour
         self.heads: AuxiliaryHeads | None = None
+        self.own_heads = nn.ModuleDict()  # of terms that have one
+        self._configured = False
         self.frozen_trunk = frozen_trunk
         if frozen_trunk:
             self._trunk.requires_grad_(False)
@@ -104,14 +109,18 @@ class SpatialTask(LightningModule):
         Raises:
             CCStereoError: no term is left.
         """
-        if self.heads is not None:
+        if self._configured:
             return
+        self._configured = True
         labels = len(getattr(self.trainer.datamodule, "labels", ()))  # type: ignore[attr-defined]
         shapes = self._aux_shapes()
         there: dict[Need, bool] = {
             "earlier frames": isinstance(self.model, FusesFeatures),
             "audio features": "audio_features" in shapes and len(self.model.feature_shape) == 3,
+            "neighbouring frames": True,
+            "visual maps": len(self.model.feature_shape) == 3,
             "backbone": "backbone_spec" in shapes,
+            "decoders": "phase_spec" in self.model.training_aux,
             "scenes": labels > 0,
         }
         skipped: dict[str, list[str]] = {}
@@ -128,6 +137,9 @@ class SpatialTask(LightningModule):
             context = shapes.get("context", (1, 0))[1]
             self.heads = AuxiliaryHeads(self.model.feature_shape[0], shapes["audio_features"][1], labels, context)
             self.heads.to(self.device)
+        for name in self.weights:
+            if (head := TERMS[name].head) is not None:
+                self.own_heads[name] = head(len(self.model.target.channels), self.model.feature_shape).to(self.device)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse the checkpoint of another model.
@@ -253,6 +265,10 @@ class SpatialTask(LightningModule):
         """Terms that need nothing but the prediction."""
         return [name for name in self.weights if not TERMS[name].needs]
 
+    @property
+    def _looks_back(self) -> bool:
+        return self._needs("earlier frames") or self._needs("neighbouring frames")
+
     def _needs(self, need: Need) -> bool:
         return any(need in TERMS[name].needs for name in self.weights)
 
@@ -299,10 +315,11 @@ class SpatialTask(LightningModule):
             features=features,
             aux=prediction.aux,
             batch=windows,
-            earlier=self._earlier(batch) if self.training and self._needs("earlier frames") else None,
+            earlier=self._earlier(batch) if self.training and "previous" in batch and self._looks_back else None,
             fuse=getattr(self.model, "fuse", None),
             gather=self._of_all_processes,
             heads=self.heads,
+            own=dict(self.own_heads.items()),
         )
 
     def _earlier(self, batch: Batch) -> Tensor:

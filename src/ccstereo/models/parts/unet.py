@@ -150,6 +150,7 @@ class MaskDecoder(nn.Module):
         top_channels: width of the first level.
         norms: the norm of each level but the last, which has none.
         blocks: residual blocks after each level but the last; none in the papers.
+        out_channels: of the last level, 2 in most papers: real and imaginary part of one mask.
     """
 
     def __init__(
@@ -159,6 +160,7 @@ class MaskDecoder(nn.Module):
         top_channels: int,
         norms: Sequence[nn.Module],
         blocks: Sequence[int] = (),
+        out_channels: int = 2,
     ) -> None:
         super().__init__()
         counts = blocks or [0] * len(norms)
@@ -169,7 +171,7 @@ class MaskDecoder(nn.Module):
             UpBlock(entry, width, norm, count)
             for entry, width, norm, count in zip(entries, widths, norms, counts, strict=False)
         )
-        self.last = nn.ConvTranspose2d(entries[-1], 2, 4, 2, 1)
+        self.last = nn.ConvTranspose2d(entries[-1], out_channels, 4, 2, 1)
 
     def forward(
         self,
@@ -187,7 +189,7 @@ class MaskDecoder(nn.Module):
             affines: of each level but the last, see `modulate`.
 
         Returns:
-            (B, 2, 32 H', 32 W') masks in [-1, 1], and the relevance maps of the levels that have one.
+            (B, out_channels, 32 H', 32 W') masks in [-1, 1], and the relevance maps of the levels that have one.
         """
         mask, _, relevance = self.decode(fused, skips, visual, affines)
         return mask, relevance
