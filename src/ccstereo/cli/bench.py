@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccstereo.cli.evaluate import add_ears_options, add_jobs_option, jobs
+from ccstereo.cli.evaluate import SALIENT, add_ears_options, add_jobs_option, direction, jobs
 from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive
 from ccstereo.cli.progress import progress_bar
 
@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   ccstereo bench --folder STAGE --sofa KEMAR.sofa             photos and recordings held out of training
   ccstereo bench make -o stage-bench --folder STAGE --sofa KEMAR.sofa
   ccstereo bench score stage-bench --weights ccstereo-lite.stage runs/mine/1/weights -o scores
+  ccstereo bench score stage-bench --sofa KEMAR.sofa --pan salient     beside a baseline that learns nothing
   ccstereo bench score stage-bench --frames "h264 33" "blur 1.5"
   ccstereo bench calibrate stage-bench --figure calibration.png
   ccstereo bench select stage-bench-val --weights runs/mine/1/weights runs/mine/2/weights
@@ -100,6 +101,8 @@ def _add_made_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_score_options(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser, several=True)
+    pan = "score the mono track panned there, too: degrees, or salient for the most salient place of each frame"
+    parser.add_argument("--pan", nargs="+", type=direction, default=[], metavar="A", help=pan)
     changed = f"score with changed frames, too: {CHANGES}"
     parser.add_argument("--frames", nargs="+", default=[], metavar="CHANGE", help=changed)
     _add_shared_options(parser)
@@ -302,14 +305,15 @@ def _weights(options: argparse.Namespace) -> "dict[str, Weights]":
 
 def _systems(options: argparse.Namespace, parser: argparse.ArgumentParser) -> "dict[str, System]":
     """Floor, weights, and a ceiling for every bound and target of masks that they have."""
-    from ccstereo.evaluation import Mono
+    from ccstereo.evaluation import Geometric, Mono
 
     try:
         chosen = _weights(options)
         ceilings = dict.fromkeys(weights.oracle() for weights in chosen.values())
+        panned = [Geometric(None if pan == SALIENT else pan, options.sofa) for pan in options.pan]
     except ValueError as error:
         parser.error(str(error))
-    systems: list[System] = [Mono(), *chosen.values(), *ceilings]
+    systems: list[System] = [Mono(), *panned, *chosen.values(), *ceilings]
     return {system.name: system for system in systems}
 
 

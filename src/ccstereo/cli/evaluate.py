@@ -20,6 +20,7 @@ EXAMPLES = """examples:
   ccstereo evaluate prepared/fairplay --fold five-split1 --weights runs/mine/1/weights -o scores/mine \\
     --compare scores/embedded
   ccstereo evaluate prepared/mine --predictions theirs/ -o scores/theirs      theirs/<clip id>.wav or .flac
+  ccstereo evaluate prepared/mine --pan salient -o scores/panned              a baseline that learns nothing
   ccstereo evaluate prepared/mine -o scores/mine --figure scores.png --table clips.parquet
   ccstereo evaluate prepared/mine -o scores/mine --report mine.html           with clips to listen to
   ccstereo evaluate prepared/mine --normalize peak --wav sum -o scores/paper  as CCStereo's code prints its scores
@@ -29,6 +30,7 @@ EXAMPLES = """examples:
 A run that was stopped resumes when the same command is given again. -o DIR gets clips.csv (every clip), summary.md
 (what is printed) and record.json. The scores are described in docs/metrics.md.
 """
+SALIENT = "salient"
 SPLITS = ("test", "val", "train", "all")
 
 
@@ -45,6 +47,8 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--fold", default="", metavar="NAME", help="which fold (default: the only one)")
     parser.add_argument("--split", default="test", metavar="S", help=f"{', '.join(SPLITS)} (default: test)")
     parser.add_argument("--predictions", type=Path, metavar="DIR", help="score <clip id>.wav or .flac, not a model")
+    pan = "score the mono track panned there, not a model: degrees, or salient for the most salient place of each frame"
+    parser.add_argument("--pan", type=direction, metavar="A", help=pan)
     add_model_options(parser)
     add_ears_options(parser)
     parser.add_argument("--scores", nargs="+", metavar="NAME", help="which, one's own among them (default: all)")
@@ -95,6 +99,19 @@ def jobs(options: argparse.Namespace) -> int:
 def mask_bound(text: str) -> float:
     """Read a number above 0, inf included."""
     return math.inf if text == "inf" else positive(text)
+
+
+def direction(text: str) -> float | str:
+    """Read "salient", or an azimuth in degrees within the frame, positive to the left."""
+    if text == SALIENT:
+        return text
+    try:
+        azimuth = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be {SALIENT} or degrees, got {text!r}") from error
+    if not abs(azimuth) <= 60:
+        raise argparse.ArgumentTypeError(f"must be from -60 to 60 degrees, got {text}")
+    return azimuth
 
 
 def figure(text: str) -> Path:
@@ -151,7 +168,8 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             compare=other,
             progress=progress,
         )
-    about = {} if options.predictions else {"device": options.device, "batch_size": options.batch_size}
+    modelless = options.predictions or options.pan is not None
+    about = {} if modelless else {"device": options.device, "batch_size": options.batch_size}
     about = {**about, "jobs": jobs(options), "missing": missing}
     other_name = options.compare.name if options.compare else ""
     text = finish(found, options.output, other=other, other_name=other_name, seed=options.seed, about=about)
@@ -210,17 +228,20 @@ def _system(
     from ccstereo.audio.targets import MID_SIDE
     from ccstereo.binauralizer import DEFAULT_WEIGHTS
     from ccstereo.datasets.prepared.format import SAMPLE_RATE
-    from ccstereo.evaluation import Oracle, Weights, read_files
+    from ccstereo.evaluation import Geometric, Oracle, Weights, read_files
     from ccstereo.evaluation.oracle import SIZES
     from ccstereo.inference.backends import warn_of_precision
 
     system: System
     try:
-        if options.predictions:
-            if options.weights != DEFAULT_WEIGHTS:
-                parser.error("--predictions and --weights exclude each other")
+        if options.predictions or options.pan is not None:
+            if options.weights != DEFAULT_WEIGHTS or (options.predictions and options.pan is not None):
+                parser.error("--predictions, --pan and --weights exclude each other")
             config, target = SIZES, "foa" if clips.channels == 4 else MID_SIDE.name
-            system = read_files(options.predictions, clips)
+            if options.predictions:
+                system = read_files(options.predictions, clips)
+            else:
+                system = Geometric(None if options.pan == SALIENT else options.pan, options.sofa)
         else:
             device = check_device(options.device)
             warn_of_precision(options.precision, device)

@@ -9,6 +9,7 @@ from ccstereo.evaluation.benchmark.rendering import ROWS, USUAL_ROWS, render_sce
 from ccstereo.evaluation.benchmark.storage import Benchmark, read_benchmark, read_scene
 from ccstereo.evaluation.compare import check_selection, overview, select
 from ccstereo.evaluation.evaluate import evaluate, finish, read_run
+from ccstereo.evaluation.geometric import Geometric
 from ccstereo.evaluation.oracle import oracle
 from ccstereo.evaluation.report import RowScore, headline, record, rows_table, summarise, write_table
 from ccstereo.evaluation.runs import Run, score
@@ -22,6 +23,7 @@ __all__ = [
     "USUAL_ROWS",
     "Benchmark",
     "Ears",
+    "Geometric",
     "Item",
     "Mono",
     "Oracle",
