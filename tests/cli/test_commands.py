@@ -12,6 +12,7 @@ import soundfile
 import torch
 
 from ccstereo.cli.main import COMMANDS, main
+from ccstereo.models import list_models
 from golden_recipe import weight
 
 HEAVY = ("torch", "av", "lightning", "gradio", "ray", "matplotlib", "openvino", "numpy")
@@ -148,9 +149,12 @@ def test_a_file_of_another_kind_is_status_1_and_one_line(
 
 def test_models(capsys) -> None:
     assert main(["models"]) == 0
-    text = capsys.readouterr().out
-    assert "ccstereo-lite.stage" in text
-    assert "mono2binaural" in text
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    assert set(list_models()) | {"ccstereo-lite.stage"} <= set(lines)
+    assert lines["mono2binaural"].split()[1:7] == ["34.3", "M", "102", "G/s", "l", "-"]
+    assert "import-checkpoint" in lines["apnet"]
+    assert "5 of 448x224" in lines["sagm"]
+    assert lines["morgado2018"].endswith("train")
 
 
 def test_import_checkpoint(tmp_path: Path, capsys) -> None:

@@ -79,13 +79,13 @@ class APNet(Mono2Binaural):
         return Prediction(torch.stack(specs, 1), torch.stack(masks, 1), aux)
 
 
-@register_model("apnet")
+@register_model("apnet", source="Zhou et al. 2020, Sep-Stereo")
 def apnet(**config: Any) -> APNet:
     """The released configuration: four levels, the dilated ResNet-18."""
     return APNet(APNetConfig.from_dict(config))
 
 
-@register_model("assoconv")
+@register_model("assoconv", source="Zhou et al. 2020, Sep-Stereo")
 def assoconv(**config: Any) -> APNet:
     """The paper's smaller fusion: the outermost level alone."""
     return APNet(APNetConfig.from_dict({"pyramid_levels": 1} | config))

@@ -128,7 +128,7 @@ class CCStereo(SpatialModel):
         return Prediction(apply_mask(mask, mix_spec)[:, None], mask[:, None], aux)
 
 
-@register_model("ccstereo")
+@register_model("ccstereo", source="CCStereo, arXiv 2501.02786")
 def ccstereo(**config: Any) -> CCStereo:
     """The released configuration: ResNet-18 on frames of 448x224."""
     return CCStereo(CCStereoConfig.from_dict(config))

@@ -112,7 +112,7 @@ def log_magnitude(spec: Tensor) -> Tensor:
     return 1 + (power + 1e-4).log() / 4
 
 
-@register_model("ccstereo-lite")
+@register_model("ccstereo-lite", source="this library's own")
 def ccstereo_lite(**config: Any) -> CCStereoLite:
     """The configuration of the weights in the package: EfficientNet-Lite0 on frames of 448x224."""
     return CCStereoLite(LiteConfig.from_dict(config))
@@ -138,7 +138,7 @@ class Mono2BinauralLite(Mono2Binaural):
         self.mask_bound = config.mask_bound
 
 
-@register_model("mono2binaural-lite")
+@register_model("mono2binaural-lite", source="this library's ablation")
 def mono2binaural_lite(**config: Any) -> Mono2BinauralLite:
     """The row of the ablation that stands beside ccstereo-lite's."""
     return Mono2BinauralLite(Mono2BinauralLiteConfig.from_dict(config))

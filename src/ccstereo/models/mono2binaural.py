@@ -93,7 +93,7 @@ class Mono2Binaural(SpatialModel):
         return mask, apply_mask(mask, mix_spec)
 
 
-@register_model("mono2binaural")
+@register_model("mono2binaural", source="Gao and Grauman 2019")
 def mono2binaural(**config: Any) -> Mono2Binaural:
     """The published configuration."""
     return Mono2Binaural(Mono2BinauralConfig.from_dict(config))

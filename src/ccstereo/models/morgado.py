@@ -132,7 +132,7 @@ class Morgado(SpatialModel):
         return Prediction(gains[:, :, None] * mix_spec[:, None], mask, aux)
 
 
-@register_model("morgado2018")
+@register_model("morgado2018", source="Morgado et al. 2018")
 def morgado2018(**config: Any) -> Morgado:
     """The released sizes, at 16 kHz and with one frame a window."""
     return Morgado(MorgadoConfig.from_dict(config))

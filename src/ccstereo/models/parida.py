@@ -133,7 +133,7 @@ class AfterParida(SpatialModel):
         return Prediction(apply_mask(mask, mix_spec)[:, None], mask[:, None], aux)
 
 
-@register_model("after-parida2022")
+@register_model("after-parida2022", source="after Parida et al. 2022, no code")
 def after_parida2022(**config: Any) -> AfterParida:
     """This library's reading of the published diagram, without the depth branch."""
     return AfterParida(ParidaConfig.from_dict(config))

@@ -7,10 +7,15 @@ from ccstereo.models.base import SpatialModel
 
 Builder = TypeVar("Builder", bound=Callable[..., SpatialModel])
 _builders: dict[str, Callable[..., SpatialModel]] = {}
+_sources: dict[str, str] = {}
 
 
-def register_model(name: str) -> Callable[[Builder], Builder]:
+def register_model(name: str, *, source: str = "") -> Callable[[Builder], Builder]:
     """Enter a function that builds a model from configuration values under `name`.
+
+    Args:
+        name: by which `create_model` and the command line know it.
+        source: where it comes from, a few words for `ccstereo models`.
 
     Raises:
         ValueError: the name is taken.
@@ -20,6 +25,7 @@ def register_model(name: str) -> Callable[[Builder], Builder]:
         if name in _builders:
             raise ValueError(f"a model named {name!r} is registered already")
         _builders[name] = builder
+        _sources[name] = source
         return builder
 
     return enter
@@ -28,6 +34,11 @@ def register_model(name: str) -> Callable[[Builder], Builder]:
 def list_models() -> list[str]:
     """Names that `create_model` knows, in alphabetical order."""
     return sorted(_builders)
+
+
+def model_source(name: str) -> str:
+    """Where a registered model comes from; empty where nobody said it."""
+    return _sources.get(name, "")
 
 
 def create_model(name: str, **config: Any) -> SpatialModel:

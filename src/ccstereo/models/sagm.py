@@ -107,7 +107,7 @@ class SAGM(SpatialModel):
         return Prediction(apply_mask(mask, mix_spec)[:, None], mask[:, None], aux)
 
 
-@register_model("sagm")
+@register_model("sagm", source="Li et al. 2023, no code")
 def sagm(**config: Any) -> SAGM:
     """This library's reading of the paper: clips of five frames, 3-D convolutions from the frames on."""
     return SAGM(SAGMConfig.from_dict(config))
