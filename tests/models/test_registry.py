@@ -45,7 +45,7 @@ def test_half_precision_is_near_single_precision(model: SpatialModel, dtype: tor
     with torch.inference_mode():
         expected = model(mix_spec, model.encode_frames(frames)).spec
         found = half(mix_spec, half.encode_frames(frames)).spec.float()
-    assert (found - expected).square().mean() < 0.05 * expected.square().mean()
+    assert (found - expected).square().mean().item() < 0.05 * expected.square().mean().item()
 
 
 def test_saved_and_loaded(model: SpatialModel, tmp_path) -> None:

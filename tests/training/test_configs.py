@@ -58,6 +58,29 @@ def test_a_later_config_keeps_the_classes_of_the_first() -> None:
     assert model["init_args"]["weights"] == {"absolute": 2.0, "backbone absolute": 1.0}
 
 
+def test_rows_of_the_zoo_differ_in_their_model_alone() -> None:
+    """One encoder, one supervision but for what a method adds to it, one number of steps, one set of scenes."""
+    rows = [path.stem for path in (CONFIGS / "zoo").glob("*.yaml") if path.stem not in ("stage", "adversarial")]
+    assert len(rows) >= 8
+    base = read_configs(["zoo/stage"])
+    for row in rows:
+        config = read_configs(["zoo/stage", f"zoo/{row}"])
+        assert config["trainer"] == base["trainer"]
+        config["data"]["init_args"].pop("previous")
+        assert config["data"]["init_args"].items() <= base["data"]["init_args"].items()
+        options = config["model"]["init_args"]
+        model = create_model(options.pop("model"), **(options.pop("model_config", None) or {}))
+        assert model.config.trunk == "efficientnet-lite0"
+        assert model.feature_shape[1:] == (7, 14)
+        assert model.config.frame_size == (224, 448)
+        assert {"phase", "columns", "classes", "cells"} <= set(options.pop("weights"))
+        assert options.items() <= base["model"]["init_args"].items()
+    both = read_configs(["zoo/stage", "zoo/sagm", "zoo/adversarial"])["model"]
+    assert both["class_path"] == "ccstereo.training.adversarial.AdversarialTask"
+    assert both["init_args"]["model"] == "sagm"
+    assert both["init_args"]["frozen_trunk"]
+
+
 def test_data_of_another_class_have_none_of_the_options_below() -> None:
     data = read_configs(["lite-stage", "pseudobinaural/alone"])["data"]
     assert data == {"class_path": RECORDED, "init_args": {"batch_size": 192}}

@@ -88,9 +88,17 @@ class RelevanceDecoder(nn.Module):
 
 
 def similarity(audio: Tensor, visual: Tensor) -> Tensor:
-    """Cosine of every audio position with every visual one: (B, C, H, W) and (B, C, h, w) to (B, h * w, H, W)."""
-    cosine = F.normalize(to_sequence(visual), dim=-1) @ F.normalize(to_sequence(audio), dim=-1).transpose(1, 2)
+    """Cosine of every audio position with every visual one: (B, C, H, W) and (B, C, h, w) to (B, h * w, H, W).
+
+    A position whose channels are all zero has a cosine of zero with any.
+    """
+    cosine = _units(visual, audio.dtype) @ _units(audio, audio.dtype).transpose(1, 2)
     return cosine.reshape(*cosine.shape[:2], *audio.shape[2:])
+
+
+def _units(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Positions (B, N, C) at unit length, which half precision cannot bring those near zero to."""
+    return F.normalize(to_sequence(x).float(), dim=-1).to(dtype)
 
 
 class AfterParida(SpatialModel):
@@ -129,7 +137,7 @@ class AfterParida(SpatialModel):
             found, _ = self.magnitude(audio_features, skips, visual)
             aux["magnitude_spec"] = self.config.mask_bound * torch.sigmoid(resize(found, size)) * mix_spec
             found, _ = self.phase(audio_features, skips, visual)
-            aux["phase_spec"] = apply_mask(F.normalize(resize(found, size), dim=1), mix_spec)
+            aux["phase_spec"] = apply_mask(F.normalize(resize(found, size).float(), dim=1), mix_spec)
         return Prediction(apply_mask(mask, mix_spec)[:, None], mask[:, None], aux)
 
 

@@ -18,7 +18,6 @@ from ccstereo.audio.targets import SPECTROGRAM
 from ccstereo.errors import CCStereoError
 from ccstereo.losses.objective import Step, objective
 from ccstereo.models.parts.discriminator import Discriminator
-from ccstereo.training.colour import recolour
 from ccstereo.training.task import Batch, SpatialTask, repeat_windows
 
 Players = Literal["both", "generator", "discriminator"]
@@ -94,7 +93,7 @@ class AdversarialTask(SpatialTask):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:  # type: ignore[override]  # noqa: ARG002
         """Update the discriminator, then the generator; each starts from the frames, as the encoder has changed."""
-        frames = recolour(batch["frame"], self.colour)
+        frames = self.augmented(batch["frame"])
         logged: dict[str, Tensor] = {}
         if self.adversarial.players != "generator":
             logged |= self._update_discriminator(batch, frames)

@@ -13,6 +13,11 @@ from ccstereo.errors import CCStereoError, UsageError
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 CLASSES = {"model": "ccstereo.training.task.SpatialTask", "data": "ccstereo.training.stage_data.StageData"}
+TASKS = {  # of this package: the first one's options are all the others' as well
+    "ccstereo.training.task.SpatialTask",
+    "ccstereo.training.adversarial.AdversarialTask",
+    "ccstereo.training.separation.SeparationTask",
+}
 RECORDED = "ccstereo.training.recorded_data.RecordedData"
 PARTS = {"optimizer": "torch.optim.Adam", "lr_scheduler": "ccstereo.training.schedules.PolynomialDecay"}
 Config = dict[str, Any]
@@ -80,6 +85,8 @@ def read_configs(names: Sequence[str]) -> Config:
         config = _current(_read(name))
         if "model" in config:  # the class of the data depends on the command line
             _name_classes(config["model"], result.get("model", {}))
+            if {config["model"]["class_path"], result.get("model", {}).get("class_path")} <= TASKS:
+                result["model"]["class_path"] = config["model"]["class_path"]  # which has all options of the other
         if "data" in result and "class_path" in config.get(
             "data", {}
         ):  # whose options are not those of the class below

@@ -14,7 +14,6 @@ from torch import Tensor
 from ccstereo.audio import rms_gain
 from ccstereo.errors import CCStereoError
 from ccstereo.losses.objective import TERMS, objective
-from ccstereo.training.colour import recolour
 from ccstereo.training.task import Batch, SpatialTask, repeat_windows
 from ccstereo.training.window_data import WindowData
 
@@ -71,7 +70,7 @@ class SeparationTask(SpatialTask):
         mono = self.model.target.mono(solo["sound"])
         mono = mono * rms_gain(mono, self.model.config.rms)
         right = mono.roll(-(len(mono) // frames), 0)
-        features = self.encode(recolour(solo["frame"], self.colour))
+        features = self.encode(self.augmented(solo["frame"]))
         arranged = at_the_edges(features, features.roll(-1, 0))
         return self.step({"sound": torch.stack([mono, right], 1)}, repeat_windows(arranged, len(mono)), None)
 

@@ -166,7 +166,7 @@ class SpatialTask(LightningModule):
 
     def windows_objective(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The objective of a batch of windows, and each of its terms before its weight."""
-        features = repeat_windows(self.encode(recolour(batch["frame"], self.colour)), len(batch["sound"]))
+        features = repeat_windows(self.encode(self.augmented(batch["frame"])), len(batch["sound"]))
         return objective(self.predict_windows(batch, features), self.weights)
 
     def predict_windows(self, batch: Batch, features: Tensor) -> Step:
@@ -326,7 +326,7 @@ class SpatialTask(LightningModule):
         """Features of the frames before, for a fraction of the windows."""
         frames = batch["previous"]
         count = min(len(frames), max(2, round(self.contrastive_fraction * len(frames))))
-        features = self.encode(recolour(frames[:count], self.colour))
+        features = self.encode(self.augmented(frames[:count]))
         return repeat_windows(features, count * len(batch["sound"]) // len(frames))
 
     def log_training(self, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
@@ -345,25 +345,33 @@ class SpatialTask(LightningModule):
         gathered = torch.as_tensor(self.all_gather(features, sync_grads=True))  # (processes, N, C)
         return gathered.flatten(0, 1)
 
+    def augmented(self, frames: Tensor) -> Tensor:
+        """Frames in other colours; what is no frame any more stays as it is."""
+        return frames if frames.is_floating_point() else recolour(frames, self.colour)
+
     def encode(self, frames: Tensor) -> Tensor:
-        """Visual features of uint8 frames or clips."""
+        """Visual features of uint8 frames or clips, or of what a frozen trunk has made of them; see `CachedData`."""
+        if frames.is_floating_point():
+            with self._trunk_replaced(nn.Identity()):
+                features: Tensor = self.model.visual(frames.to(self.model.dtype))
+                return features
         pixels = normalize(frames)
         if pixels.ndim == 4:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
-        with self._fused_trunk():
+        if not self.frozen_trunk:
+            return self.model.encode_frames(pixels)
+        # As for inference, the norms worked into the convolutions: half the time on a CPU.
+        if not self._fast_trunk:  # now, as a checkpoint may have brought other weights since the beginning
+            self._fast_trunk.append(InGroups(fused_for_inference(self._trunk).requires_grad_(False)))
+        with self._trunk_replaced(self._fast_trunk[0]):
             return self.model.encode_frames(pixels)
 
     @contextmanager
-    def _fused_trunk(self) -> Iterator[None]:
-        """Run a frozen trunk as for inference, its norms worked into its convolutions: half the time on a CPU."""
-        if not self.frozen_trunk:
-            yield
-            return
-        if not self._fast_trunk:  # now, as a checkpoint may have brought other weights since the beginning
-            self._fast_trunk.append(InGroups(fused_for_inference(self._trunk).requires_grad_(False)))
+    def _trunk_replaced(self, other: nn.Module) -> Iterator[None]:
+        """Run something else in the place of the trunk."""
         owner, name = (self.model.visual, "trunk") if hasattr(self.model.visual, "trunk") else (self.model, "visual")
         trunk = getattr(owner, name)
-        setattr(owner, name, self._fast_trunk[0])
+        setattr(owner, name, other)
         try:
             yield
         finally:
