@@ -106,7 +106,7 @@ class CachedData(WindowData):
         """Make items and write them, a file after the other."""
         wanted = [i for first in missing for i in range(first, min(first + ITEMS_A_FILE, self.items))]
         workers = workers_of(self.trainer, self.workers)
-        items = iter(DataLoader(self.stage.training, None, sampler=wanted, num_workers=workers))  # type: ignore[arg-type]
+        items = iter(DataLoader(self.stage.training, None, sampler=wanted, num_workers=workers))
         for first in missing:
             made = [self._encoded(next(items), trunk) for _ in range(min(ITEMS_A_FILE, self.items - first))]
             stacked = {name: torch.stack([item[name] for item in made]).contiguous() for name in made[0]}
