@@ -34,7 +34,7 @@ def test_too_large_is_refused_before_it_is_written(server) -> None:
     status, body, _ = ask(f"{server.address}files?name=x.mp4", method="POST", data=bytes(5_000_001))
     assert status == 413
     assert "x.mp4: is larger than 5 MB" in json.loads(body)["error"]
-    assert server.files() == before
+    assert server.files() <= before  # those of a page that was closed may have gone meanwhile
 
 
 def test_only_this_page_may_ask(server) -> None:

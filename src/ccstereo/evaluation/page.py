@@ -139,10 +139,11 @@ def _clip(place: Place, run: Run, titles: Mapping[str, str], items: EvaluationSe
     loudest = max(1.0, *(float(sound.abs().max()) for sound in sounds.values()))
     players = "".join(_player(name, sound / loudest, rate) for name, sound in sounds.items())
     column = list(run.items).index(place.clip)
-    lines = [
-        [SCORES[name].heading, *(f"{run.column(each, name)[column]:.{SCORES[name].digits}f}" for each in titles)]
-        for name in run.settings["scores"]["names"]
-    ]
+    lines = []
+    for name in run.settings["scores"]["names"]:
+        values = [float(run.column(each, name)[column]) for each in titles]
+        cells = ["-" if np.isnan(value) else f"{value:.{SCORES[name].digits}f}" for value in values]
+        lines.append([SCORES[name].heading, *cells])
     names = {"true": truth, "predicted": predicted, "mono": sounds["mono"]}
     curves = {name: spl_curve(sound, rate).numpy() for name, sound in names.items()}
     frames = item.read_frames()
