@@ -17,6 +17,16 @@ ELSEWHERE = {
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|`[^`]*`|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 
 
+def on_config(config: Any) -> Any:
+    """Put guides that the navigation does not name at the end of its guides."""
+    named = str(config["nav"])
+    docs = ROOT / "docs"
+    missing = [page for page in sorted(docs.rglob("*.md")) if page.relative_to(docs).as_posix() not in named]
+    (guides,) = [section["Guides"] for section in config["nav"] if "Guides" in section]
+    guides.extend(page.relative_to(docs).as_posix() for page in missing)
+    return config
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are kept elsewhere."""
     for name, source in ELSEWHERE.items():
