@@ -11,6 +11,7 @@ SCRIPTS = sorted((Path(__file__).parents[2] / "research" / "scripts").glob("*.py
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_it_shows_its_help(script: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", [script.name, "--help"])
+    monkeypatch.syspath_prepend(str(script.parent))  # as for a script that is run
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(script), run_name="__main__")
     assert end.value.code == 0
