@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         camera = stack.enter_context(Camera(options.video))
         worker = Worker(
-            lambda: binauralizer.stream(rate, live=True), camera.newest, binauralizer.model.config.frame_rate
+            lambda: binauralizer.stream(rate, live=True), camera.newest, binauralizer.config.frame_rate
         )
         needed = worker.warm_up(rate)
         latency = worker.stream.latency

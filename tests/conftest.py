@@ -14,6 +14,17 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 torch.set_num_threads(2)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_conversions(tmp_path_factory: pytest.TempPathFactory):
+    """What tests run is PyTorch unless they say otherwise, and the user's cache stays as it is."""
+    from ccstereo.inference import load
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CCSTEREO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(load, "quickest_backend", lambda _: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real photos, sounds, heads, videos and golden numbers; skips without it."""

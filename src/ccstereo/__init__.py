@@ -11,14 +11,15 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from ccstereo.errors import CCStereoError, DatasetError, MediaError, WeightsError
+from ccstereo.errors import BackendError, CCStereoError, DatasetError, MediaError, WeightsError
 
 if TYPE_CHECKING:
     from ccstereo import metrics
     from ccstereo.binauralizer import Binauralizer
     from ccstereo.conversion import ConversionOptions, ConversionReport
     from ccstereo.inference import BinauralStream
-    from ccstereo.models import create_model, list_models, list_weights, load_model
+    from ccstereo.locate import list_weights
+    from ccstereo.models import create_model, list_models, load_model
 
 try:
     __version__ = version("ccstereo")
@@ -34,11 +35,12 @@ _HOMES = {
     "BinauralStream": "ccstereo.inference",
     "create_model": "ccstereo.models",
     "list_models": "ccstereo.models",
-    "list_weights": "ccstereo.models",
+    "list_weights": "ccstereo.locate",
     "load_model": "ccstereo.models",
 }
 
 __all__ = [
+    "BackendError",
     "BinauralStream",
     "Binauralizer",
     "CCStereoError",

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from ccstereo import DEFAULT_WEIGHTS as DEFAULT_WEIGHTS
 from ccstereo.conversion import ConversionOptions, ConversionReport
 from ccstereo.errors import CCStereoError, MediaError
-from ccstereo.inference import BinauralStream, make_backend
+from ccstereo.inference import Backend, BinauralStream, load_backend, make_backend
 from ccstereo.inference.arrays import check_frame_rate, check_sample_rate
 from ccstereo.inference.ears import EarRenderer
-from ccstereo.models import SpatialModel, load_model
+from ccstereo.pipeline import prefetched, written_behind
+from ccstereo.targets import TARGETS
 
 if TYPE_CHECKING:
     from ccstereo.audio.ambisonics import FOADecoder
     from ccstereo.mastering import AmbisonicFinisher, Finisher
-    from ccstereo.media import MediaReader
+    from ccstereo.media import AudioChunk, FrameChunk
+    from ccstereo.models import SpatialModel
 
 Progress = Callable[[float, float], None]
 
@@ -30,51 +32,99 @@ class Binauralizer:
     """Gives mono sound its place in space, guided by frames.
 
     Args:
-        model: any registered model; it stays as it is, and later changes of its weights change nothing here.
+        model: any registered model; it stays as it is, and later changes of its weights change nothing here. Or a
+            backend, such as `ccstereo.inference.load_backend` gives.
         hop: seconds between two windows; None takes `model.config.hop`.
         tdss: test-time dynamic scene simulation.
         batch_size: windows computed together.
-        precision: "float32", "bfloat16" or "float16".
-        backend: what runs the network, see `ccstereo.inference.make_backend`.
+        precision: "float32", "bfloat16" or "float16"; None is float16 on CUDA, else float32.
+        backend: what runs a model, see `ccstereo.inference.make_backend`.
         decoder: renders ambisonics to ears, for models that predict those; by default eight virtual loudspeakers
             through a spherical head. It must be at the rate of the sound.
 
+    Attributes:
+        config: of the network.
+        target: what the network predicts, and how sound comes back from it.
+
     Raises:
         ValueError: an argument is out of range.
+        BackendError: the backend is not installed, or cannot run the network.
     """
 
     def __init__(
         self,
-        model: SpatialModel,
+        model: Union["SpatialModel", Backend],
         *,
         hop: float | None = None,
         tdss: bool = True,
         batch_size: int = 16,
-        precision: str = "float32",
+        precision: str | None = None,
         backend: str = "auto",
         decoder: "FOADecoder | None" = None,
     ) -> None:
-        self.model = model
-        self.hop = model.config.hop if hop is None else hop
+        given = hasattr(model, "parameters")  # a model, no backend: torch need not be loaded to tell
+        self._backend: Backend = make_backend(model, backend, precision) if given else model  # type: ignore[arg-type, assignment]
+        self._model: Any = model if given else None
+        self._weights: str | None = None  # from which the model can be loaded
+        self.config = self._backend.config
+        self.target = TARGETS[self.config.target]
+        self.hop = self.config.hop if hop is None else hop
         self.tdss = tdss
         self.batch_size = batch_size
-        self.precision = precision
+        self.precision = self._backend.precision
         self.decoder = decoder
-        self._backend = make_backend(model, backend, precision)
-        self.stream(model.config.sample_rate)  # refuses arguments that are out of range now, not at the first file
+        self.stream(self.config.sample_rate)  # refuses arguments that are out of range now, not at the first file
 
     @classmethod
     def from_pretrained(
-        cls, weights: str | Path = DEFAULT_WEIGHTS, *, device: str = "cpu", **options: Any
+        cls,
+        weights: str | Path = DEFAULT_WEIGHTS,
+        *,
+        device: str = "auto",
+        backend: str = "auto",
+        precision: str | None = None,
+        tell: Callable[[str], None] | None = None,
+        **options: Any,
     ) -> "Binauralizer":
         """Load weights by embedded name, folder, file or "hf-hub:owner/name" (see `load_model`).
 
         Args:
-            weights: which.
-            device: torch's name: "cpu", "cuda:1".
+            weights: which, or a folder that `ccstereo export` wrote.
+            device: torch's name, "cpu", "cuda:1"; or "auto": CUDA, then MPS if the network runs on it, else the CPU.
+            backend: "auto", "torch", "openvino" or "onnx"; see `ccstereo.inference.load_backend`.
+            precision: "float32", "bfloat16" or "float16"; None is float16 on CUDA, else float32.
+            tell: called with a line for people, of what takes long or is done in another way than by default.
             options: as `Binauralizer` takes them.
+
+        Raises:
+            WeightsError: the weights are not found or damaged.
+            BackendError: the device or the backend is not there.
         """
-        return cls(load_model(str(weights), device=device), **options)
+        running = load_backend(weights, backend=backend, device=device, precision=precision, tell=tell)
+        made = cls(running, **options)
+        made._weights = str(weights)
+        return made
+
+    @property
+    def model(self) -> "SpatialModel":
+        """The network in PyTorch; where another backend runs it, loaded when it is asked for.
+
+        Raises:
+            WeightsError: it is known as an exported network alone.
+        """
+        if self._model is None:
+            from ccstereo.errors import WeightsError
+            from ccstereo.models import load_model
+
+            if self._weights is None:
+                raise WeightsError("this Binauralizer was made of a backend: it has no model in PyTorch")
+            self._model = load_model(self._weights, device=self._backend.device)
+        return self._model  # type: ignore[no-any-return]
+
+    @property
+    def runs_on(self) -> str:
+        """Device, what runs the network, and precision, such as "cpu (openvino, float32)"."""
+        return f"{self._backend.device} ({self._backend.name}, {self.precision})"
 
     def stream(self, sample_rate: int, *, live: bool = False) -> BinauralStream:
         """Start a stream: push samples at this rate and frames at the model's, pull spatial sound.
@@ -125,7 +175,7 @@ class Binauralizer:
         if pixels.ndim != 4 or len(pixels) == 0:
             raise ValueError(f"expected frames (N, H, W, 3) with N >= 1, got an array of shape {pixels.shape}")
         stream = self.stream(sample_rate)
-        own_rate = self.model.config.frame_rate
+        own_rate = self.config.frame_rate
         step = sample_rate / own_rate
         pieces = [stream.pull()]
         for k in range(max(1, math.ceil(len(samples) / step))):
@@ -177,15 +227,18 @@ class Binauralizer:
         self._check_format(options)
         check_output(source, target, codec=options.codec, bitrate=options.bitrate, reencode=options.reencode)
         plan = plan_reading(source, options, copies_video=target.suffix.lower() not in SOUND_FILES)
-        config = self.model.config
+        config = self.config
         samples, power = 0, np.zeros(2)
-        with MediaReader(
-            source,
-            frame_rate=config.frame_rate,
-            frame_size=config.resize,
-            selection=plan.selection,
-            mixdown=plan.mixdown,
-        ) as reader:
+        with (
+            MediaReader(
+                source,
+                frame_rate=config.frame_rate,
+                frame_size=config.resize,
+                selection=plan.selection,
+                mixdown=plan.mixdown,
+            ) as reader,
+            prefetched(reader) as chunks,
+        ):
             rate, total = reader.sample_rate, reader.duration
             stream, ears = self.stream(rate), self._ears(rate, options)
             finisher: Finisher | AmbisonicFinisher
@@ -199,23 +252,26 @@ class Binauralizer:
                     keep_bed=options.keep_bed,
                     true_peak=options.true_peak,
                 )
-            with open_writer(
-                source,
-                target,
-                sample_rate=rate,
-                audio_start=reader.audio_start,
-                codec=options.codec,
-                bitrate=options.bitrate,
-                audio_tracks=reader.audio_tracks,
-                cut=reader.cut,
-                reencode=options.reencode,
-                ambisonic=options.format == "foa",
-            ) as writer:
-                for sound, last in _through(stream, reader, finisher):
+            with (
+                open_writer(
+                    source,
+                    target,
+                    sample_rate=rate,
+                    audio_start=reader.audio_start,
+                    codec=options.codec,
+                    bitrate=options.bitrate,
+                    audio_tracks=reader.audio_tracks,
+                    cut=reader.cut,
+                    reencode=options.reencode,
+                    ambisonic=options.format == "foa",
+                ) as writer,
+                written_behind(writer.write) as write,
+            ):
+                for sound, last in _through(stream, chunks, finisher):
                     stereo = finisher.push(ears.render(sound, last=last))
                     if last:
                         stereo = np.concatenate([stereo, finisher.finish()], axis=1)
-                    writer.write(stereo)
+                    write(stereo)
                     samples += stereo.shape[1]
                     power += _mid_and_side(stereo)
                     progress(min(samples / rate, total or np.inf), total)
@@ -240,7 +296,7 @@ class Binauralizer:
         )
 
     def _check_format(self, options: ConversionOptions) -> None:
-        if self.model.target.has_ears and (options.format == "foa" or options.sofa):
+        if self.target.has_ears and (options.format == "foa" or options.sofa):
             what = "--format foa" if options.format == "foa" else "--sofa"
             raise CCStereoError(
                 f"{what} is for weights that predict ambisonics, and these predict both ears; `ccstereo models` says "
@@ -248,7 +304,7 @@ class Binauralizer:
             )
 
     def _ears(self, sample_rate: int, options: ConversionOptions = ConversionOptions()) -> EarRenderer:  # noqa: B008
-        if self.model.target.has_ears or options.format == "foa":
+        if self.target.has_ears or options.format == "foa":
             return EarRenderer()
         if self.decoder is not None and self.decoder.sample_rate != sample_rate:
             raise ValueError(f"the decoder is for {self.decoder.sample_rate} Hz, the sound is at {sample_rate} Hz")
@@ -271,12 +327,12 @@ def _no_progress(done: float, total: float) -> None:
 
 
 def _through(
-    stream: BinauralStream, reader: "MediaReader", finisher: "Finisher | AmbisonicFinisher"
+    stream: BinauralStream, chunks: "Iterator[AudioChunk | FrameChunk]", finisher: "Finisher | AmbisonicFinisher"
 ) -> Iterator[tuple[NDArray[np.float32], bool]]:
-    """Push all that a reader gives; yield what comes out, and whether it is the last."""
+    """Push all that a file gives; yield what comes out, and whether it is the last."""
     from ccstereo.media import AudioChunk
 
-    for chunk in reader:
+    for chunk in chunks:
         if isinstance(chunk, AudioChunk):
             finisher.push_input(chunk.samples, chunk.played)
             stream.push_samples(chunk.samples)

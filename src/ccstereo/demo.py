@@ -65,7 +65,7 @@ def run_demo(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatasetError(f"{output}: cannot be made a folder ({error.strerror})") from error
-    rate = binauralizer.model.config.sample_rate
+    rate = binauralizer.config.sample_rate
     material = load_material(folder, "test", rate) if folder else synthetic_material("test", rate)
     head = load_sofa(sofa).resampled(rate) if sofa else spherical_head(rate)
     scene = sample_scene(material, seed, duration=seconds, sources=2, moving=True)

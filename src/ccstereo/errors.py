@@ -19,3 +19,7 @@ class WeightsError(CCStereoError):
 
 class DatasetError(CCStereoError):
     """A data set, or the material scenes are built from, is missing or unusable."""
+
+
+class BackendError(CCStereoError):
+    """A network cannot be run as asked: a package or device is missing, memory ran out, or it cannot be converted."""

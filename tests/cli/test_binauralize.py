@@ -15,8 +15,8 @@ import soundfile
 import torch
 
 from ccstereo.cli.main import main
+from ccstereo.locate import weights_sha256
 from ccstereo.models import create_model, save_model
-from ccstereo.models.weights import weights_sha256
 from small import SMALL
 
 

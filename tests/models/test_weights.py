@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ccstereo import locate
 from ccstereo.errors import WeightsError
 from ccstereo.models import SpatialModel, create_model, list_models, list_weights, load_model, save_model, weights
 
@@ -103,11 +104,11 @@ def test_diverged_weights_are_not_saved(tmp_path: Path) -> None:
 
 
 def test_embedded_weights(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "EMBEDDED", saved.parent)
+    monkeypatch.setattr(locate, "EMBEDDED", saved.parent)
     (saved.parent / "notes").mkdir()
     assert list_weights() == ["weights"]
     assert load_model("weights").config == tiny().config
-    monkeypatch.setattr(weights, "EMBEDDED", saved.parent / "nowhere")
+    monkeypatch.setattr(locate, "EMBEDDED", saved.parent / "nowhere")
     assert list_weights() == []
 
 
@@ -187,7 +188,7 @@ def test_hub(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = ModuleType("huggingface_hub")
     hub.hf_hub_download = hf_hub_download  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
-    monkeypatch.setattr(weights, "_resolves", lambda _: True)
+    monkeypatch.setattr(locate, "_resolves", lambda _: True)
     assert load_model("hf-hub:someone/stage@v1").config == tiny().config
     assert ("someone/stage", "model.safetensors", "v1") in asked
     with pytest.raises(WeightsError, match=r"cannot fetch hf-hub:nobody/nothing: 404 not found$"):
@@ -209,8 +210,8 @@ def test_without_a_network_the_hub_gives_what_it_has_at_once(saved: Path, monkey
     hub = ModuleType("huggingface_hub")
     hub.hf_hub_download = hf_hub_download  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
-    monkeypatch.setattr(weights.socket, "getaddrinfo", offline)
-    monkeypatch.setattr(weights, "getproxies", dict)
+    monkeypatch.setattr(locate.socket, "getaddrinfo", offline)
+    monkeypatch.setattr(locate, "getproxies", dict)
     assert load_model("hf-hub:someone/stage").config == tiny().config
     with pytest.raises(WeightsError, match="cannot fetch hf-hub:nobody/nothing: not in the cache"):
         load_model("hf-hub:nobody/nothing")

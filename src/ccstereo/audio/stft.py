@@ -1,28 +1,11 @@
 """Short-time Fourier transform with the real and imaginary part in a channel axis, as the field's networks take it."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class STFTConfig:
-    """Sizes of the transform in samples; by default 25 ms windows every 10 ms at 16 kHz (CCStereo, section 4)."""
-
-    n_fft: int = 512
-    win_length: int = 400
-    hop_length: int = 160
-
-    @property
-    def bins(self) -> int:
-        """Number of frequency bins F, the Nyquist bin included."""
-        return self.n_fft // 2 + 1
-
-    def frames(self, samples: int) -> int:
-        """Number of time frames of a centred transform of `samples` samples."""
-        return samples // self.hop_length + 1
+from ccstereo.config import STFTConfig as STFTConfig
 
 
 @lru_cache(maxsize=16)
@@ -31,7 +14,7 @@ def _hann(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
         return torch.hann_window(length, device=device, dtype=dtype)
 
 
-def stft(waveform: Tensor, config: STFTConfig = STFTConfig()) -> Tensor:
+def stft(waveform: Tensor, config: STFTConfig = STFTConfig()) -> Tensor:  # noqa: B008  (frozen)
     """Transform a waveform to a two-channel (real, imaginary) spectrogram.
 
     Args:
@@ -58,7 +41,7 @@ def stft(waveform: Tensor, config: STFTConfig = STFTConfig()) -> Tensor:
     return torch.view_as_real(spec).permute(0, 3, 1, 2).reshape(*batch, 2, *spec.shape[-2:])
 
 
-def istft(spec: Tensor, length: int, config: STFTConfig = STFTConfig()) -> Tensor:
+def istft(spec: Tensor, length: int, config: STFTConfig = STFTConfig()) -> Tensor:  # noqa: B008  (frozen)
     """Invert `stft`.
 
     Args:

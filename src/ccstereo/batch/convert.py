@@ -43,7 +43,7 @@ class Batch:
         Raises:
             WeightsError: the weights are not found.
         """
-        from ccstereo.models.weights import weights_sha256
+        from ccstereo.locate import weights_sha256
 
         model = {name: value for name, value in self.model.items() if name not in NOT_OF_RESULTS}
         settings = {"weights": weights_sha256(self.model["weights"]), "model": model, "options": asdict(self.options)}
@@ -181,12 +181,11 @@ class _Task:
 @lru_cache(maxsize=1)
 def _load(model: tuple[tuple[str, Any], ...], processes: int | None) -> "Binauralizer":
     """Load the network, once a process, and give it this process's part of the cores."""
-    import torch
-
     from ccstereo.binauralizer import Binauralizer
+    from ccstereo.inference.backends.threads import limit_threads, thread_count
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // (processes or threads)))
+    threads = thread_count()
+    limit_threads(max(1, threads // (processes or threads)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the driver, which has loaded it too, has given them
         return Binauralizer.from_pretrained(**dict(model))

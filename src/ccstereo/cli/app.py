@@ -3,7 +3,7 @@
 import argparse
 from importlib.util import find_spec
 
-from ccstereo.cli.options import Subparsers, check_device, count, positive
+from ccstereo.cli.options import Subparsers, count, positive
 from ccstereo.errors import CCStereoError
 
 EXAMPLES = """examples:
@@ -29,7 +29,12 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--max-seconds", type=positive, default=600.0, metavar="S", help="of a video (default: 600)")
     parser.add_argument("--max-files", type=count, default=10, metavar="N", help="at once (default: 10)")
     parser.add_argument("--weights", nargs="+", default=[], metavar="W", help="to choose from (default: the package's)")
-    parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps (default: cpu)")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="D",
+        help="auto, cpu, cuda, cuda:1, mps; auto takes a GPU if there is one (default: auto)",
+    )
     parser.set_defaults(run=lambda options: run(options, parser))
 
 
@@ -52,6 +57,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         raise CCStereoError(f"the page needs {missing[0]}: pip install 'ccstereo[app]'")
     from ccstereo.app.server import run as serve
     from ccstereo.app.service import Limits
+    from ccstereo.inference.device import choose_device
 
     limits = Limits(options.max_megabytes, options.max_seconds, options.max_files)
     try:
@@ -61,7 +67,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             limits,
             auth=options.auth,
             weights=options.weights,
-            device=check_device(options.device),
+            device=choose_device(options.device),
             announce=lambda address: print(f"{address}  (Ctrl-C stops it)", flush=True),
         )
     except OSError as error:

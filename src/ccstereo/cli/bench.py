@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.evaluate import SALIENT, add_ears_options, add_jobs_option, direction, jobs
-from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive
+from ccstereo.cli.options import Subparsers, add_model_options, count, positive
 from ccstereo.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _add_made_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_score_options(parser: argparse.ArgumentParser) -> None:
-    add_model_options(parser, several=True)
+    add_model_options(parser, several=True, scores=True)
     pan = "score the mono track panned there, too: degrees, or salient for the most salient place of each frame"
     parser.add_argument("--pan", nargs="+", type=direction, default=[], metavar="A", help=pan)
     changed = f"score with changed frames, too: {CHANGES}"
@@ -288,8 +288,9 @@ def _weights(options: argparse.Namespace) -> "dict[str, Weights]":
     """All weights by the names that tables print, with every change of frames."""
     from ccstereo.evaluation import Weights, weights_name
     from ccstereo.inference.backends import warn_of_precision
+    from ccstereo.inference.device import choose_device
 
-    device = check_device(options.device)
+    device = choose_device(options.device)
     warn_of_precision(options.precision, device)
     names = [weights_name(weights) for weights in options.weights]
     found = {}
@@ -298,7 +299,15 @@ def _weights(options: argparse.Namespace) -> "dict[str, Weights]":
         for change in ["", *options.frames]:
             name = f"{plain}, {change}" if change else plain
             found[name] = Weights(
-                weights, options.hop, options.tdss, options.precision, device, options.batch_size, name, change
+                weights,
+                options.hop,
+                options.tdss,
+                options.precision,
+                device,
+                options.batch_size,
+                name,
+                change,
+                options.backend,
             )
     return found
 

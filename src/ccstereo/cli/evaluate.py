@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccstereo.cli.options import Subparsers, add_model_options, check_device, count, positive
+from ccstereo.cli.options import Subparsers, add_model_options, count, positive
 from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, DatasetError
 from ccstereo.wording import counted
@@ -49,7 +49,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--predictions", type=Path, metavar="DIR", help="score <clip id>.wav or .flac, not a model")
     pan = "score the mono track panned there, not a model: degrees, or salient for the most salient place of each frame"
     parser.add_argument("--pan", type=direction, metavar="A", help=pan)
-    add_model_options(parser)
+    add_model_options(parser, scores=True)
     add_ears_options(parser)
     parser.add_argument("--scores", nargs="+", metavar="NAME", help="which, one's own among them (default: all)")
     parser.add_argument("--compare", type=Path, metavar="RUN", help="folder of an earlier run on the same clips")
@@ -231,6 +231,7 @@ def _system(
     from ccstereo.evaluation import Geometric, Oracle, Weights, read_files
     from ccstereo.evaluation.oracle import SIZES
     from ccstereo.inference.backends import warn_of_precision
+    from ccstereo.inference.device import choose_device
 
     system: System
     try:
@@ -238,18 +239,21 @@ def _system(
             if options.weights != DEFAULT_WEIGHTS or (options.predictions and options.pan is not None):
                 parser.error("--predictions, --pan and --weights exclude each other")
             config, target = SIZES, "foa" if clips.channels == 4 else MID_SIDE.name
+            own_bound = 1.0
             if options.predictions:
                 system = read_files(options.predictions, clips)
             else:
                 system = Geometric(None if options.pan == SALIENT else options.pan, options.sofa)
         else:
-            device = check_device(options.device)
+            device = choose_device(options.device)
             warn_of_precision(options.precision, device)
-            weights = Weights(options.weights, options.hop, options.tdss, options.precision, device, options.batch_size)
+            run = (options.hop, options.tdss, options.precision, device, options.batch_size)
+            weights = Weights(options.weights, *run, backend=options.backend)
             weights.check_rate(SAMPLE_RATE)
-            model = weights.binauralizer().model
-            config, target, system = model.config, model.config.target, weights
-        bound = options.mask_bound or getattr(config, "mask_bound", 1.0)  # 1 where a network's last layer sets it
+            own_bound = weights.settings().get("mask_bound", 1.0)  # 1 where a network's last layer sets it
+            config, system = weights.binauralizer().config, weights
+            target = config.target
+        bound = options.mask_bound or own_bound
         return system, Oracle(bound, options.hop or config.hop, target, config)
     except ValueError as error:
         parser.error(str(error))

@@ -97,6 +97,8 @@ def _run(argv: Sequence[str]) -> int:
     end = 1 + next((place for place, argument in enumerate(arguments) if not argument.startswith("-")), len(arguments))
     command: str = parser.parse_args(arguments[:end]).command
     arguments = arguments[end:]
+    # Threads of OpenMP that wait by spinning make a conversion beside one busy program four times as slow.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     load_plugins(plugins)
     module = import_module(f"ccstereo.cli.{command.replace('-', '_')}")
     if command == "train":  # Lightning's command line reads its own arguments

@@ -66,8 +66,7 @@ def _origin(name: str) -> str:
 
 
 def _embedded() -> Iterator[tuple[str, dict[str, Any]]]:
-    from ccstereo.models import list_weights
-    from ccstereo.models.weights import CONFIG_NAME, EMBEDDED
+    from ccstereo.locate import CONFIG_NAME, EMBEDDED, list_weights
 
     for name in list_weights():
         yield name, json.loads((EMBEDDED / name / CONFIG_NAME).read_text())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from ccstereo import DEFAULT_WEIGHTS
-from ccstereo.errors import CCStereoError
 from ccstereo.jobs import ENGINES
 
 if TYPE_CHECKING:
@@ -107,14 +106,18 @@ def _read(text: str, read: Callable[[str], Value], good: Callable[[Value], bool]
     raise argparse.ArgumentTypeError(f"must be {wanted}, got {text!r}")
 
 
-def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """Add the options that choose weights, one or a list of several, and how they are run."""
+def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False, scores: bool = False) -> None:
+    """Add the options that choose weights, one or a list of several, and how they are run.
+
+    Where `scores` are made the defaults are PyTorch in float32 on the CPU: they must not depend on the machine.
+    """
     parser.add_argument(
         "--weights",
         nargs="+" if several else None,
         default=[DEFAULT_WEIGHTS] if several else DEFAULT_WEIGHTS,
         metavar="W",
-        help=f"embedded name, folder, .safetensors file or hf-hub:owner/name (default: {DEFAULT_WEIGHTS})",
+        help="embedded name, folder, .safetensors file, hf-hub:owner/name, or a folder of ccstereo export "
+        f"(default: {DEFAULT_WEIGHTS})",
     )
     parser.add_argument(
         "--hop", type=positive, metavar="S", help="seconds between windows (default: 0.1 for windows of 0.63 s)"
@@ -122,9 +125,25 @@ def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False)
     parser.add_argument(
         "--no-tdss", dest="tdss", action="store_false", help="use whole frames, not five crops of them in turn"
     )
-    parser.add_argument("--device", default="cpu", metavar="D", help="cpu, cuda, cuda:1, mps (default: cpu)")
+    device, backend, precision = ("cpu", "torch", "float32") if scores else ("auto", "auto", None)
     parser.add_argument(
-        "--precision", choices=("float32", "bfloat16", "float16"), default="float32", help="(default: float32)"
+        "--device",
+        default=device,
+        metavar="D",
+        help=f"auto, cpu, cuda, cuda:1, mps; auto takes a GPU if there is one (default: {device})",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=("auto", "torch", "openvino", "onnx"),
+        default=backend,
+        help="what runs the network on a CPU; auto takes the fastest that is installed "
+        f"(pip install 'ccstereo[fast]') (default: {backend})",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "float16"),
+        default=precision,
+        help="(default: float32)" if scores else "(default: float16 on CUDA, else float32)",
     )
     parser.add_argument("--batch-size", type=count, default=16, metavar="N", help="windows at once (default: 16)")
 
@@ -141,7 +160,7 @@ def add_engine_option(parser: argparse.ArgumentParser) -> None:
 
 def model_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_model_options` chose, as `Binauralizer.from_pretrained` takes it."""
-    names = ("weights", "device", "hop", "tdss", "batch_size", "precision")
+    names = ("weights", "device", "backend", "hop", "tdss", "batch_size", "precision")
     return {name: getattr(options, name) for name in names}
 
 
@@ -149,30 +168,13 @@ def make_binauralizer(options: argparse.Namespace, parser: argparse.ArgumentPars
     """Load what `add_model_options` chose; a value out of the model's range is wrong usage of `parser`.
 
     Raises:
-        CCStereoError: there is no such device, or the weights cannot be read.
+        CCStereoError: the device or backend is not there, or the weights cannot be read.
     """
     from ccstereo.binauralizer import Binauralizer
 
-    check_device(options.device)
+    quiet = getattr(options, "quiet", False)
+    tell = None if quiet else lambda line: print(f"note: {line}", file=sys.stderr)
     try:
-        return Binauralizer.from_pretrained(**model_arguments(options))
+        return Binauralizer.from_pretrained(**model_arguments(options), tell=tell)
     except ValueError as error:
         parser.error(str(error))
-
-
-def check_device(name: str) -> str:
-    """Return the device's name if it is there.
-
-    Raises:
-        CCStereoError: there is no such device.
-    """
-    import torch
-
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise CCStereoError(
-            f"--device {name}: not available here ({reason}); leave it out to run on the CPU"
-        ) from error
-    return name

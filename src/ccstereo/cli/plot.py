@@ -113,7 +113,7 @@ def _shown(options: argparse.Namespace, binauralizer: "Binauralizer", *, moving:
 
     if getattr(options, "input", None) is not None:
         return show_video(binauralizer, options.input, options.seconds)
-    rate = binauralizer.model.config.sample_rate
+    rate = binauralizer.config.sample_rate
     material = load_material(options.folder, "test", rate) if options.folder else synthetic_material("test", rate)
     head = load_sofa(options.sofa).resampled(rate) if options.sofa else spherical_head(rate)
     scene = sample_scene(material, options.seed, duration=options.seconds, sources=options.sources, moving=moving)

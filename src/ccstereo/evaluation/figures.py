@@ -77,7 +77,7 @@ def show_video(binauralizer: Binauralizer, path: Path, seconds: float) -> Shown:
     """
     from ccstereo.media import AudioChunk, MediaReader
 
-    config = binauralizer.model.config
+    config = binauralizer.config
     frames, sound = [], []
     with MediaReader(path, frame_rate=config.frame_rate, frame_size=config.resize, channels=2) as reader:
         rate, samples = reader.sample_rate, 0
@@ -98,7 +98,7 @@ def spectrograms(shown: Shown, binauralizer: Binauralizer) -> "Figure":
     """Real and imaginary part of the difference's spectrogram: truth, prediction, squared error."""
     from ccstereo.viz import plot_spectrograms
 
-    config = binauralizer.model.config.stft
+    config = binauralizer.config.stft
     truth, predicted = (stft(sound[0] - sound[1], config).numpy() for sound in (shown.truth, shown.predicted))
     title = f"spectrogram of the difference l - r: {shown.title}"
     return plot_spectrograms(truth, predicted, shown.sample_rate, config.hop_length, title)
@@ -108,7 +108,7 @@ def difference(shown: Shown, binauralizer: Binauralizer) -> "Figure":
     """Level of the difference's spectrogram: before, where there is none, after, and in truth."""
     from ccstereo.viz import plot_levels
 
-    config = binauralizer.model.config.stft
+    config = binauralizer.config.stft
     names = {"before: mono": "mono", "after: prediction": "prediction", "truth": "truth"}
     spectra = {
         title: stft(shown.sounds[name][0] - shown.sounds[name][1], config).numpy() for title, name in names.items()
@@ -122,7 +122,7 @@ def relevance(shown: Shown, binauralizer: Binauralizer) -> "Figure":
     from ccstereo.viz import plot_maps
 
     times = (np.arange(SHOWN) + 0.5) * shown.duration / SHOWN
-    places = np.minimum((times * binauralizer.model.config.frame_rate).round().astype(int), len(shown.frames) - 1)
+    places = np.minimum((times * binauralizer.config.frame_rate).round().astype(int), len(shown.frames) - 1)
     return plot_maps(shown.frames[places], maps_at(shown, binauralizer, times.tolist()), times, shown.title)
 
 
@@ -134,7 +134,7 @@ def maps_at(shown: Shown, binauralizer: Binauralizer, times: Sequence[float]) ->
     """
     import soxr
 
-    rate = binauralizer.model.config.sample_rate
+    rate = binauralizer.config.sample_rate
     mono = torch.from_numpy(soxr.resample(shown.truth.mean(0).numpy(), shown.sample_rate, rate))
     maps = activation_maps(binauralizer.model, mono, shown.frames, times)
     if not maps:
@@ -152,7 +152,7 @@ def relevance_video(shown: Shown, binauralizer: Binauralizer, path: Path, name: 
     from ccstereo.media import write_video
     from ccstereo.viz import overlay
 
-    rate = binauralizer.model.config.frame_rate
+    rate = binauralizer.config.frame_rate
     maps = maps_at(shown, binauralizer, [index / rate for index in range(len(shown.frames))])
     name = name if name in maps else next(iter(maps))
     frames = np.stack([overlay(frame, each) for frame, each in zip(shown.frames, maps[name], strict=True)])

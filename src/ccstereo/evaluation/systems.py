@@ -20,9 +20,10 @@ from ccstereo.errors import DatasetError, WeightsError
 from ccstereo.evaluation.frames import frame_change
 from ccstereo.evaluation.oracle import SIZES, oracle
 from ccstereo.evaluation.sets import Item, PreparedItems
-from ccstereo.models import load_model
+from ccstereo.inference.exported import is_exported, read_exported
+from ccstereo.locate import weights_sha256
 from ccstereo.models.config import ModelConfig
-from ccstereo.models.weights import list_faults, name_some, weights_sha256
+from ccstereo.models.weights import list_faults, name_some
 
 SUFFIXES = (".wav", ".flac")
 
@@ -111,6 +112,8 @@ class Oracle:
 class Weights:
     """A network, and how it is run; the arguments of `Binauralizer.from_pretrained`.
 
+    A folder that `ccstereo export` wrote is run by what it was written for, whatever `backend` is.
+
     Attributes:
         name: as tables print it; by default that of `weights_name`.
         frames: what is done to the frames it is given, such as "h264 33"; see `ccstereo.evaluation.frames`.
@@ -129,6 +132,7 @@ class Weights:
     batch_size: int = 16
     name: str = ""
     frames: str = ""
+    backend: str = "torch"
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -145,13 +149,19 @@ class Weights:
             WeightsError: the weights are damaged.
             ValueError: an argument is out of range.
         """
-        run = (self.hop, self.tdss, self.precision, self.device, self.batch_size)
+        run = (self.hop, self.tdss, self.precision, self.device, self.batch_size, self.backend)
         return _load(self.weights, self.sha256, *run)
 
     def oracle(self, hop: float = 0.1) -> Oracle:
         """Return the ceiling of masks with its bound and target, however it is run."""
-        config = self.binauralizer().model.config
-        return Oracle(getattr(config, "mask_bound", 1.0), hop, config.target)
+        settings = self.settings()
+        return Oracle(settings.get("mask_bound", 1.0), hop, settings["target"])
+
+    def settings(self) -> dict[str, Any]:
+        """The whole configuration of the network."""
+        if is_exported(self.weights):
+            return read_exported(self.weights).settings
+        return self.binauralizer().model.config.to_dict()
 
     def identity(self) -> dict[str, Any]:
         """See `System`; of which device and batch size are not, as they change no more than rounding."""
@@ -159,12 +169,18 @@ class Weights:
         return {
             "system": "weights",
             "sha256": self.sha256,
-            "model": binauralizer.model.name,
+            "model": self._model_name(),
             "hop": binauralizer.hop,
             "tdss": self.tdss,
             "precision": self.precision,
             **({"frames": self.frames} if self.frames else {}),
+            **({"backend": self.backend} if self.backend != "torch" else {}),
         }
+
+    def _model_name(self) -> str:
+        if is_exported(self.weights):
+            return read_exported(self.weights).model
+        return self.binauralizer().model.name
 
     def check_rate(self, sample_rate: int) -> None:
         """Refuse a set at another sample rate than the model's.
@@ -172,7 +188,7 @@ class Weights:
         Raises:
             WeightsError: it is.
         """
-        rate = self.binauralizer().model.config.sample_rate
+        rate = self.binauralizer().config.sample_rate
         if rate != sample_rate:
             raise WeightsError(f"{self.weights}: the model takes {rate} Hz, but the set is at {sample_rate} Hz")
 
@@ -184,7 +200,7 @@ class Weights:
         """
         self.check_rate(item.sample_rate)
         binauralizer, rate = self.binauralizer(), item.sample_rate
-        mono = item.mono(binauralizer.model.target).numpy()
+        mono = item.mono(binauralizer.target).numpy()
         frames = frame_change(self.frames)(item.read_frames())
         return torch.from_numpy(binauralizer.spatialize(mono, rate, frames, item.frame_rate))
 
@@ -210,12 +226,13 @@ def weights_name(weights: str | Path) -> str:
 
 @lru_cache(maxsize=32)
 def _load(
-    weights: str, sha256: str, hop: float | None, tdss: bool, precision: str, device: str, batch_size: int
+    weights: str, sha256: str, hop: float | None, tdss: bool, precision: str, device: str, batch_size: int, backend: str
 ) -> Binauralizer:
     """Load a network once a process, and again where its file holds other weights than before."""
     del sha256
-    model = load_model(weights, device=device)
-    return Binauralizer(model, hop=hop, tdss=tdss, batch_size=batch_size, precision=precision)
+    options: dict[str, Any] = {"hop": hop, "tdss": tdss, "batch_size": batch_size, "precision": precision}
+    backend = "auto" if is_exported(weights) else backend
+    return Binauralizer.from_pretrained(weights, device=device, backend=backend, **options)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ccstereo.audio.convolve import BlockConvolver
-
 if TYPE_CHECKING:
     from ccstereo.audio.ambisonics import FOADecoder
+    from ccstereo.audio.convolve import BlockConvolver
 
 
 class EarRenderer:
@@ -19,7 +18,7 @@ class EarRenderer:
     """
 
     def __init__(self, decoder: "FOADecoder | None" = None) -> None:
-        self._convolver = None if decoder is None else BlockConvolver(decoder.filters.numpy())
+        self._convolver = None if decoder is None else _convolver(decoder)
         self._delay = 0 if decoder is None else decoder.lead  # samples by which the filters are late
         self._late = self._delay  # of them, those still to be taken off
 
@@ -33,3 +32,9 @@ class EarRenderer:
         skipped = min(self._late, ears.shape[1])
         self._late -= skipped
         return np.asarray(ears[:, skipped:], dtype=np.float32)
+
+
+def _convolver(decoder: "FOADecoder") -> "BlockConvolver":
+    from ccstereo.audio.convolve import BlockConvolver
+
+    return BlockConvolver(decoder.filters.numpy())

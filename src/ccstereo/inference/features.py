@@ -4,12 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ccstereo.models.config import ModelConfig
-from ccstereo.vision.tdss import crop_of, view_frame
-from ccstereo.vision.transforms import resize
+from ccstereo.config import ModelConfig
+from ccstereo.vision.tdss import crop_corner, crop_of
 
 Encode = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -42,14 +40,13 @@ class FeatureCache:
         self._tdss = tdss
         self._encode = encode
         self._size = config.resize if tdss else config.frame_size
-        self._frames: dict[int, torch.Tensor] = {}
+        self._frames: dict[int, NDArray[np.uint8]] = {}
         self._features: dict[tuple[int, ...], NDArray[np.float32]] = {}
         self._views: dict[str, _View] = {}  # the last one through each crop
 
     def push(self, frame: NDArray[np.uint8]) -> None:
         """Keep the next frame, (H, W, 3) of any size, as a copy of the model's size."""
-        whole = torch.from_numpy(np.array(frame).transpose(2, 0, 1))
-        self._frames[self.pushed] = resize(whole[None], self._size)[0]
+        self._frames[self.pushed] = shrunk(frame, self._size)
         self.pushed += 1
 
     def features(self, clips: Sequence[list[int]]) -> NDArray[np.float32]:
@@ -87,6 +84,21 @@ class FeatureCache:
 
     def _pixels(self, clip: tuple[int, ...], middle: int) -> NDArray[np.uint8]:
         """The frames of a clip through one crop: (3, h, w), or (clip_frames, 3, h, w)."""
-        config = self._config
-        views = [view_frame(self._frames[i], middle, config.resize, config.frame_size, self._tdss) for i in clip]
-        return views[0].numpy() if config.clip_frames == 1 else torch.stack(views).numpy()
+        height, width = self._config.frame_size
+        top, left = 0, 0
+        if self._tdss:
+            top, left = crop_corner(crop_of(middle + 1), self._config.resize, self._config.frame_size)
+        views = [self._frames[i][:, top : top + height, left : left + width] for i in clip]
+        return views[0] if self._config.clip_frames == 1 else np.stack(views)
+
+
+def shrunk(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Copy a frame (H, W, 3) as (3, height, width) of `size`, as `ccstereo.vision.transforms.resize` makes it."""
+    whole = np.array(frame.transpose(2, 0, 1), order="C")
+    if whole.shape[1:] == size:
+        return whole
+    import torch  # files are decoded at the right size: most streams never come here
+
+    from ccstereo.vision.transforms import resize
+
+    return np.asarray(resize(torch.from_numpy(whole)[None], size)[0])

@@ -4,17 +4,18 @@ Level differences alone say where such frequencies come from, so real gains are 
 Brandenburg & Lederer, "Intensity Stereo Coding", AES 96th Convention, 1994).
 """
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+import numpy as np
+from numpy.typing import NDArray
 
-from ccstereo.audio.targets import SPECTROGRAM, Target
+from ccstereo.targets import SPECTROGRAM, Target
 
 SMOOTHED = 7  # frames over which levels are taken: 70 ms, so that no gain flutters
 _TINY = 1e-12
 
 
-def panning_gains(mix_spec: Tensor, predicted: Tensor, target: Target, samples: int) -> Tensor:
+def panning_gains(
+    mix_spec: NDArray[np.float32], predicted: NDArray[np.float32], target: Target, samples: int
+) -> NDArray[np.float32]:
     """By which the mixture above the model's rate is multiplied to be what each predicted channel holds beyond mono.
 
     Two ears differ there by as many decibels as in the highest octave: with g = (|l| - |r|) / (|l| + |r|) by the root
@@ -30,25 +31,42 @@ def panning_gains(mix_spec: Tensor, predicted: Tensor, target: Target, samples: 
     Returns:
         (N, K, T) gains in [-1, 1]; 0, which is mono, where it is silent.
 
-    >>> from ccstereo.audio.targets import MID_SIDE
-    >>> mix = torch.ones(1, 2, 257, 4)
-    >>> panning_gains(mix, 0.5 * mix[:, None], MID_SIDE, 480)[0, 0, ::160].round(decimals=3).tolist()
+    >>> from ccstereo.targets import MID_SIDE
+    >>> mix = np.ones((1, 2, 257, 4))
+    >>> panning_gains(mix, 0.5 * mix[:, None], MID_SIDE, 480)[0, 0, ::160].round(3).tolist()
     [0.5, 0.5, 0.5]
     """
     upper = mix_spec.shape[-2] // 2
-    sound = target.decode(mix_spec, predicted, dim=SPECTROGRAM)[..., upper:, :]  # (N, C, 2, F', frames)
+    high = predicted[..., upper:, :]
+    sound = target.decode(mix_spec[..., upper:, :], high, dim=SPECTROGRAM)  # (N, C, 2, F', frames)
     if target.has_ears:
-        left, right = _smooth(sound.square().sum((-3, -2))).sqrt().unbind(1)
-        gain = (left - right) / (left + right).clamp_min(_TINY)
-        ears = torch.stack([(1 + gain) / 2, (1 - gain) / 2], dim=1)
-        gains = target.encode(ears) - target.silent_prediction(torch.ones_like(gain))
+        levels = np.sqrt(_smooth(np.square(sound).sum((-3, -2))))
+        left, right = levels[:, 0], levels[:, 1]
+        gain = (left - right) / np.maximum(left + right, _TINY)
+        ears = np.stack([(1 + gain) / 2, (1 - gain) / 2], axis=1)
+        gains = target.encode(ears) - target.silent_prediction(np.ones_like(gain))
     else:
         w = sound[:, :1]
-        power = _smooth(w.square().sum((-3, -2)))
-        gains = (_smooth((sound[:, 1:] * w).sum((-3, -2))) / power.clamp_min(_TINY)).clamp(-1, 1)
-    return F.interpolate(gains, samples, mode="linear", align_corners=True)
+        power = _smooth(np.square(w).sum((-3, -2)))
+        gains = np.clip(_smooth((sound[:, 1:] * w).sum((-3, -2))) / np.maximum(power, _TINY), -1, 1)
+    return _stretch(gains, samples)
 
 
-def _smooth(energy: Tensor) -> Tensor:
-    """Moving average over frames of (N, C, frames)."""
-    return F.avg_pool1d(energy, SMOOTHED, stride=1, padding=SMOOTHED // 2, count_include_pad=False)
+def _smooth(energy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Moving average over frames of (N, C, frames), at the ends over those that are there."""
+    reach, frames = SMOOTHED // 2, energy.shape[-1]
+    padded = np.pad(energy, ((0, 0), (0, 0), (reach, reach)))
+    place = np.arange(frames)
+    there = np.minimum(place + reach, frames - 1) - np.maximum(place - reach, 0) + 1
+    total = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHED, axis=-1).sum(-1)
+    return np.asarray(total / there, dtype=energy.dtype)
+
+
+def _stretch(gains: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+    """Interpolate (N, C, frames) linearly to (N, C, samples), the ends on the ends."""
+    place = np.linspace(0, gains.shape[-1] - 1, samples)
+    before = np.minimum(place.astype(int), max(0, gains.shape[-1] - 2))
+    after = np.minimum(before + 1, gains.shape[-1] - 1)
+    part = (place - before).astype(gains.dtype)
+    stretched: NDArray[np.float32] = gains[..., before] * (1 - part) + gains[..., after] * part
+    return stretched

@@ -1,24 +1,24 @@
 """The streaming core: push samples and frames, pull spatial sound. An hour costs the memory of a minute."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ccstereo.audio.rms import rms_gain
-from ccstereo.audio.stft import istft, stft
-from ccstereo.audio.targets import TARGETS
 from ccstereo.inference.arrays import as_frame, as_samples, check_sample_rate
-from ccstereo.inference.backends import Backend, make_backend
+from ccstereo.inference.backends import Backend
 from ccstereo.inference.buffers import Resampler, SampleQueue, resampling_delay
 from ccstereo.inference.features import FeatureCache
 from ccstereo.inference.highband import panning_gains
+from ccstereo.inference.load import as_backend
 from ccstereo.inference.overlap import OverlapAverager
+from ccstereo.inference.spectra import istft, rms_gain, stft
 from ccstereo.inference.windows import WindowPlan
-from ccstereo.models.base import SpatialModel
+from ccstereo.targets import TARGETS
+
+if TYPE_CHECKING:
+    from ccstereo.models.base import SpatialModel
 
 
 class BinauralStream:
@@ -48,7 +48,7 @@ class BinauralStream:
 
     def __init__(
         self,
-        model: SpatialModel | Backend,
+        model: Union["SpatialModel", Backend],
         *,
         sample_rate: int,
         hop: float | None = None,
@@ -56,7 +56,7 @@ class BinauralStream:
         batch_size: int = 16,
         live: bool = False,
     ) -> None:
-        self._backend = make_backend(model) if isinstance(model, SpatialModel) else model
+        self._backend = as_backend(model)
         config = self.config = self._backend.config
         self._sample_rate = sample_rate = check_sample_rate(sample_rate)
         if batch_size < 1:
@@ -130,7 +130,7 @@ class BinauralStream:
         self._waiting.append(self._down.finish())
         self._finished = True
         self._advance()
-        self._predicted.append(self._up.push(self._averager.rest().numpy()))
+        self._predicted.append(self._up.push(self._averager.rest()))
         self._predicted.append(self._up.finish())
         missing = max(0, len(self._mono) - len(self._predicted))
         self._predicted.append(np.zeros((self._predicted.channels, missing), dtype=np.float32))
@@ -139,13 +139,12 @@ class BinauralStream:
     def pull(self) -> NDArray[np.float32]:
         """Take the sound that is ready: (C, T) float32 as the target has it, T possibly 0; left first of two ears."""
         count = min(len(self._mono), len(self._predicted))
-        mixture = self.target.from_mono(torch.from_numpy(self._mono.take(count)[0]))
-        beyond, *gains = torch.from_numpy(self._predicted.take(count)).chunk(1 + self._high_band)
+        mixture = self.target.from_mono(self._mono.take(count)[0])
+        beyond, *gains = np.split(self._predicted.take(count), 1 + self._high_band)
         predicted = self.target.silent_prediction(mixture) + beyond
         if gains:
             predicted = predicted + gains[0] * mixture
-        sound: NDArray[np.float32] = self.target.decode(mixture, predicted).numpy()
-        return sound
+        return self.target.decode(mixture, predicted)
 
     def _check_open(self) -> None:
         if self._finished:
@@ -171,17 +170,17 @@ class BinauralStream:
         mixtures = self._cut([self.plan.start(window) for window in windows], self.config.window)
         clips = [self.plan.clip(window, self._cache.pushed) for window in windows]
         for predicted in self._predict(mixtures, self._cache.features(clips), self._contexts(windows)):
-            self._predicted.append(self._up.push(self._averager.add(predicted).numpy()))
+            self._predicted.append(self._up.push(self._averager.add(predicted)))
         self.windows_done = windows.stop
         oldest = self.plan.oldest_sample(self.windows_done)
         self._waiting.drop(oldest - self._dropped)
         self._dropped = oldest
         self._cache.forget(self.plan.oldest_frame(self.windows_done, self._cache.pushed))
 
-    def _cut(self, starts: Sequence[int], length: int) -> Tensor:
+    def _cut(self, starts: Sequence[int], length: int) -> NDArray[np.float32]:
         """Mixtures (N, length) from these samples on, zeros behind the end."""
-        waiting = torch.from_numpy(self._waiting.peek(max(starts) + length - self._dropped)[0])
-        return self.target.from_mono(torch.stack([waiting[start - self._dropped :][:length] for start in starts]))
+        waiting = self._waiting.peek(max(starts) + length - self._dropped)[0]
+        return self.target.from_mono(np.stack([waiting[start - self._dropped :][:length] for start in starts]))
 
     def _contexts(self, windows: range) -> NDArray[np.float32] | None:
         """Context embeddings (N, C) of windows, each group's computed once; None where the model takes none."""
@@ -194,14 +193,15 @@ class BinauralStream:
         for length in dict.fromkeys(length for _, length in parts):  # those at the start of a live stream are shorter
             around = self._cut([start for start, own in parts if own == length], length)
             spec = stft(around * rms_gain(around, self.config.rms), self.config.stft)
-            encoded = self._backend.encode_context(spec.numpy())
+            encoded = self._backend.encode_context(spec)
             if encoded is None:
                 return None
             found.append(encoded)
         return np.concatenate(found)[[group - first for group in groups]]
 
-    @torch.inference_mode()
-    def _predict(self, mix: Tensor, features: NDArray[np.float32], context: NDArray[np.float32] | None) -> Tensor:
+    def _predict(
+        self, mix: NDArray[np.float32], features: NDArray[np.float32], context: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
         """Predict windows (N, T) of the mixture: (N, K or 2 K, T), what `pull` adds to mono.
 
         That is each channel's deviation from mono alone, or, with a high band, how it differs from g times the mixture,
@@ -210,10 +210,10 @@ class BinauralStream:
         """
         gain = rms_gain(mix, self.config.rms)
         spec = stft(mix * gain, self.config.stft)
-        predicted = torch.from_numpy(self._backend.predict(spec.numpy(), features, context))
+        predicted = self._backend.predict(spec, features, context)
         waveforms = istft(predicted, mix.shape[-1], self.config.stft) / gain[:, None]  # (N, K, T)
         beyond = waveforms - self.target.silent_prediction(mix)
         if not self._high_band:
             return beyond
         side = panning_gains(spec, predicted, self.target, mix.shape[-1])
-        return torch.cat([beyond - side * mix[:, None], side], dim=1)
+        return np.concatenate([beyond - side * mix[:, None], side], axis=1)

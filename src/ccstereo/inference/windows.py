@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ccstereo.audio.windows import clip_indices, context_start, frame_index, window_count
-from ccstereo.models.config import ModelConfig
+from ccstereo.config import ModelConfig
+from ccstereo.windows import clip_indices, context_start, frame_index, window_count
 
 CONTEXT_EVERY = 0.4  # seconds: windows so near to one another share one context embedding
 

@@ -1,5 +1,6 @@
 """Networks: one file a paper, the parts they share, and their weights."""
 
+from ccstereo.locate import list_weights
 from ccstereo.models.apnet import APNet, APNetConfig
 from ccstereo.models.base import FusesFeatures, Prediction, SpatialModel
 from ccstereo.models.ccstereo import CCStereo, CCStereoConfig
@@ -13,7 +14,7 @@ from ccstereo.models.morgado import Morgado, MorgadoConfig
 from ccstereo.models.parida import AfterParida, ParidaConfig
 from ccstereo.models.registry import create_model, list_models, model_source, register_model
 from ccstereo.models.sagm import SAGM, SAGMConfig
-from ccstereo.models.weights import list_weights, load_model, save_model
+from ccstereo.models.weights import load_model, save_model
 
 __all__ = [
     "SAGM",

@@ -1,5 +1,6 @@
 """Models by name."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -39,6 +40,12 @@ def list_models() -> list[str]:
 def model_source(name: str) -> str:
     """Where a registered model comes from; empty where nobody said it."""
     return _sources.get(name, "")
+
+
+def builder_file(name: str) -> str | None:
+    """The file of the function that builds a model; None of an unknown name."""
+    module = sys.modules.get(getattr(_builders.get(name), "__module__", ""))
+    return getattr(module, "__file__", None)
 
 
 def create_model(name: str, **config: Any) -> SpatialModel:

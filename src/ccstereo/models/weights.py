@@ -1,14 +1,9 @@
 """Weights on disk: a folder with `config.json` and `model.safetensors`, the hub's convention. No pickle."""
 
-import hashlib
 import json
-import os
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,21 +12,9 @@ from torch import Tensor
 
 from ccstereo.errors import WeightsError
 from ccstereo.files import atomic_path, write_atomic
+from ccstereo.locate import CONFIG_NAME, MODEL_NAME, locate, read_config
 from ccstereo.models.base import SpatialModel
 from ccstereo.models.registry import create_model
-
-EMBEDDED = Path(__file__).parents[1] / "weights"
-CONFIG_NAME = "config.json"
-MODEL_NAME = "model.safetensors"
-HUB_PREFIX = "hf-hub:"
-HUB = "https://huggingface.co"
-
-
-def list_weights() -> list[str]:
-    """Names of the weights that come with the package."""
-    if not EMBEDDED.is_dir():
-        return []
-    return sorted(folder.name for folder in EMBEDDED.iterdir() if (folder / MODEL_NAME).is_file())
 
 
 def load_model(weights: str | Path, device: str | torch.device = "cpu") -> SpatialModel:
@@ -46,8 +29,8 @@ def load_model(weights: str | Path, device: str | torch.device = "cpu") -> Spati
     Raises:
         WeightsError: the weights are not found, damaged, or do not fit the model their configuration names.
     """
-    model_file = _locate(weights)
-    config = _read_config(model_file, prefer_inside=Path(weights) == model_file)
+    model_file = locate(weights)
+    config = read_config(model_file, prefer_inside=Path(weights) == model_file)
     state = _read_tensors(model_file)
     with torch.device("meta"):  # no memory, no time and no random numbers spent on weights about to be replaced
         model = _build(config, model_file)
@@ -58,15 +41,6 @@ def load_model(weights: str | Path, device: str | torch.device = "cpu") -> Spati
             model = _build(config, model_file)
     model.load_state_dict(state, assign=True)
     return model.to(device).eval()
-
-
-def weights_sha256(weights: str | Path) -> str:
-    """SHA-256 of the file that `load_model` would read, to tell in a record which weights were used.
-
-    Raises:
-        WeightsError: the weights are not found.
-    """
-    return hashlib.sha256(_locate(weights).read_bytes()).hexdigest()
 
 
 def save_model(model: SpatialModel, folder: str | Path, *, half: bool = False) -> Path:
@@ -171,78 +145,6 @@ def renamed(name: str, names: Sequence[tuple[str, str]]) -> str:
         if name.startswith(old):
             return new + name.removeprefix(old)
     return name
-
-
-def _locate(weights: str | Path) -> Path:
-    text = str(weights)
-    if text.startswith(HUB_PREFIX):
-        return _download(text.removeprefix(HUB_PREFIX))
-    if text in list_weights():
-        return EMBEDDED / text / MODEL_NAME
-    path = Path(weights)
-    if path.is_dir():
-        if (path / MODEL_NAME).is_file():
-            return path / MODEL_NAME
-        raise WeightsError(f"{path} holds no {MODEL_NAME}; give a folder that save_model or import-checkpoint wrote")
-    if path.is_file():
-        if path.suffix == ".safetensors":
-            return path
-        raise WeightsError(f"{path} is no .safetensors file; a checkpoint of other code goes through import-checkpoint")
-    raise WeightsError(
-        f"no weights {text!r}: neither a folder, nor a .safetensors file, nor '{HUB_PREFIX}owner/name', nor one of "
-        f"those that come with the package ({', '.join(list_weights()) or 'none'})"
-    )
-
-
-def _download(repository: str) -> Path:
-    try:
-        from huggingface_hub import hf_hub_download
-    except ImportError as error:
-        raise WeightsError(
-            f"{HUB_PREFIX}{repository} needs the huggingface_hub package: pip install 'ccstereo[hub]'"
-        ) from error
-    name, _, revision = repository.partition("@")
-    # Without a network the hub's client tries for half a minute; what it has fetched before it has at once.
-    options = {} if _resolves(os.environ.get("HF_ENDPOINT", HUB)) else {"local_files_only": True}
-    try:
-        hf_hub_download(name, CONFIG_NAME, revision=revision or None, **options)
-        return Path(hf_hub_download(name, MODEL_NAME, revision=revision or None, **options))
-    except Exception as error:  # the hub's errors share no base: HTTP, validation, offline, disk
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"cannot fetch {HUB_PREFIX}{repository}: {reason}") from error
-
-
-def _resolves(address: str) -> bool:
-    """Whether a server's name is known here, or a proxy knows it."""
-    if getproxies():
-        return True
-    try:
-        socket.getaddrinfo(urlsplit(address).hostname, 443)
-    except OSError:
-        return False
-    return True
-
-
-def _read_config(model_file: Path, prefer_inside: bool) -> dict[str, Any]:
-    """Configuration beside the file or inside it; a single file's inner one counts first, a folder's config.json."""
-    beside = model_file.with_name(CONFIG_NAME)
-    inside = None
-    if prefer_inside or not beside.is_file():
-        try:
-            with safe_open(model_file, framework="pt") as file:
-                inside = (file.metadata() or {}).get("config")
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"cannot read {model_file}: {error}; the file is damaged, fetch it again") from error
-    source = model_file if inside is not None else beside
-    try:
-        config = json.loads(inside if inside is not None else beside.read_text())
-    except OSError as error:
-        raise WeightsError(f"{model_file} has no configuration inside and no {CONFIG_NAME} beside it") from error
-    except ValueError as error:
-        raise WeightsError(f"the configuration in {source} is not JSON: {error}") from error
-    if not isinstance(config, dict) or not isinstance(config.get("model"), str):
-        raise WeightsError(f'the configuration in {source} is not of the form {{"model": name, "config": {{...}}}}')
-    return config
 
 
 def _build(config: Mapping[str, Any], source: Path) -> SpatialModel:

@@ -3,9 +3,7 @@
 Overlapping windows go by neighbouring frames, hence by different crops; averaging them costs no extra forward pass.
 """
 
-from torch import Tensor
-
-from ccstereo.vision.transforms import CROPS, crop, crop_corner, resize
+CROPS = ("top-left", "top-right", "bottom-left", "bottom-right", "centre")
 
 
 def crop_of(frame_number: int) -> str:
@@ -20,19 +18,29 @@ def crop_of(frame_number: int) -> str:
     return CROPS[frame_number % 5]
 
 
-def view_frame(frame: Tensor, index: int, outer: tuple[int, int], inner: tuple[int, int], tdss: bool = True) -> Tensor:
-    """Bring a frame to the size that enters the network.
+def crop_corner(crop: str, outer: tuple[int, int], inner: tuple[int, int]) -> tuple[int, int]:
+    """Top-left corner of one of the five crops of test-time dynamic scene simulation (CCStereo, section 3.4).
 
     Args:
-        frame: (3, H, W) uint8 of any size.
-        index: of the frame, counted from 0: decides the crop.
-        outer: (height, width) before the crop.
-        inner: (height, width) that enters the network.
-        tdss: crop in turn; otherwise the whole frame is resized to `inner` (2.5D Visual Sound's way).
+        crop: one of `CROPS`.
+        outer: (height, width) of the frame.
+        inner: (height, width) of the crop.
 
     Returns:
-        (3, *inner) uint8.
+        (top, left) in pixels.
+
+    Raises:
+        ValueError: the crop has another name or does not fit in the frame.
+
+    >>> crop_corner("bottom-right", (240, 480), (224, 448)), crop_corner("centre", (240, 480), (224, 448))
+    ((16, 32), (8, 16))
     """
-    if not tdss:
-        return resize(frame[None], inner)[0]
-    return crop(resize(frame[None], outer)[0], crop_corner(crop_of(index + 1), outer, inner), inner)
+    height, width = outer[0] - inner[0], outer[1] - inner[1]
+    if height < 0 or width < 0:
+        raise ValueError(f"a crop of {inner} does not fit in a frame of {outer}")
+    if crop == "centre":
+        return height // 2, width // 2
+    if crop not in CROPS:
+        raise ValueError(f"no crop named {crop!r}; there are {', '.join(CROPS)}")
+    vertical, horizontal = crop.split("-")
+    return (height if vertical == "bottom" else 0), (width if horizontal == "right" else 0)

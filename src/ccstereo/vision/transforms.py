@@ -5,9 +5,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccstereo.vision.tdss import CROPS as CROPS
+from ccstereo.vision.tdss import crop_corner as crop_corner
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-CROPS = ("top-left", "top-right", "bottom-left", "bottom-right", "centre")
 
 
 def resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
@@ -24,34 +26,6 @@ def resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
         return frames
     smooth = F.interpolate(frames.float(), size, mode="bilinear", align_corners=False, antialias=True)
     return smooth.round_().clamp_(0, 255).to(torch.uint8)
-
-
-def crop_corner(crop: str, outer: tuple[int, int], inner: tuple[int, int]) -> tuple[int, int]:
-    """Top-left corner of one of the five crops of test-time dynamic scene simulation (CCStereo, section 3.4).
-
-    Args:
-        crop: one of `CROPS`.
-        outer: (height, width) of the frame.
-        inner: (height, width) of the crop.
-
-    Returns:
-        (top, left) in pixels.
-
-    Raises:
-        ValueError: the crop has another name or does not fit in the frame.
-
-    >>> crop_corner("bottom-right", (240, 480), (224, 448)), crop_corner("centre", (240, 480), (224, 448))
-    ((16, 32), (8, 16))
-    """
-    height, width = outer[0] - inner[0], outer[1] - inner[1]
-    if height < 0 or width < 0:
-        raise ValueError(f"a crop of {inner} does not fit in a frame of {outer}")
-    if crop == "centre":
-        return height // 2, width // 2
-    if crop not in CROPS:
-        raise ValueError(f"no crop named {crop!r}; there are {', '.join(CROPS)}")
-    vertical, horizontal = crop.split("-")
-    return (height if vertical == "bottom" else 0), (width if horizontal == "right" else 0)
 
 
 def crop(frames: Tensor, corner: tuple[int, int], size: tuple[int, int]) -> Tensor:

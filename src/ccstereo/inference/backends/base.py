@@ -1,14 +1,14 @@
-"""The protocol of a backend, and how one is chosen."""
+"""The protocol of a backend, and the names of those that there are."""
 
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ccstereo.models.base import SpatialModel
-from ccstereo.models.config import ModelConfig
+from ccstereo.config import ModelConfig
 
-BACKENDS = ("auto", "torch")
+BACKENDS = ("auto", "torch", "openvino", "onnx")
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @runtime_checkable
@@ -39,19 +39,13 @@ class Backend(Protocol):
         """Predict windows: (N, 2, F, T) mixtures, (N, ...) features and (N, C) contexts to (N, K, 2, F, T)."""
 
 
-def make_backend(model: SpatialModel, backend: str = "auto", precision: str = "float32") -> Backend:
-    """Choose what runs a model.
-
-    Args:
-        model: any model; it stays as it is.
-        backend: of `BACKENDS`; "auto" takes the fastest that is installed.
-        precision: "float32", "bfloat16" or "float16".
+def check_names(backend: str, precision: str | None) -> None:
+    """Refuse unknown names.
 
     Raises:
         ValueError: there is no such backend or precision.
     """
-    from ccstereo.inference.backends.pytorch import TorchBackend
-
     if backend not in BACKENDS:
         raise ValueError(f"no backend {backend!r}; there are {', '.join(BACKENDS)}")
-    return TorchBackend(model, precision)
+    if precision is not None and precision not in PRECISIONS:
+        raise ValueError(f"no precision {precision!r}; there are {', '.join(PRECISIONS)}")

@@ -1,7 +1,9 @@
 """The backend that is always there: PyTorch, with norms fused, autocast, channels last, and groups that fit a cache."""
 
 import copy
-from typing import TypeVar
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -9,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ccstereo.errors import BackendError
 from ccstereo.inference.backends.precision import warn_of_precision
 from ccstereo.models.base import SpatialModel, channels_last
 from ccstereo.vision.transforms import normalize
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 FRAMES_AT_ONCE = 2
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -21,9 +24,11 @@ Module = TypeVar("Module", bound=nn.Module)
 class TorchBackend:
     """Runs a copy of a model on the model's device; later changes of the model change nothing here.
 
+    Where a device's memory runs out, it works in batches of half the size from then on, and says so once.
+
     Args:
         model: any model, in whatever mode; it stays as it is.
-        precision: "float32", "bfloat16" or "float16".
+        precision: "float32", "bfloat16" or "float16"; None is float16 on CUDA, else float32.
 
     Raises:
         ValueError: there is no such precision.
@@ -31,24 +36,21 @@ class TorchBackend:
 
     name = "torch"
 
-    def __init__(self, model: SpatialModel, precision: str = "float32") -> None:
-        if precision not in PRECISIONS:
-            raise ValueError(f"no precision {precision!r}; there are {', '.join(PRECISIONS)}")
+    def __init__(self, model: SpatialModel, precision: str | None = None) -> None:
+        self.device = str(next(model.parameters()).device)
+        if precision is None:
+            precision = "float16" if self.device.startswith("cuda") else "float32"
+        if precision not in DTYPES:
+            raise ValueError(f"no precision {precision!r}; there are {', '.join(DTYPES)}")
         self.config = model.config
         self.precision = precision
-        self.device = str(next(model.parameters()).device)
         warn_of_precision(precision, self.device)
         self._network = fused_for_inference(model)
+        self._at_once: int | None = None  # items of a batch, once memory has run out
 
-    @torch.inference_mode()
     def encode_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Backend`. On a CPU a few frames at a time, see `encoding_groups`."""
-        pixels = normalize(torch.from_numpy(frames).to(self.device))
-        if pixels.ndim == 4:
-            pixels = pixels.contiguous(memory_format=torch.channels_last)
-        with self._autocast():
-            found = torch.cat([self._network.encode_frames(group) for group in encoding_groups(pixels)])
-        return _array(found)
+        return self._fitting(self._encode_frames, frames)
 
     @torch.inference_mode()
     def encode_context(self, spec: NDArray[np.float32]) -> NDArray[np.float32] | None:
@@ -57,20 +59,65 @@ class TorchBackend:
             found = self._network.encode_context(torch.from_numpy(spec).to(self.device))
         return None if found is None else _array(found)
 
-    @torch.inference_mode()
     def predict(
         self, spec: NDArray[np.float32], features: NDArray[np.float32], context: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
         """See `Backend`."""
-        mix, dtype = torch.from_numpy(spec).to(self.device), self._network.dtype  # the arrays are float32
-        visual = torch.from_numpy(features).to(self.device, dtype)
-        around = None if context is None else torch.from_numpy(context).to(self.device, dtype)
+        return self._fitting(self._predict, spec, features, *([] if context is None else [context]))
+
+    @torch.inference_mode()
+    def _encode_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pixels = normalize(torch.from_numpy(frames).to(self.device))
+        if pixels.ndim == 4:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
         with self._autocast():
-            return _array(self._network(mix, visual, around).spec)
+            found = torch.cat([self._network.encode_frames(group) for group in encoding_groups(pixels)])
+        return _array(found)
+
+    @torch.inference_mode()
+    def _predict(self, spec: NDArray[np.float32], *others: NDArray[np.float32]) -> NDArray[np.float32]:
+        mix, dtype = torch.from_numpy(spec).to(self.device), self._network.dtype  # the arrays are float32
+        conditions = [torch.from_numpy(array).to(self.device, dtype) for array in others]
+        with self._autocast():
+            return _array(self._network(mix, *conditions).spec)
+
+    def _fitting(self, run: Callable[..., NDArray[np.float32]], *arrays: NDArray[Any]) -> NDArray[np.float32]:
+        """Run a batch, in parts that fit the device's memory."""
+        count = len(arrays[0])
+        while True:
+            step = min(count, self._at_once or count)
+            try:
+                return np.concatenate([run(*(a[i : i + step] for a in arrays)) for i in range(0, count, step)])
+            except torch.OutOfMemoryError as error:
+                if step == 1:
+                    raise BackendError(
+                        f"the memory of {self.device} is too small for this network; free some, or take the CPU"
+                    ) from error
+                if self._at_once is None:
+                    warnings.warn(f"the memory of {self.device} ran out: smaller batches are computed", stacklevel=4)
+                self._at_once = step // 2
+            if self.device.startswith("cuda"):
+                torch.cuda.empty_cache()  # outside of the handler, which holds what failed
 
     def _autocast(self) -> torch.autocast:
         kind = torch.device(self.device).type
-        return torch.autocast(kind, PRECISIONS[self.precision], enabled=self.precision != "float32")
+        return torch.autocast(kind, DTYPES[self.precision], enabled=self.precision != "float32")
+
+
+def try_backend(backend: TorchBackend) -> None:
+    """Run zeros through a network, to see whether its device can.
+
+    Raises:
+        RuntimeError, NotImplementedError: it cannot.
+    """
+    config = backend.config
+    clip = (config.clip_frames,) if config.clip_frames > 1 else ()
+    features = backend.encode_frames(np.zeros((1, *clip, 3, *config.frame_size), np.uint8))
+    bins, frames = config.spectrogram_size
+    context = None
+    if config.context:
+        context = backend.encode_context(np.zeros((1, 2, bins, config.stft.frames(config.context)), np.float32))
+    backend.predict(np.zeros((1, 2, bins, frames), np.float32), features, context)
 
 
 def fused_for_inference(module: Module) -> Module:
