@@ -30,10 +30,9 @@ def plot_bars(groups: Mapping[str, Mapping[str, Interval | None]], label: str, t
     systems = list(dict.fromkeys(name for group in groups.values() for name in group))
     if not systems:
         raise ValueError("there are no scores to draw")
-    figure = new_figure(1.6 + 0.28 * len(groups) * (len(systems) + 1), 4.0, title)
+    figure = new_figure(min(14.0, 3.0 + 0.28 * len(groups) * (len(systems) + 1)), 4.0, title)
     axes = figure.subplots()
     width = 0.84 / len(systems)
-    shades = len(systems) > len(CYCLE)
     for place, system in enumerate(systems):
         where, found = zip(*((x, group.get(system)) for x, group in enumerate(groups.values())), strict=True)
         kept = [(x, each) for x, each in zip(where, found, strict=True) if each is not None]
@@ -48,10 +47,10 @@ def plot_bars(groups: Mapping[str, Mapping[str, Interval | None]], label: str, t
             yerr=np.maximum(0, [mean - low, high - mean]),
             label=system,
             color=CYCLE[place % len(CYCLE)],
-            alpha=0.6 if shades and place >= len(CYCLE) else 0.9,
+            hatch="//" if place >= len(CYCLE) else None,
             error_kw={"elinewidth": 1, "ecolor": "#1b1b1b"},
         )
     axes.set_xticks(range(len(groups)), list(groups))
     tidy(axes, ylabel=label)
-    figure.legend(frameon=False, fontsize=8, ncols=min(4, len(systems)), loc="outside lower left")
+    figure.legend(frameon=False, fontsize=8, loc="outside right upper")
     return figure

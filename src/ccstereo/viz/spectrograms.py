@@ -33,7 +33,7 @@ def plot_spectrograms(truth: Spectrogram, predicted: Spectrogram, sample_rate: i
     """
     if truth.shape != predicted.shape or truth.ndim != 3 or len(truth) != 2:
         raise ValueError(f"expected two spectrograms (2, F, T), got {truth.shape} and {predicted.shape}")
-    figure = new_figure(10.5, 5.2, title)
+    figure = new_figure(10.5, 8.0, title)  # so tall that every bin has a row of pixels
     grid = figure.subplots(2, 3, sharex=True, sharey=True)
     extent = _extent(truth.shape[1:], sample_rate, hop)
     error = np.square(predicted - truth)
