@@ -378,3 +378,22 @@ def test_a_step_has_one_exchange_between_processes() -> None:
     task.log_training(torch.tensor(3.0), {"phase": torch.tensor(1.0), "difference": torch.tensor(2.0)})
     assert calls == ["mean"]
     assert logged == {"train/loss": 3.0, "train/phase": 1.0, "train/difference": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--model.learning_rate=-1", "learning_rate must be a number of at least 0, got -1.0"),
+        ("--model.learning_rate=nan", "nan"),
+        ("--data.batch_size=-4", "batch_size must be at least 1, got -4"),
+    ],
+)
+def test_a_value_out_of_range_is_wrong_usage(option: str, said: str, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--config", "lite-stage", option])
+    assert stop.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("ccstereo train: error: ")
+    assert said in last
+    assert list(tmp_path.iterdir()) == []

@@ -20,6 +20,7 @@ from ccstereo.cli.options import (
     make_binauralizer,
     model_arguments,
     renamed,
+    source_name,
 )
 from ccstereo.cli.output_options import add_output_options, output_fields
 from ccstereo.cli.progress import progress_bar
@@ -64,13 +65,14 @@ def _add_input_options(parser: argparse.ArgumentParser) -> None:
         "any video with sound that FFmpeg reads, or the address of one; '-' is standard input; folders, whose videos "
         "are taken; quoted patterns such as 'a/*.mkv'"
     )
-    parser.add_argument("inputs", nargs="+", metavar="IN", help=what)
+    parser.add_argument("inputs", nargs="+", type=source_name, metavar="IN", help=what)
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
+        type=source_name,
         metavar="OUT",
         help=".mp4, .m4v, .mov, .mkv, .webm; .wav, .flac: sound alone (default: IN with .binaural in its name, as .mkv "
         "where its kind cannot be written). Of several files or a folder: a folder",

@@ -88,6 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except Exception as error:
             if os.environ.get("CCSTEREO_TRACEBACK"):
                 raise
+            if isinstance(error, OSError) and error.filename and error.strerror:
+                return _fail(f"{os.fsdecode(error.filename)}: {error.strerror}")
             return _fail(f"{type(error).__name__}: {error} (CCSTEREO_TRACEBACK=1 shows where)")
 
 

@@ -97,6 +97,11 @@ def file_name(text: str) -> Path:
     return _read(text, Path, lambda _: text != "" and "\0" not in text, "the name of a file or folder")
 
 
+def source_name(text: str) -> str:
+    """Read what names an input or an output: a file, a folder, a pattern, an address, or "-"."""
+    return str(_read(text, str, lambda _: text != "" and "\0" not in text, "the name of a file"))
+
+
 def _read(text: str, read: Callable[[str], Value], good: Callable[[Value], bool], wanted: str) -> Value:
     """Read a value; argparse puts the option's name before the message."""
     with suppress(ValueError):
