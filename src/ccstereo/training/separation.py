@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ccstereo.audio import rms_gain
 from ccstereo.errors import CCStereoError
-from ccstereo.losses.objective import TERMS, objective
+from ccstereo.losses.objective import TERMS, Step, objective
 from ccstereo.training.task import Batch, SpatialTask, repeat_windows
 from ccstereo.training.window_data import WindowData
 
@@ -62,7 +62,7 @@ class SeparationTask(SpatialTask):
     def _separation_terms(self) -> dict[str, float]:
         return {name: weight for name, weight in self.weights.items() if TERMS[name].needs <= {"backbone"}}
 
-    def _separation_step(self, solo: Batch) -> Any:
+    def _separation_step(self, solo: Batch) -> Step:
         """Put each solo window to the left of the next frame's."""
         frames = len(solo["frame"])
         if frames < 2:

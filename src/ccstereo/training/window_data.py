@@ -24,7 +24,8 @@ class WindowData(LightningDataModule):
     """Data that are made for the model of the trainer's task.
 
     Batches are dictionaries; B is the number of frames, R of windows of sound for each:
-        frame: (B, 3, h, w) uint8, or (B, N, 3, h, w) for models that take clips of N frames.
+        frame: (B, 3, h, w) uint8, or (B, N, 3, h, w) for models that take clips of N frames; floating point is what a
+            frozen trunk has made of them, (B, C, h', w') or (B, N, C, h', w').
         previous: the same, a frame earlier; for the contrastive term.
         sound: (B R, C, T) float32, channels as the model's target has them, its mixture at the model's RMS.
         context: (B R, T') the mixture around the windows at that RMS by itself, for models that take one.
