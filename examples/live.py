@@ -63,9 +63,7 @@ def run(options: argparse.Namespace) -> int:
     binauralizer = ccstereo.Binauralizer.from_pretrained(options.weights, hop=options.hop)
     with ExitStack() as stack:
         camera = stack.enter_context(Camera(options.video))
-        worker = Worker(
-            lambda: binauralizer.stream(rate, live=True), camera.newest, binauralizer.config.frame_rate
-        )
+        worker = Worker(lambda: binauralizer.stream(rate, live=True), camera.newest, binauralizer.config.frame_rate)
         needed = worker.warm_up(rate)
         latency = worker.stream.latency
         print(f"a window takes {needed:.3f} s to compute, and a new one begins every {options.hop:g} s")

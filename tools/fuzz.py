@@ -184,7 +184,8 @@ def convert(source: Path, target: Path, weights: Path) -> dict[str, str]:
     output, error = io.StringIO(), io.StringIO()
     try:
         with redirect_stdout(output), redirect_stderr(error):
-            status = command_line(["binauralize", str(source), "-o", str(target), "--weights", str(weights)])
+            network = ["--weights", str(weights), "--backend", "torch", "--device", "cpu"]  # loaded in no time
+            status = command_line(["binauralize", str(source), "-o", str(target), *network])
     except BaseException as raised:
         places = [f"{Path(at.filename).name}:{at.lineno}" for at in traceback.extract_tb(raised.__traceback__)[-6:]]
         return {"outcome": "traceback", "said": f"{type(raised).__name__}: {raised} ({' > '.join(places)})"}

@@ -62,9 +62,9 @@ class BinauralStream:
         if batch_size < 1:
             raise ValueError(f"the batch size must be at least 1, got {batch_size}")
         hop = config.hop if hop is None else hop
-        longest = config.window / config.sample_rate
-        if not 0 < hop <= longest or round(hop * config.sample_rate) < 1:
-            raise ValueError(f"the hop must be more than 0 and at most {longest:g} s, the model's window; got {hop:g}")
+        least, longest = 1 / config.sample_rate, config.window / config.sample_rate
+        if not least <= hop <= longest:
+            raise ValueError(f"the hop must be from {least:g} to {longest:g} s, the model's window; got {hop:g}")
         self.target = TARGETS[config.target]
         self.plan = WindowPlan(config, round(hop * config.sample_rate), 1 if live else batch_size, live)
         self.windows_done = 0
