@@ -62,7 +62,7 @@ def test_a_password_keeps_others_out(start_server) -> None:
         (["--host", "0.0.0.0"], "give --auth"),
         (["--auth", "anna"], "USER:PASSWORD"),
         (["--port", "70000"], "65535"),
-        (["--max-seconds", "0"], "more than 0"),
+        (["--max-seconds", "0"], "above 0"),
     ],
 )
 def test_wrong_usage(options, message, capsys) -> None:

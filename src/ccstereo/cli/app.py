@@ -40,10 +40,9 @@ def add_parser(commands: Subparsers) -> None:
 
 def port(text: str) -> int:
     """Read a port's number."""
-    value = int(text)
-    if not 0 <= value <= 65_535:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 65535, got {text}")
-    return value
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 65535, got {text!r}")
+    return int(text)
 
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
