@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -107,12 +108,11 @@ def read_expected(path: Path | None) -> dict[str, tuple[str, str]]:
 
 def check(binauralizer: Binauralizer, path: Path, folder: Path, suffix: str) -> Result:
     """Convert a file and look at the result with other eyes."""
-    target = folder / f"out{suffix}"
-    target.unlink(missing_ok=True)
+    target = Path(tempfile.mkdtemp(dir=folder), f"out{suffix}")  # a path of its own: what is read is remembered
     try:
         report = binauralizer.convert(path, target)
     except CCStereoError as error:
-        left = [p.name for p in folder.iterdir()]
+        left = [p.name for p in target.parent.iterdir()]
         text = str(error).replace(str(target), f"out{suffix}").replace(str(path), path.name)
         return Result("WRONG", f"{text}; left {left}") if left or "\n" in text else Result("error", text)
     faults = []
@@ -131,6 +131,7 @@ def check_frames(path: Path, target: Path) -> list[str]:
     if before is None or after is None:
         return ["the result does not decode"] if before is not None else []
     end = before[-1][0] - before[0][0] + after[0][0]
+    after = list(after)
     while len(after) > len(before) and after[-1][0] > end and target.suffix == ".mkv" and not takes_time(path, after):
         after.pop()
     if [digest for _, digest in before] != [digest for _, digest in after]:
@@ -165,6 +166,7 @@ def differing(before: list[tuple[Fraction, str]], after: list[tuple[Fraction, st
     return sum(digest not in known for _, digest in after)
 
 
+@lru_cache(maxsize=8)
 def shown_frames(path: Path) -> list[tuple[Fraction, str]] | None:
     """Time and checksum of each frame that takes time, as FFmpeg's command line decodes the default video.
 
@@ -208,6 +210,7 @@ def check_packets(path: Path, target: Path) -> list[str]:
     return [*faults, f"{len(missing)} packets are missing"] if missing and target.suffix != ".mkv" else faults
 
 
+@lru_cache(maxsize=8)
 def packets(path: Path) -> list[str]:
     """Checksums of the packets of the default video, their units without lengths and start codes."""
     with av.open(str(path), metadata_errors="replace") as container:
@@ -249,6 +252,7 @@ def sound_offset(path: Path, target: Path, *, sound_alone: bool) -> float | None
     return lag / RATE - (0.0 if sound_alone else video_start(target)) + (file_start(path) if sound_alone else start)
 
 
+@lru_cache(maxsize=8)
 def sound(path: Path) -> NDArray[np.float64] | None:
     """The default sound as mono, sample 0 at time 0 of the file's clock."""
     index = json.loads(run(["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]) or b"{}")
@@ -265,6 +269,7 @@ def sound(path: Path) -> NDArray[np.float64] | None:
     return None if data is None else np.frombuffer(data, np.float32).astype(np.float64)
 
 
+@lru_cache(maxsize=8)
 def video_index(path: Path) -> int:
     """Index of the video that a player shows."""
     text = run(["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]) or b"{}"
