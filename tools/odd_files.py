@@ -151,8 +151,8 @@ def takes_time(path: Path, frames: list[tuple[Fraction, str]]) -> bool:
 def check_length(target: Path) -> list[str]:
     """Whether the file declares the length of what is in it, up to a frame."""
     declared = json.loads(run(["ffprobe", "-v", "error", "-show_format", "-of", "json", str(target)]) or b"{}")
-    frames, samples = shown_frames(target) or [(Fraction(0), "")], sound(target)
-    end = max(float(frames[-1][0]), 0 if samples is None else len(samples) / RATE)
+    frames, (begin, samples) = shown_frames(target) or [(Fraction(0), "")], sound(target)
+    end = max(float(frames[-1][0]), begin + len(samples) / RATE)
     length = float(declared["format"]["duration"])
     step = float(frames[-1][0] - frames[0][0]) / max(1, len(frames) - 1)
     # FFmpeg's decoders give what an encoder put behind the end to fill its last frame of 1024 samples.
@@ -241,32 +241,35 @@ def units(data: bytes, *, lengths: bool) -> list[bytes]:
 
 def sound_offset(path: Path, target: Path, *, sound_alone: bool) -> float | None:
     """Seconds by which the result's sound comes later against its video than the input's; None where there is none."""
-    before, after = sound(path), sound(target)
-    if before is None or after is None or min(len(before), len(after)) < RATE // 50 or not before.any():
+    (begin, before), (begin_after, after) = sound(path), sound(target)
+    if min(len(before), len(after)) < RATE // 50 or not before.any():
         return None
     size = 1 << (len(before) + len(after)).bit_length()
     product = np.fft.rfft(after, size) * np.conj(np.fft.rfft(before, size))
     lag = int(np.abs(np.fft.irfft(product, size)).argmax())
     lag -= size if lag > size // 2 else 0
-    start = video_start(path)
-    return lag / RATE - (0.0 if sound_alone else video_start(target)) + (file_start(path) if sound_alone else start)
+    late = lag / RATE + begin_after - begin
+    return late + file_start(path) if sound_alone else late + video_start(path) - video_start(target)
 
 
 @lru_cache(maxsize=8)
-def sound(path: Path) -> NDArray[np.float64] | None:
-    """The default sound as mono, sample 0 at time 0 of the file's clock."""
+def sound(path: Path) -> tuple[float, NDArray[np.float64]]:
+    """The default sound: time of its first sample on the file's clock, and the samples as mono."""
     index = json.loads(run(["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]) or b"{}")
     tracks = [s for s in index.get("streams", ()) if s["codec_type"] == "audio"]
     if not tracks:
-        return None
+        return 0.0, np.zeros(0)
     tracks.sort(key=lambda s: -s["disposition"]["default"])
     # The first channel with any sound: of a sound that is its own opposite in the other ear, the mean is silence.
-    resample = f"aresample={RATE}:async=1:min_hard_comp=0.02:first_pts=0"
+    resample = f"aresample={RATE}:async=1:min_hard_comp=0.02"
     command = ["ffmpeg", "-v", "error", "-copyts", "-i", str(path), "-map", f"0:{tracks[0]['index']}"]
     data = run([*command, "-af", resample, "-ac", "1", "-f", "f32le", "-"])
     if data is not None and not np.frombuffer(data, np.float32).any():
         data = run([*command, "-af", f"pan=mono|c0=c0,{resample}", "-f", "f32le", "-"])
-    return None if data is None else np.frombuffer(data, np.float32).astype(np.float64)
+    frames = ["ffprobe", "-v", "error", "-select_streams", str(tracks[0]["index"]), "-read_intervals", "%+#20"]
+    first = run([*frames, "-show_entries", "frame=best_effort_timestamp_time", "-of", "csv=p=0", str(path)]) or b""
+    times = [float(line.strip(b",")) for line in first.splitlines() if line.strip(b", \r") not in (b"", b"N/A")]
+    return times[0] if times else 0.0, np.frombuffer(data or b"", np.float32).astype(np.float64)
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,6 @@
 """Options of a conversion that say what is written: codecs, and whose ears."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from ccstereo.cli.options import count
@@ -27,7 +26,6 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sofa",
-        type=_file,
         metavar="FILE",
         help="render ambisonics to the ears of a measured head (default: a sphere)",
     )
@@ -36,9 +34,3 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 def output_fields(options: argparse.Namespace) -> dict[str, Any]:
     """What was given, as fields of `ConversionOptions`."""
     return {name: getattr(options, name) for name in FIELDS}
-
-
-def _file(text: str) -> str:
-    if not Path(text).is_file():
-        raise argparse.ArgumentTypeError(f"{text}: no such file")
-    return text

@@ -7,9 +7,11 @@ from typing import cast
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.codec.codec import Properties
 from av.container import InputContainer, OutputContainer
 from av.format import Flags
+from av.packet import Packet
 from av.stream import Stream
 from numpy.typing import NDArray
 
@@ -178,18 +180,25 @@ class StereoWriter(Writer):
 
     def _write(self, stereo: NDArray[np.float32]) -> None:
         assert self._target is not None
+        packets = self._encode(stereo)
         try:
-            packets = self._encoder.encode(stereo)
             self._given += stereo.shape[1]
             self._copier.copy_until(self._start + Fraction(self._given, self._sample_rate))
             self._target.mux(packets)
         except (av.FFmpegError, OSError) as error:
             raise failure(self.path, "written on", error) from error
 
+    def _encode(self, stereo: NDArray[np.float32] | None) -> list["Packet[AudioStream]"]:
+        try:
+            return self._encoder.finish() if stereo is None else self._encoder.encode(stereo)
+        except av.FFmpegError as error:
+            loud = f"; it peaks at {self.peak:.3g} times full scale, lower it" if self.peak > 2 else ""
+            raise MediaError(f"{self.path}: its sound cannot be encoded ({error.strerror}){loud}") from error
+
     def _finish(self) -> None:
         assert self._target is not None
+        packets = self._encode(None)
         try:
-            packets = self._encoder.finish()
             self._copier.copy_until(self._start + Fraction(self._given, self._sample_rate))
             self._target.mux(packets)
             self._copier.copy_until(None)
