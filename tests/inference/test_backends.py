@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from ccstereo import Binauralizer
-from ccstereo.inference import TorchBackend, fused_for_inference, make_backend, precision_pays
+from ccstereo.errors import BackendError
+from ccstereo.inference import TorchBackend, device, fused_for_inference, make_backend, precision_pays
 from ccstereo.inference.backends import precision
 from ccstereo.models import create_model
 
@@ -74,3 +75,78 @@ def test_weights_in_half_precision_predict() -> None:
     frames = np.zeros((5, 60, 120, 3), np.uint8)
     sound = Binauralizer(model).binauralize(np.full(8_000, 0.1, np.float32), 16_000, frames, 10.0)
     assert np.isfinite(sound).all()
+
+
+class _Small(nn.Module):
+    """A network on a device with room for so many items at once."""
+
+    def __init__(self, model: nn.Module, room: int) -> None:
+        super().__init__()
+        self.model, self.room, self.sizes = model, room, []
+        self.dtype, self.config = torch.float32, model.config
+
+    def encode_frames(self, frames: torch.Tensor) -> torch.Tensor:
+        self.check(frames)
+        return self.model.encode_frames(frames)
+
+    def forward(self, spec: torch.Tensor, *others: torch.Tensor) -> object:
+        self.check(spec)
+        return self.model(spec, *others)
+
+    def check(self, batch: torch.Tensor) -> None:
+        self.sizes.append(len(batch))
+        if len(batch) > self.room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+
+def test_where_memory_runs_out_smaller_batches_are_computed_and_said_once() -> None:
+    torch.manual_seed(0)
+    model = create_model("ccstereo-lite", **SLIM).eval()
+    backend, whole = TorchBackend(model), TorchBackend(model)
+    backend._network = small = _Small(whole._network, room=3)
+    rng = np.random.default_rng(0)
+    spec = rng.standard_normal((10, 2, *model.config.spectrogram_size)).astype(np.float32)
+    features = rng.standard_normal((10, *model.feature_shape)).astype(np.float32)
+    context = rng.standard_normal((10, 128)).astype(np.float32)
+    with pytest.warns(UserWarning, match="smaller batches are computed") as told:
+        found = backend.predict(spec, features, context)
+    backend.predict(spec, features, context)
+    assert len(told) == 1
+    np.testing.assert_allclose(found, whole.predict(spec, features, context), atol=1e-5)
+    assert small.sizes == [10, 5, *[2] * 5, *[2] * 5]  # the size that fits is kept
+    small.room = 0
+    with pytest.raises(BackendError, match="the memory of cpu is too small"):
+        backend.predict(spec, features, context)
+
+
+def test_a_device_that_is_not_there_is_one_line() -> None:
+    for name in ("cuda:99", "nonsense"):
+        with pytest.raises(BackendError, match=f"^device {name}: not available here .* leave it out") as found:
+            Binauralizer.from_pretrained(device=name)
+        assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(("cuda", "mps", "chosen"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_auto_takes_the_best_device(monkeypatch, cuda: bool, mps: bool, chosen: str) -> None:
+    monkeypatch.setattr(device, "_may_have_accelerator", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert device.choose_device("auto") == chosen
+    monkeypatch.setattr(device, "_may_have_accelerator", lambda: False)
+    assert device.choose_device("auto") == "cpu"
+
+
+def test_what_mps_cannot_run_the_cpu_does(monkeypatch) -> None:
+    from ccstereo.inference import load
+    from ccstereo.inference.backends import pytorch
+
+    def fail(_: object) -> None:
+        raise NotImplementedError("aten::something is not implemented for MPS")
+
+    monkeypatch.setattr(load, "choose_device", lambda _: "mps")
+    monkeypatch.setattr(pytorch, "try_backend", fail)
+    loaded = load._load_torch
+    monkeypatch.setattr("ccstereo.models.load_model", lambda *_, **_named: create_model("ccstereo-lite", **SLIM))
+    lines: list[str] = []
+    assert loaded("any", "mps", True, None, lines.append).device == "cpu"
+    assert lines == ["the CPU runs this network: MPS cannot (aten::something is not implemented for MPS)"]

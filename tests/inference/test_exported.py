@@ -12,10 +12,12 @@ import torch
 
 import tiny_models  # noqa: F401  (registers clips of frames and several targets)
 from ccstereo import Binauralizer
+from ccstereo.cli.main import main
 from ccstereo.errors import BackendError, WeightsError
 from ccstereo.inference import TorchBackend, cache, load, load_backend, make_backend
 from ccstereo.inference.export import export_network
 from ccstereo.inference.exported import NETWORK_NAME, is_exported, read_exported
+from ccstereo.locate import weights_sha256
 from ccstereo.models import create_model, list_models, save_model
 from small import SMALL
 
@@ -241,3 +243,33 @@ def test_no_telemetry_is_loaded() -> None:
 
     import_openvino()
     assert sys.modules.get("openvino_telemetry") is None
+
+
+def test_export_from_the_command_line(weights: Path, tmp_path: Path, capsys) -> None:
+    pytest.importorskip("onnxruntime")
+    out = tmp_path / "net"
+    assert main(["export", str(weights), "-o", str(out), "--format", "onnx"]) == 0
+    assert f"--weights {out}" in capsys.readouterr().out
+    network = read_exported(out)
+    assert (network.backend, network.model, network.precision) == ("onnx", "tiny-mid-side", "float32")
+    assert network.weights_sha256 == weights_sha256(weights)
+    np.testing.assert_allclose(
+        sound(Binauralizer.from_pretrained(out)),
+        sound(Binauralizer.from_pretrained(weights, backend="torch")),
+        atol=1e-5,
+    )
+    for wrong in (["-o", str(out)], ["-o", str(tmp_path / "x"), "--int8", "--format", "onnx"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["export", str(weights), *wrong])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net"]
+
+
+def test_8_bits_are_near(tmp_path: Path, weights: Path) -> None:
+    if find_spec("nncf") is None or find_spec("openvino") is None:
+        pytest.skip("needs nncf and openvino")
+    out = tmp_path / "net"
+    assert main(["export", str(weights), "-o", str(out), "--int8", "--scenes", "2"]) == 0
+    assert read_exported(out).precision == "int8"
+    exact = sound(Binauralizer.from_pretrained(weights, backend="torch"))
+    near = sound(Binauralizer.from_pretrained(out))
+    assert 0 < np.abs(near - exact).max() < 0.1 * np.abs(exact).max()

@@ -32,6 +32,7 @@ COMMANDS = {
     "app": "a web page that does it",
     "plot": "draw the figures of a scene, a video, a training or scores",
     "bench": "score models on scenes whose truth is known",
+    "export": "turn weights into a folder that runs without PyTorch",
     "import-checkpoint": "turn released checkpoints into weights",
     "export-checkpoint": "turn a checkpoint of a training into weights",
 }
