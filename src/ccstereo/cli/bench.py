@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from ccstereo.cli.evaluate import SALIENT, add_ears_options, add_jobs_option, direction, jobs
 from ccstereo.cli.options import Subparsers, add_model_options, count, positive
 from ccstereo.cli.progress import progress_bar
+from ccstereo.jobs import cores
 
 if TYPE_CHECKING:
     from ccstereo.evaluation import Benchmark, RowScore, Run, System, Weights
@@ -212,7 +212,8 @@ def _make(options: argparse.Namespace, parser: argparse.ArgumentParser, output: 
             scenes=options.scenes,
             seconds=options.seconds,
             seed=options.seed,
-            jobs=options.jobs or os.cpu_count() or 1,
+            jobs=options.jobs or (None if options.engine == "ray" else cores()),
+            engine=options.engine,
             progress=progress,
         )
 
@@ -232,6 +233,7 @@ def _score(
             items,
             ears=Ears(options.decoder, options.sofa),
             jobs=jobs(options),
+            engine=options.engine,
             keep=options.keep,
             progress=progress,
         )

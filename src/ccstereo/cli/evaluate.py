@@ -2,14 +2,14 @@
 
 import argparse
 import math
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccstereo.cli.options import Subparsers, add_model_options, count, positive
+from ccstereo.cli.options import Subparsers, add_engine_option, add_model_options, count, positive
 from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, DatasetError
+from ccstereo.jobs import cores
 from ccstereo.wording import counted
 
 if TYPE_CHECKING:
@@ -85,15 +85,20 @@ def add_ears_options(parser: argparse.ArgumentParser, *, sofa: bool = True) -> N
 
 
 def add_jobs_option(parser: argparse.ArgumentParser) -> None:
-    """Add --jobs; None where it is not given, see `jobs`."""
-    parser.add_argument("--jobs", type=count, metavar="N", help="processes (default: the cores; with a GPU 1)")
+    """Add --jobs, None where it is not given, see `jobs`; and --engine."""
+    of = "the cores, with --engine ray those of the cluster; with a GPU 1"
+    parser.add_argument("--jobs", type=count, metavar="N", help=f"processes (default: {of})")
+    add_engine_option(parser)
 
 
-def jobs(options: argparse.Namespace) -> int:
-    """How many processes score: as asked for, else one a core, and one alone beside a GPU, which they would share."""
-    if options.jobs:
-        return int(options.jobs)
-    return (os.cpu_count() or 1) if options.device == "cpu" else 1
+def jobs(options: argparse.Namespace) -> int | None:
+    """How many processes score: as asked for, else one a core, and one alone beside a GPU, which they would share.
+
+    None leaves it to a cluster.
+    """
+    if options.jobs or options.engine == "ray":
+        return None if options.jobs is None else int(options.jobs)
+    return cores() if options.device == "cpu" else 1
 
 
 def mask_bound(text: str) -> float:
@@ -164,6 +169,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             scoring=Scoring(options.normalize, options.wav),
             ears=ears,
             jobs=jobs(options),
+            engine=options.engine,
             save_predictions=options.save_predictions,
             compare=other,
             progress=progress,

@@ -1,13 +1,13 @@
 """What every command that prepares a set has: its options, its progress bar and its report."""
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccstereo.cli.options import Parser, Subparsers, count
+from ccstereo.cli.options import Parser, Subparsers, add_engine_option, count
 from ccstereo.cli.progress import progress_bar
+from ccstereo.jobs import cores
 from ccstereo.wording import counted
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ NAMED = 3  # files that share a reason, in one of these lines
 
 
 def add_set(sets: Subparsers, name: str, about: str, epilog: str, run: Callable[[argparse.Namespace], int]) -> Parser:
-    """Add a kind of set with the options that all have: -o, --jobs, --quiet."""
+    """Add a kind of set with the options that all have: -o, --jobs, --engine, --quiet."""
     parser = sets.add_parser(name, help=about, description=about, epilog=epilog)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder of the prepared set")
     add_run_options(parser)
@@ -27,12 +27,12 @@ def add_set(sets: Subparsers, name: str, about: str, epilog: str, run: Callable[
     return parser
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add --jobs and --quiet."""
-    cores = os.cpu_count() or 1
-    parser.add_argument(
-        "--jobs", type=count, default=cores, metavar="N", help="processes (default: the cores, %(default)s)"
-    )
+def add_run_options(parser: argparse.ArgumentParser, *, engine: bool = True) -> None:
+    """Add --jobs and --quiet, and --engine where the work may run elsewhere."""
+    of = "the cores" + (", with --engine ray those of the cluster" if engine else "")
+    parser.add_argument("--jobs", type=count, metavar="N", help=f"processes (default: {of})")
+    if engine:
+        add_engine_option(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar, no report")
 
 
@@ -56,7 +56,8 @@ def run_prepare(
             worker,
             options.output,
             info,
-            jobs=options.jobs,
+            jobs=options.jobs or (None if options.engine == "ray" else cores()),
+            engine=options.engine,
             folds=folds,
             rejected=rejected,
             progress=progress,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ccstereo.cli.options import Parser, Subparsers, count, positive
 from ccstereo.cli.preparing import add_run_options, run_prepare, say
 from ccstereo.cli.progress import progress_bar
+from ccstereo.jobs import cores
 
 if TYPE_CHECKING:
     from ccstereo.datasets.sources.simulated import Recipe
@@ -67,7 +68,7 @@ def add_parser(commands: Subparsers) -> None:
     cut = others.add_parser("cut-out", help="cut photos out of their backgrounds", description=about)
     cut.add_argument("stage", type=Path, metavar="STAGE", help="folder of photos/, sounds/ and backgrounds/")
     cut.add_argument("-o", "--output", type=Path, required=True, metavar="CUT", help="folder to be")
-    add_run_options(cut)
+    add_run_options(cut, engine=False)
     cut.set_defaults(run=cut_out)
 
 
@@ -85,7 +86,7 @@ def run(options: argparse.Namespace, parser: Parser) -> int:
 
     with progress_bar("file", "read files", quiet=options.quiet) as progress:
         inputs, unused = survey(
-            options.photos, options.sounds, options.backgrounds, jobs=options.jobs, progress=progress
+            options.photos, options.sounds, options.backgrounds, jobs=options.jobs or cores(), progress=progress
         )
     for note in split_notes(inputs):
         say(options, f"note: {note}")
@@ -103,7 +104,7 @@ def cut_out(options: argparse.Namespace) -> int:
     from ccstereo.scenes.cut_out import cut_out_stage
 
     with progress_bar("photo", "cut out", quiet=options.quiet) as progress:
-        cut, whole = cut_out_stage(options.stage, options.output, jobs=options.jobs, progress=progress)
+        cut, whole = cut_out_stage(options.stage, options.output, jobs=options.jobs or cores(), progress=progress)
     say(options, f"{cut} of {cut + whole} photos cut out, {whole} left whole: {options.output}")
     return 0
 

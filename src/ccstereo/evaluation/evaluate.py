@@ -49,7 +49,8 @@ def evaluate(
     names: Iterable[str] | None = None,
     scoring: Scoring = PLAIN,
     ears: Ears | None = None,
-    jobs: int = 1,
+    jobs: int | None = 1,
+    engine: str = "processes",
     save_predictions: bool = False,
     compare: Run | None = None,
     progress: Progress | None = None,
@@ -61,7 +62,7 @@ def evaluate(
         system: what is scored.
         output: folder of the run.
         oracle: the ceiling.
-        names, scoring, ears, jobs, progress: see `score`.
+        names, scoring, ears, jobs, engine, progress: see `score`.
         save_predictions: whether to write the predictions to `output`/predictions.
         compare: an earlier run that must be of the same clips and scores.
 
@@ -90,6 +91,7 @@ def evaluate(
         scoring=scoring,
         ears=ears,
         jobs=jobs,
+        engine=engine,
         keep=output,
         settings={
             "prediction": {"name": system.name, **system.identity()},

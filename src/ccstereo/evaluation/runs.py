@@ -64,7 +64,8 @@ def score(
     names: Iterable[str] | None = None,
     scoring: Scoring = PLAIN,
     ears: Ears | None = None,
-    jobs: int = 1,
+    jobs: int | None = 1,
+    engine: str = "processes",
     keep: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     save: tuple[str, Path] | None = None,
@@ -79,6 +80,7 @@ def score(
         scoring: peculiarities of the scores.
         ears: how ambisonics are rendered before they are scored; projection through a spherical head by default.
         jobs: processes, each with one thread of torch: scores depend on their number by rounding at most.
+        engine: see `ccstereo.jobs.map_items`.
         keep: folder with a journal, in which every score is kept as it comes, and found again by a later run of the
             same systems on the same set.
         settings: JSON values that a run resumed there must share, besides those of the set and the scores.
@@ -113,7 +115,8 @@ def score(
         progress(ready, total)
     registered = {name: SCORES[name] for name in chosen}
     task = _Task(dict(systems), items, registered, scoring, ears, save)
-    for (item, work), found in map_items(task, waiting, jobs):
+    gpu = any(str(getattr(system, "device", "cpu")).startswith("cuda") for system in systems.values())
+    for (item, work), found in map_items(task, waiting, jobs, engine, gpu=gpu):
         if found is None:
             raise DatasetError(f"a process died scoring {item}; give the command again")
         scores, spent = found

@@ -166,7 +166,8 @@ def prepare(
     output: str | Path,
     info: SetInfo,
     *,
-    jobs: int = 1,
+    jobs: int | None = 1,
+    engine: str = "processes",
     folds: Callable[[list[ClipRow]], Folds] | None = None,
     rejected: Sequence[Unused] = (),
     progress: Callable[[int, int], None] | None = None,
@@ -179,6 +180,7 @@ def prepare(
         output: folder, made if need be.
         info: of the set; a set that was begun with another name, sound or options is not resumed.
         jobs: processes; 1 works in this one.
+        engine: see `ccstereo.jobs.map_items`; on Ray the output is on a disk that all machines share.
         folds: makes the named folds from the sorted table. Folds that an earlier run wrote are replaced; those that a
             user wrote stay.
         rejected: what was found unusable before any source was read.
@@ -203,7 +205,7 @@ def prepare(
         done = {key: outcome for key, outcome in past.items() if _stands(output, outcome, unique.get(key))}
         before = len(done)
         waiting = [source for key, source in sorted(unique.items()) if key not in done]
-        for outcome in _outcomes(waiting, worker, output, info.sound, jobs):
+        for outcome in _outcomes(waiting, worker, output, info.sound, jobs, engine):
             journal.append(asdict(outcome))
             done[outcome.source] = outcome
             if progress:
@@ -226,9 +228,11 @@ def prepare(
     return Report(rows, unused, info.folds, before)
 
 
-def _outcomes(sources: list[Source], worker: Worker, output: Path, sound: str, jobs: int) -> Iterator[Outcome]:
+def _outcomes(
+    sources: list[Source], worker: Worker, output: Path, sound: str, jobs: int | None, engine: str
+) -> Iterator[Outcome]:
     task = partial(prepare_source, worker, output=output, sound=sound)
-    for source, result in map_items(task, sources, jobs):
+    for source, result in map_items(task, sources, jobs, engine):
         if result is None:
             reason = "the process that read it died; it may need too much memory, or crash the decoder"
             yield Outcome(source.key, source.bytes, unused=[Unused(source.key, source.bytes, "", reason)])

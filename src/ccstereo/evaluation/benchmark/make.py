@@ -68,7 +68,8 @@ def make_benchmark(
     scenes: int = 100,
     seconds: float = 3.0,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: int | None = 1,
+    engine: str = "processes",
     progress: Callable[[int, int], None] | None = None,
 ) -> Benchmark:
     """Make a benchmark, or go on where an earlier attempt was stopped. It is the same with any number of jobs.
@@ -81,6 +82,7 @@ def make_benchmark(
         seconds: length of each.
         seed: of a row's first scene; the others follow.
         jobs: processes.
+        engine: see `ccstereo.jobs.map_items`; on Ray the output is on a disk that all machines share.
         progress: called with scenes done and their number.
 
     Raises:
@@ -109,7 +111,7 @@ def make_benchmark(
         found = {item: read_facts(output, scene_id(*item)) for item in wanted}
         waiting = [item for item in wanted if found[item] is None]
         task = _Task(output, origin, seconds, seed)
-        for number, (item, facts) in enumerate(map_items(task, waiting, jobs)):
+        for number, (item, facts) in enumerate(map_items(task, waiting, jobs, engine)):
             if facts is None:
                 raise DatasetError(f"{output}: a process died making {scene_id(*item)}; give the command again")
             found[item] = facts

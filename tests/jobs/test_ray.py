@@ -1,0 +1,64 @@
+"""The same work on a local Ray cluster of two workers, of which one is killed in the middle."""
+
+import os
+import sys
+from collections import Counter
+
+import pytest
+
+from ccstereo import plugins
+from ccstereo.errors import CCStereoError
+from ccstereo.jobs import map_items
+from worker_tasks import Noted, process_number, speaking
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two workers of this machine, started once: that takes five to ten seconds."""
+    ray = pytest.importorskip("ray")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # it would write a token into the home folder
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        yield ray
+        ray.shutdown()
+
+
+def test_a_killed_worker_loses_nothing_and_nothing_is_done_twice(cluster, tmp_path):
+    task = Noted(tmp_path / "log", always=2, once=5)
+    found = dict(map_items(task, range(12), 2, "ray"))
+    assert found == {n: n * n for n in range(12)} | {2: None}
+    calls = Counter(map(int, (tmp_path / "log").read_text().split()))
+    assert calls == dict.fromkeys(range(12), 1) | {2: 2, 5: 2}
+    assert cluster.is_initialized()  # who joined it before keeps it
+
+
+def test_it_is_another_process(cluster):
+    assert os.getpid() not in {number for _, number in map_items(process_number, range(4), None, "ray")}
+
+
+def test_errors_of_the_task_are_raised(cluster):
+    with pytest.raises(ZeroDivisionError):
+        list(map_items(eval, ["1", "1 / 0"], 2, "ray"))
+
+
+def test_what_a_task_says_goes_nowhere(cluster):
+    assert dict(map_items(speaking, [2], 1, "ray", progress=lambda *_: pytest.fail("said"))) == {2: 2}
+
+
+def test_workers_know_modules_of_ones_own(cluster, tmp_path, monkeypatch):
+    """Imported where the driver stands, before what is made of them is read."""
+    (tmp_path / "own_task.py").write_text("def double(number):\n    return 2 * number\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv(plugins.VARIABLE, "own_task")
+    from own_task import double
+
+    assert dict(map_items(double, [1, 2], 2, "ray")) == {1: 2, 2: 4}
+
+
+def test_without_ray(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(CCStereoError, match=r"pip install 'ccstereo\[ray\]'"):
+        list(map_items(abs, [1], 1, "ray"))
