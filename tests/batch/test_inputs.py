@@ -75,4 +75,6 @@ def test_what_means_no_file(clips):
         ("empty", "holds no video to convert; --recursive looks in the folders within, too"),
         ("clips/*.avi", "no file to convert matches"),
     )
+    odd = find_inputs(["-", "https://example.org/film.mp4?a=1"])
+    assert [reason for _, reason in odd.faults] == ["is no file; convert it alone, with -o FILE"] * 2
     assert find_inputs(["empty"], recursive=True).faults == (("empty", "holds no video to convert"),)

@@ -3,7 +3,8 @@
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from ccstereo.batch.report import FAILED, Record, Report, record_of
 from ccstereo.conversion import ConversionOptions
 from ccstereo.errors import CCStereoError
 from ccstereo.files import sweep
-from ccstereo.jobs import map_items
+from ccstereo.jobs import cores, map_items
 from ccstereo.media import check_output, probe
 
 if TYPE_CHECKING:  # a process that only looks at files needs no PyTorch
@@ -58,7 +59,7 @@ class Batch:
         processes: int | None = 1,
         engine: str = "processes",
         progress: Callable[[float, float], None] | None = None,
-    ) -> Iterator[tuple[Job, Record]]:
+    ) -> Generator[tuple[Job, Record], None, None]:
         """Convert the files that are to be, and note each in the report; a later call resumes what was stopped.
 
         Nobody else may work on the same folder meanwhile, see `ccstereo.batch.alone`.
@@ -85,21 +86,22 @@ class Batch:
         report.begin([])
         try:
             seconds: dict[Job, float] = {}
-            for job, found in inspect(chosen, self.options, processes):
-                if isinstance(found, str):
-                    record = _failed(job, found)
+            for job, about in inspect(chosen, self.options, processes):
+                if isinstance(about, str):
+                    record = _failed(job, about)
                     report.add(record)
                     yield job, record
                 else:
-                    seconds[job] = found
+                    seconds[job] = about
             waiting = [job for job in chosen if job in seconds]
             report.begin(Record(str(job.input), str(job.output)) for job in waiting)
             bar = _Sum(seconds, progress)
-            task = _Task(tuple(sorted(self.model.items())), self.options, settings, 1 if engine == "ray" else processes)
+            at_once = 1 if engine == "ray" else min(processes or cores(), len(waiting))
+            task = _Task(tuple(sorted(self.model.items())), self.options, settings, at_once)
             gpu = str(self.model.get("device", "cpu")).startswith("cuda")
             work = [_absolute(job) for job in waiting] if engine == "ray" else waiting
             named = dict(zip(work, waiting, strict=True))
-            for item, result in map_items(
+            found = map_items(
                 task,
                 work,
                 processes,
@@ -107,13 +109,15 @@ class Batch:
                 isolate=True,
                 gpu=gpu,
                 progress=lambda item, done: bar.reach(named[item], done),
-            ):
-                job = named[item]
-                record = _failed(job, DIED) if result is None else result
-                record = replace(record, input=str(job.input), output=str(job.output))
-                report.add(record)
-                bar.reach(job, seconds[job])
-                yield job, record
+            )
+            with closing(found):  # before the folders are swept
+                for item, result in found:
+                    job = named[item]
+                    record = _failed(job, DIED) if result is None else result
+                    record = replace(record, input=str(job.input), output=str(job.output))
+                    report.add(record)
+                    bar.reach(job, seconds[job])
+                    yield job, record
         finally:
             for folder in folders:
                 sweep(folder)
@@ -160,10 +164,10 @@ class _Task:
     model: tuple[tuple[str, Any], ...]
     options: ConversionOptions
     settings: dict[str, Any]
-    processes: int | None
+    at_once: int
 
     def __call__(self, job: Job, say: Callable[[float], None]) -> Record:
-        binauralizer = _load(self.model, self.processes)
+        binauralizer = _load(self.model, self.at_once)
         said = time.monotonic()
 
         def progress(done: float, _total: float) -> None:
@@ -179,13 +183,12 @@ class _Task:
 
 
 @lru_cache(maxsize=1)
-def _load(model: tuple[tuple[str, Any], ...], processes: int | None) -> "Binauralizer":
+def _load(model: tuple[tuple[str, Any], ...], at_once: int) -> "Binauralizer":
     """Load the network, once a process, and give it this process's part of the cores."""
     from ccstereo.binauralizer import Binauralizer
     from ccstereo.inference.backends.threads import limit_threads, thread_count
 
-    threads = thread_count()
-    limit_threads(max(1, threads // (processes or threads)))
+    limit_threads(max(1, thread_count() // at_once))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the driver, which has loaded it too, has given them
         return Binauralizer.from_pretrained(**dict(model))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ccstereo.media.containers import OWN_MARK
 from ccstereo.media.names import VIDEO_SUFFIXES
+from ccstereo.media.source import STANDARD, as_source
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ def find_inputs(arguments: Sequence[str | Path], *, recursive: bool = False) -> 
     others = 0
     for argument in map(str, arguments):
         path = Path(argument)
+        if argument == STANDARD or isinstance(as_source(argument), str):
+            faults.append((argument, "is no file; convert it alone, with -o FILE"))
+            continue
         if path.is_dir():
             found, skipped = _in_folder(path, recursive)
             others += skipped

@@ -1,5 +1,6 @@
 """The report of a folder of results, a line of JSON a file, by which a later run knows what is done."""
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ class Record:
         input, output: the files, as they were given and named.
         state: "done", "failed", or "planned": a run that was stopped had not finished it.
         seconds: of sound; elapsed: that it took; speed: the one over the other.
-        side_to_mid: RMS of the difference over that of the mixture; peak: largest magnitude of the result.
+        side_to_mid: RMS of the difference over that of the mixture.
+        loudness: of the result, in LUFS, None of silence; true_peak: in dBTP.
         notes: what could not be kept.
         error: why it failed.
         input_size, output_size: bytes.
@@ -41,7 +43,8 @@ class Record:
     elapsed: float | None = None
     speed: float | None = None
     side_to_mid: float | None = None
-    peak: float | None = None
+    loudness: float | None = None
+    true_peak: float | None = None
     notes: list[str] = field(default_factory=list)
     error: str | None = None
     input_size: int | None = None
@@ -66,7 +69,8 @@ def record_of(report: ConversionReport, input_state: os.stat_result | None, sett
         elapsed=round(report.elapsed, 2),
         speed=round(report.speed, 2),
         side_to_mid=round(report.side_to_mid, 4),
-        peak=round(report.peak, 4),
+        loudness=round(report.output_loudness, 2) if math.isfinite(report.output_loudness) else None,
+        true_peak=round(report.true_peak, 2),
         notes=list(report.notes),
         input_size=input_state.st_size if input_state else None,
         input_time=input_state.st_mtime_ns if input_state else None,

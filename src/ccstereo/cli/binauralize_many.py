@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from ccstereo.cli.options import make_binauralizer, model_arguments
 from ccstereo.cli.progress import Progress, progress_bar
 from ccstereo.errors import MediaError
+from ccstereo.wording import counted
 
 if TYPE_CHECKING:
     from ccstereo.batch import Batch, Found, Job, Record, Report
@@ -74,10 +76,12 @@ def _convert(
         progress(done, total, f"{len(became) - len(skipped)} of {waiting} files")
 
     processes = options.jobs or (None if options.engine == "ray" else 1)
-    for job, record in batch.convert(jobs, report, processes=processes, engine=options.engine, progress=show):
-        became[job] = record
-        if options.json:
-            print(json.dumps(asdict(record)), flush=True)
+    converted = batch.convert(jobs, report, processes=processes, engine=options.engine, progress=show)
+    with closing(converted):
+        for job, record in converted:
+            became[job] = record
+            if options.json:
+                print(json.dumps(asdict(record)), flush=True)
     return [*faults, *(became[job] for job in jobs)]
 
 
@@ -131,7 +135,7 @@ def table(records: "Sequence[Record]") -> str:
             "" if value is None else f"{value:.{digits}f}" for value, digits in zip(numbers, (1, 1, 2), strict=True)
         ]
         last = {"done": record.output, "skipped": "done before"}.get(record.state, "failed")
-        notes = f" ({len(record.notes)} note{'s' * (len(record.notes) > 1)})" if record.notes else ""
+        notes = f" ({counted(len(record.notes), 'note')})" if record.notes else ""
         rows.append((name, *cells, last + notes))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
@@ -151,5 +155,5 @@ def totals(records: "Sequence[Record]", others: int = 0) -> str:
     seconds = sum(record.seconds or 0 for record in done)
     skipped = sum(record.state == "skipped" for record in records)
     failed = len(records) - len(done) - skipped
-    rest = f"; {others} other file{'s' * (others != 1)} skipped" if others else ""
+    rest = f"; {counted(others, 'other file')} skipped" if others else ""
     return f"{len(done)} converted ({seconds:.0f} s), {skipped} done before, {failed} failed{rest}"

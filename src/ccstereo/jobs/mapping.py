@@ -1,7 +1,7 @@
 """Running a function over many items, whatever runs it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ def map_items(
     isolate: bool = False,
     gpu: bool = False,
     progress: Callable[[Item, Any], None] | None = None,
-) -> Iterator[tuple[Item, Result | None]]:
+) -> Generator[tuple[Item, Result | None], None, None]:
     """Yield every item with its result, in the order in which they are done.
 
     A process that dies, as in a crash of a decoder or out of memory, takes nothing with it: its item is tried once
