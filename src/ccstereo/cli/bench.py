@@ -188,7 +188,7 @@ def run_calibrate(options: argparse.Namespace, parser: argparse.ArgumentParser) 
     lines, curves = [], {}
     for name, system in _weights(options).items():
         with progress_bar("scene") as progress:
-            found = calibrate(system, benchmark, rows=rows, jobs=jobs(options), progress=progress)
+            found = calibrate(system, benchmark, rows=rows, jobs=jobs(options) or cores(), progress=progress)
         lines += [[name, str(each.windows), *(f"{getattr(each, of):.3f}" for of in COLUMNS)] for each in found]
         curves[name] = {of: np.array([getattr(each, of) for each in found]) for of in COLUMNS}
     print(f"{headline(benchmark)}\n\n{markdown(['system', 'windows', *COLUMNS], lines)}")
