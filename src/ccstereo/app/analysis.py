@@ -19,7 +19,7 @@ from ccstereo.audio.stft import stft
 from ccstereo.inference.maps import activation_maps
 from ccstereo.media import AudioChunk, MediaReader
 from ccstereo.metrics.functional import spl_curve
-from ccstereo.models import SpatialModel
+from ccstereo.models import ModelConfig, SpatialModel
 from ccstereo.viz import colours, overlay
 
 MOMENTS = 16  # at which the map is shown
@@ -41,11 +41,18 @@ class _Kept(Sequence[NDArray[np.uint8]]):
         return self.frames[min(self.frames, key=lambda kept: abs(kept - index))]
 
 
-def analyse(model: SpatialModel, path: Path, duration: float, progress: Callable[[float, float], None]) -> str:
+def analyse(
+    model: SpatialModel | None,
+    config: ModelConfig,
+    path: Path,
+    duration: float,
+    progress: Callable[[float, float], None],
+) -> str:
     """Describe a binaural video as JSON.
 
     Args:
-        model: that made it, whose maps are shown.
+        model: that made it, whose maps are shown; None where it is known as an exported network alone.
+        config: of the model.
         path: the video, two channels.
         duration: seconds of it.
         progress: called with seconds done and seconds in all.
@@ -60,20 +67,20 @@ def analyse(model: SpatialModel, path: Path, duration: float, progress: Callable
     """
     count = max(1, min(MOMENTS, math.ceil(duration / 0.4)))
     times = [(place + 0.5) * duration / count for place in range(count)]
-    sound, frames = _read(model, path, times, lambda done: progress(done / 2, duration))
-    rate = model.config.sample_rate
+    sound, frames = _read(config, path, times, lambda done: progress(done / 2, duration))
+    rate = config.sample_rate
     maps = []
     for place, time in enumerate(times):
-        found = activation_maps(model, torch.from_numpy(sound.mean(0)), frames, [time])
+        found = {} if model is None else activation_maps(model, torch.from_numpy(sound.mean(0)), frames, [time])
         if "relevance" in found:
-            frame = frames[round(time * model.config.frame_rate)]
+            frame = frames[round(time * config.frame_rate)]
             shown = Image.fromarray(overlay(frame, found["relevance"][0]))
             maps.append({"time": time, "frame": _address(shown, "JPEG")})
         progress(duration * (1 + (place + 1) / count) / 2, duration)
     content = {
         "duration": duration,
         "level": [round(float(value), 2) for value in _thinned(spl_curve(torch.from_numpy(sound), rate).numpy())],
-        "spectrogram": _address(Image.fromarray(_spectrogram(model, sound)), "PNG"),
+        "spectrogram": _address(Image.fromarray(_spectrogram(config, sound)), "PNG"),
         "khz": rate / 2000,
         "maps": maps,
     }
@@ -81,10 +88,9 @@ def analyse(model: SpatialModel, path: Path, duration: float, progress: Callable
 
 
 def _read(
-    model: SpatialModel, path: Path, times: Sequence[float], progress: Callable[[float], None]
+    config: ModelConfig, path: Path, times: Sequence[float], progress: Callable[[float], None]
 ) -> tuple[NDArray[np.float32], _Kept]:
     """The sound (2, T) at the model's rate, and the frames that are needed at some moments."""
-    config = model.config
     reach = config.clip_frames * config.clip_stride // 2
     wanted = {round(time * config.frame_rate) + step for time in times for step in range(-reach, reach + 1)} | {0}
     kept, pieces, total = {}, [], 0
@@ -102,15 +108,15 @@ def _read(
     return np.ascontiguousarray(np.concatenate(pieces).T), _Kept(kept, total)
 
 
-def _spectrogram(model: SpatialModel, sound: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _spectrogram(config: ModelConfig, sound: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The difference's spectrogram as colours (F, columns, 3), low frequencies below."""
-    config = model.config.stft
+    transform = config.stft
     side = torch.from_numpy(sound[0] - sound[1])
-    step = max(1, math.ceil(config.frames(len(side)) / COLUMNS))  # frames of the transform in a column
-    block = 100 * step * config.hop_length
+    step = max(1, math.ceil(transform.frames(len(side)) / COLUMNS))  # frames of the transform in a column
+    block = 100 * step * transform.hop_length
     columns = []
     for start in range(0, len(side), block):
-        power = stft(side[start : start + block], config).square().sum(0)[:, : 100 * step]
+        power = stft(side[start : start + block], transform).square().sum(0)[:, : 100 * step]
         whole = power.shape[1] // step * step or power.shape[1]
         columns.append(power[:, :whole].reshape(len(power), -1, min(step, power.shape[1])).mean(-1))
     level = 10 * torch.log10(torch.cat(columns, 1).clamp_min(1e-12))

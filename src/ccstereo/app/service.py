@@ -13,7 +13,7 @@ from ccstereo.app.jobs import Job, JobQueue
 from ccstereo.app.workspace import Stored, Workspace
 from ccstereo.binauralizer import Binauralizer
 from ccstereo.conversion import ConversionOptions
-from ccstereo.errors import CCStereoError, MediaError
+from ccstereo.errors import CCStereoError, MediaError, WeightsError
 from ccstereo.evaluation.systems import weights_name
 from ccstereo.media import default_output, plays_in_browsers, probe, write_preview, write_video
 from ccstereo.scenes import Material, render_frames, render_sources, sample_scene, spherical_head, synthetic_material
@@ -212,7 +212,11 @@ class Service:
             write_preview(output.path, shown.path, job.report)
         job.enter(f"figures of {title}", report.duration)
         analysis = self._make("analysis.json", made)
-        analysis.path.write_text(analyse(binauralizer.model, output.path, report.duration, job.report))
+        try:
+            model = binauralizer.model
+        except WeightsError:  # an exported network alone, whose maps nobody can take
+            model = None
+        analysis.path.write_text(analyse(model, binauralizer.config, output.path, report.duration, job.report))
         return {
             "name": output.name,
             "download": f"files/{output.token}?download",
