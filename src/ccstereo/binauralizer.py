@@ -293,6 +293,7 @@ class Binauralizer:
             output_loudness=finisher.output_loudness,
             side_to_mid=float(np.sqrt(power[1] / max(power[0], 1e-20))),
             notes=(*plan.notes, *reader.notes, *writer.notes, *finisher.notes),
+            runs_on=self.runs_on,
         )
 
     def _check_format(self, options: ConversionOptions) -> None:

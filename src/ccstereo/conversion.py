@@ -97,6 +97,7 @@ class ConversionReport:
         output_loudness: that of the result.
         side_to_mid: RMS of the difference l - r over that of the mixture l + r; 0 is mono.
         notes: what could not be kept, one line each.
+        runs_on: device, what ran the network, and precision.
     """
 
     input: Path
@@ -113,6 +114,7 @@ class ConversionReport:
     side_to_mid: float
     start: float = 0.0
     notes: tuple[str, ...] = ()
+    runs_on: str = ""
 
     @property
     def speed(self) -> float:

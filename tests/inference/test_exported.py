@@ -264,6 +264,11 @@ def test_export_from_the_command_line(weights: Path, tmp_path: Path, capsys) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net"]
 
 
+def test_a_conversion_says_what_it_ran_on(exported: Path, clip: Path, tmp_path: Path, capsys) -> None:
+    assert main(["binauralize", str(clip), "-o", str(tmp_path / "out.wav"), "--weights", str(exported)]) == 0
+    assert "times real time) on cpu (onnx, float32), side-to-mid ratio" in capsys.readouterr().out
+
+
 def test_8_bits_are_near(tmp_path: Path, weights: Path) -> None:
     if find_spec("nncf") is None or find_spec("openvino") is None:
         pytest.skip("needs nncf and openvino")

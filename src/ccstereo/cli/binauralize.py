@@ -195,7 +195,7 @@ def _print_report(report: "ConversionReport", file: TextIO) -> None:
     begin = f", from {report.start:.2f} s on," if report.start else ""
     print(
         f"{report.output}: {report.duration:.1f} s{begin} in {report.elapsed:.1f} s ({report.speed:.1f} times real "
-        f"time), side-to-mid ratio {report.side_to_mid:.2f}, {report.output_loudness:.1f} LUFS "
+        f"time) on {report.runs_on}, side-to-mid ratio {report.side_to_mid:.2f}, {report.output_loudness:.1f} LUFS "
         f"(input {report.input_loudness:.1f}), true peak {report.true_peak:.1f} dBTP",
         file=file,
     )
