@@ -117,7 +117,7 @@ def check(binauralizer: Binauralizer, path: Path, folder: Path, suffix: str) -> 
         return Result("WRONG", f"{text}; left {left}") if left or "\n" in text else Result("error", text)
     faults = []
     if suffix not in (".wav", ".flac"):
-        faults += check_frames(path, target) + check_packets(path, target) + check_length(target)
+        faults += check_frames(path, target) + check_packets(path, target) + check_length(path, target)
     sync = sound_offset(path, target, sound_alone=suffix in (".wav", ".flac"))
     if sync is not None and abs(sync) > SOUND_TIME:
         faults.append(f"the sound is {1000 * sync:+.2f} ms late")
@@ -148,12 +148,19 @@ def takes_time(path: Path, frames: list[tuple[Fraction, str]]) -> bool:
     return end is None or frames[-1][0] + FRAME_TIME < end
 
 
-def check_length(target: Path) -> list[str]:
-    """Whether the file declares the length of what is in it, up to a frame."""
-    declared = json.loads(run(["ffprobe", "-v", "error", "-show_format", "-of", "json", str(target)]) or b"{}")
+def declared_length(path: Path) -> float:
+    """Seconds that a file says it lasts."""
+    text = run(["ffprobe", "-v", "error", "-show_format", "-of", "json", str(path)]) or b"{}"
+    return float(json.loads(text).get("format", {}).get("duration", 0))
+
+
+def check_length(path: Path, target: Path) -> list[str]:
+    """Whether a file declares the length of what is in it, up to a frame, or the input's: subtitles may last longer."""
     frames, (begin, samples) = shown_frames(target) or [(Fraction(0), "")], sound(target)
     end = max(float(frames[-1][0]), begin + len(samples) / RATE)
-    length = float(declared["format"]["duration"])
+    length = declared_length(target)
+    if abs(length - declared_length(path)) < 0.03:
+        return []
     step = float(frames[-1][0] - frames[0][0]) / max(1, len(frames) - 1)
     # FFmpeg's decoders give what an encoder put behind the end to fill its last frame of 1024 samples.
     filling = 1024 / float(stream_entry(target, "sample_rate", "a:0"))
@@ -170,8 +177,8 @@ def differing(before: list[tuple[Fraction, str]], after: list[tuple[Fraction, st
 def shown_frames(path: Path) -> list[tuple[Fraction, str]] | None:
     """Time and checksum of each frame that takes time, as FFmpeg's command line decodes the default video.
 
-    The times are those of the file; in an .avi, which has none, the place in the order. Of an MP4's edit list FFmpeg
-    shows the first whole frame at once; here the list is heeded by its own rule, which cuts a frame in two.
+    The times are those of the file; in an .avi, which has none, those of decoding in their order. Of an MP4's edit list
+    FFmpeg shows the first whole frame at once; here the list is heeded by its own rule, which cuts a frame in two.
     """
     index = video_index(path)
     edits = read_edits(path) if path.suffix in (".mp4", ".mov", ".m4v", ".3gp", ".3g2") else None
@@ -197,8 +204,10 @@ def shown_frames(path: Path) -> list[tuple[Fraction, str]] | None:
         shown = [(max(time, start), digest) for (time, digest), stop in zip(frames, ends, strict=True) if stop > start]
         frames = [(time, digest) for time, digest in shown if time < end]
     if path.suffix == ".avi":
-        rate = stream_entry(path, "avg_frame_rate")
-        frames = [(k / Fraction(rate), digest) for k, (_, digest) in enumerate(frames)]
+        command = ["ffprobe", "-v", "error", "-select_streams", str(index), "-show_entries", "packet=dts_time"]
+        stamps = (run([*command, "-of", "csv=p=0", str(path)]) or b"").decode().replace(",", " ").split()
+        times = sorted(Fraction(stamp) for stamp in stamps if stamp != "N/A")
+        frames = [(time, digest) for time, (_, digest) in zip(times, frames, strict=False)]
     return frames
 
 
@@ -314,12 +323,13 @@ def write_page(page: Path, rows: list[tuple[str, str, dict[str, Result]]], suffi
     ]
     for name, why, results in rows:
         cells = [results[suffix].outcome for suffix in suffixes]
-        said = dict.fromkeys(
-            f"{suffix}: {text}" if result.outcome != "error" or len(set(cells)) > 1 else text
-            for suffix, result in results.items()
-            for text in ([result.text] if result.outcome == "error" else result.notes)
-        )
-        lines.append(f"| `{name}` | {why} | {' | '.join(cells)} | {'<br>'.join(said)} |")
+        said: dict[str, list[str]] = {}
+        for suffix in suffixes:
+            result = results[suffix]
+            for text in [result.text] if result.outcome != "ok" else result.notes:
+                said.setdefault(text.replace(f"out{suffix}: ", ""), []).append(suffix)
+        notes = [text if len(where) == len(suffixes) else f"{', '.join(where)}: {text}" for text, where in said.items()]
+        lines.append(f"| `{name}` | {why} | {' | '.join(cells)} | {'<br>'.join(notes)} |")
     before, _, rest = page.read_text().partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     page.write_text(f"{before}{MARKS[0]}\n{chr(10).join(lines)}\n{MARKS[1]}{after}")

@@ -2,6 +2,8 @@
 
 import itertools
 import random
+import shutil
+import subprocess
 from fractions import Fraction
 
 import av
@@ -405,3 +407,50 @@ def test_a_link_stays_a_link(make, tools, tmp_path):
     assert link.is_symlink()
     assert len(tools.packets(tmp_path / "real" / "there.mp4")) == 20
     assert [p.name for p in (tmp_path / "real").iterdir()] == ["there.mp4"]
+
+
+def put_box(data, path, addition):
+    """Put a box at the end of the one at `path` of an MP4 whose index comes last; a box's own fields stand before."""
+    data, at, starts = bytearray(data), 0, []
+    for name, fields in path:
+        while data[at + 4 : at + 8] != name:
+            at += int.from_bytes(data[at : at + 4], "big")
+        starts.append(at)
+        at += 8 + fields
+    end = starts[-1] + int.from_bytes(data[starts[-1] : starts[-1] + 4], "big")
+    data[end:end] = addition
+    for start in starts:
+        size = int.from_bytes(data[start : start + 4], "big") + len(addition)
+        data[start : start + 4] = size.to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_dolby_vision_is_kept(make, tools, tmp_path, suffix):
+    if "libx265" not in av.codecs_available:
+        pytest.skip("this PyAV has no libx265 encoder")
+    source = make("in.mp4", sound=tools.clicks(48_000, 100), video={"codec": "libx265"})
+    # Version 1.0, profile 8, level 4, with a base layer and metadata, compatible with HLG (4), as telephones write it.
+    record = bytes.fromhex("0100 1025 40") + bytes(19)
+    path = [(name, 0) for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl")] + [(b"stsd", 8), (b"hev1", 78)]
+    source.write_bytes(put_box(source.read_bytes(), path, b"\0\0\0\x20dvvC" + record))
+    target = tmp_path / f"out{suffix}"
+    tools.convert(source, target, tools.clicks(48_000, 100))
+    assert target.read_bytes().count(b"dvvC") == 1
+    assert record in target.read_bytes()
+    assert len(shown(target)) == 20
+
+
+def test_of_two_programmes_one_is_copied(make, tools, tmp_path):
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("PyAV writes no programmes; needs ffmpeg")
+    source = make("in.mp4", sound=tools.clicks(48_000, 100))
+    programs = ["-program", "title=a:st=0:st=1", "-program", "title=b:st=2:st=3"]
+    command = ["ffmpeg", "-v", "error", "-i", source, "-i", source, "-map", "0", "-map", "1", "-c", "copy", *programs]
+    subprocess.run([*command, tmp_path / "two.ts"], check=True)
+    with av.open(str(tmp_path / "two.ts")) as container:
+        assert sorted(stream.type for stream in container.streams) == ["audio", "audio", "video", "video"]
+    writer = tools.convert(tmp_path / "two.ts", tmp_path / "out.mp4", tools.clicks(48_000, 100))
+    assert [note.split(" is ")[1] for note in writer.notes] == ["skipped: it belongs to another programme"] * 2
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
