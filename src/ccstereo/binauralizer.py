@@ -292,7 +292,7 @@ class Binauralizer:
             input_loudness=finisher.input_loudness,
             output_loudness=finisher.output_loudness,
             side_to_mid=float(np.sqrt(power[1] / max(power[0], 1e-20))),
-            notes=(*plan.notes, *reader.notes, *writer.notes, *finisher.notes),
+            notes=(*plan.notes, *_snapped(options, reader.start), *reader.notes, *writer.notes, *finisher.notes),
             runs_on=self.runs_on,
         )
 
@@ -321,6 +321,12 @@ def _mid_and_side(sound: NDArray[np.float32]) -> NDArray[np.float64]:
     first, second = sound[:2].astype(np.float64)
     middle, side = (first + second, first - second) if len(sound) == 2 else (2 * first, 2 * second)
     return np.array([np.square(middle).sum(), np.square(side).sum()])
+
+
+def _snapped(options: ConversionOptions, start: float) -> list[str]:
+    if options.preview or abs(start - options.start) < 0.002:
+        return []
+    return [f"begins at {start:.2f} s, where the last key frame before {options.start:.2f} s is: the video is copied"]
 
 
 def _no_progress(done: float, total: float) -> None:

@@ -5,6 +5,7 @@ import pytest
 from scipy.signal import resample_poly
 
 from ccstereo.mastering import Limiter
+from ccstereo.mastering.narrower import Narrower
 
 
 def limit(sound, rate=48_000, ceiling=-1.0, step=4321):
@@ -72,6 +73,28 @@ def test_peaks_at_both_ends():
     sound[:, [0, -1]] = 2
     limited, _ = limit(sound)
     assert true_peak(np.pad(limited, ((0, 0), (100, 100)))) <= -0.9
+
+
+def test_a_peak_in_one_ear_is_shared_with_the_other_one():
+    """Clicks from the left, above a ceiling that mono of the same power would not reach."""
+    sound = np.zeros((2, 48_000), np.float32)
+    for at in range(2000, 46_000, 4000):
+        sound[:, at : at + 40] = np.float32([[1.2], [0.2]]) * np.hanning(40).astype(np.float32)
+    narrower = Narrower(48_000, -1.0)
+    pieces = [narrower.push(sound[:, at : at + 777]) for at in range(0, 48_000, 777)]
+    shared = np.concatenate([*pieces, narrower.finish()], axis=1)
+    assert shared.shape == sound.shape
+    assert true_peak(shared) <= -0.6  # the limiter takes the rest
+    assert np.square(shared).sum() == pytest.approx(np.square(sound).sum(), rel=0.07)
+    assert (shared[0] >= shared[1] - 1e-6).all()
+    assert np.square(limit(sound)[0]).sum() < 0.65 * np.square(sound).sum()
+
+
+def test_a_peak_that_both_ears_have_is_left_to_the_limiter():
+    sound = music(48_000)[[0, 0]]
+    narrower = Narrower(48_000, -6.0)
+    assert true_peak(sound) > 1.0
+    np.testing.assert_array_equal(np.concatenate([narrower.push(sound), narrower.finish()], axis=1), sound)
 
 
 @pytest.mark.parametrize("step", [100, 4800, 1_000_000])

@@ -129,13 +129,15 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _is_many(options: argparse.Namespace) -> bool:
-    from ccstereo.media import as_source
+    from ccstereo.media import LONGEST_NAME, as_source
 
     output = options.output or ""
-    if len(options.inputs) > 1 or output.endswith(("/", os.sep)) or Path(output or "-").is_dir():
+    if len(options.inputs) > 1 or output.endswith(("/", os.sep)) or os.path.isdir(output):  # noqa: PTH112  (any text)
         return True
     path = as_source(options.inputs[0])
     if isinstance(path, str):  # an address may hold a question mark
+        return False
+    if len(path.name) > LONGEST_NAME:
         return False
     return path.is_dir() or (glob.has_magic(options.inputs[0]) and not path.exists())
 

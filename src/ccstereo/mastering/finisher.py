@@ -5,13 +5,15 @@ from numpy.typing import NDArray
 
 from ccstereo.mastering.limiter import Limiter
 from ccstereo.mastering.loudness import BlockPowers, LoudnessMatcher
+from ccstereo.mastering.narrower import Narrower
 
 
 class Finisher:
     """Gives predicted sound (2, T) the loudness of the input and keeps its peaks below a ceiling, piece by piece.
 
     In this order: the difference between both ears is scaled, the input's own sides are added, the loudness is matched
-    (see `LoudnessMatcher`), the gain is applied, peaks are lowered (see `Limiter`).
+    (see `LoudnessMatcher`), the gain is applied, peaks in one ear are narrowed (see `Narrower`), and what is still too
+    high is lowered (see `Limiter`).
 
     Args:
         sample_rate: Hz.
@@ -28,6 +30,7 @@ class Finisher:
         self._keep_bed = keep_bed
         self._ceiling = true_peak
         self._matcher = LoudnessMatcher(sample_rate)
+        self._narrower = Narrower(sample_rate, true_peak)
         self._limiter = Limiter(sample_rate, true_peak)
         self._after = BlockPowers(sample_rate)
         self._bed: list[NDArray[np.float32]] = []  # of the input, (left - right) / 2 that was not yet added
@@ -51,7 +54,8 @@ class Finisher:
     def finish(self) -> NDArray[np.float32]:
         """Return all that was held back."""
         rest = self._lower(self._matcher.finish())
-        rest = self._measured(np.concatenate([rest, self._limiter.finish()], axis=1))
+        rest = np.concatenate([rest, self._limiter.push(self._narrower.finish()), self._limiter.finish()], axis=1)
+        rest = self._measured(rest)
         self._after.finish()
         return rest
 
@@ -66,7 +70,8 @@ class Finisher:
         return stereo
 
     def _lower(self, stereo: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._limiter.push(stereo * self._factor if self._factor != 1 else stereo)
+        loud = stereo * self._factor if self._factor != 1 else stereo
+        return self._limiter.push(self._narrower.push(loud))
 
     def _measured(self, stereo: NDArray[np.float32]) -> NDArray[np.float32]:
         self._after.push(stereo)
@@ -91,12 +96,16 @@ class Finisher:
     def notes(self) -> list[str]:
         """One line where peaks were lowered so far that somebody may notice, one where there is only silence."""
         notes = []
-        if self._limiter.reduction > 3:
-            lower = np.floor(10 * (self._gain - self._limiter.reduction)) / 10
+        reduction, ceiling = self._limiter.reduction, f"{self._ceiling:g} dBTP"
+        lower = f"--gain {np.floor(10 * (self._gain - reduction)) / 10:g} would leave them as they are"
+        softer = self.input_loudness + self._gain - self.output_loudness
+        if reduction > 0.5 and np.isfinite(softer) and softer > 0.5:
             notes.append(
-                f"peaks were lowered by up to {self._limiter.reduction:.1f} dB to stay below {self._ceiling:g} dBTP; "
-                f"--gain {lower:g} would leave them as they are"
+                f"the result is {softer:.1f} LU softer than it was to be, as peaks leave no room below {ceiling}: they "
+                f"were lowered by up to {reduction:.1f} dB; {lower}"
             )
+        elif reduction > 3:
+            notes.append(f"peaks were lowered by up to {reduction:.1f} dB to stay below {ceiling}; {lower}")
         if self._matcher.reference.integrated == -np.inf:
             notes.append("its sound is silent, or softer than -70 LUFS throughout")
         return notes

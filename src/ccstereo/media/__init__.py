@@ -1,6 +1,6 @@
 """Files: what a video holds, its sound and frames as a stream, and the video again with new sound."""
 
-from ccstereo.media.containers import SOUND_FILES, check_output, default_output
+from ccstereo.media.containers import LONGEST_NAME, SOUND_FILES, check_output, default_output
 from ccstereo.media.create import write_video
 from ccstereo.media.decode import AudioChunk, FrameChunk, MediaReader
 from ccstereo.media.frames import read_frames
@@ -15,6 +15,7 @@ from ccstereo.media.source import STANDARD, as_source, delivered, stored
 from ccstereo.media.spherical import Detection, Projection, ToEquirectangular, detect_projection
 
 __all__ = [
+    "LONGEST_NAME",
     "SOUND_FILES",
     "STANDARD",
     "AudioChunk",

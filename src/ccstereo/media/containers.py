@@ -35,7 +35,7 @@ BITRATES = (6_000, 512_000)  # bits a second that the encoders of AAC and Opus t
 CODECS = tuple(dict.fromkeys(codec for container in CONTAINERS.values() for codec in container.codecs))
 
 
-_LONGEST_NAME = 255  # bytes, of a file on all usual systems
+LONGEST_NAME = 255  # bytes, of a file on all usual systems
 
 
 def choose_codec(path: Path, codec: str | None, *, ambisonic: bool = False) -> str:
@@ -70,7 +70,7 @@ def default_output(source: Path | str) -> Path:
     path = Path(Path(unquote(urlsplit(source).path)).name or "input") if isinstance(source, str) else source
     ending = f"{OWN_MARK}{path.suffix if path.suffix.lower() in CONTAINERS else '.mkv'}"
     stem = path.stem
-    while len(os.fsencode(stem + ending)) > _LONGEST_NAME:
+    while len(os.fsencode(stem + ending)) > LONGEST_NAME:
         stem = stem[:-1]
     return path.with_name(stem + ending)
 
@@ -98,7 +98,7 @@ def check_output(
             the input is unreadable.
     """
     source, target = as_source(input_path), Path(output_path)
-    if len(os.fsencode(target.name)) > _LONGEST_NAME:
+    if len(os.fsencode(target.name)) > LONGEST_NAME:
         raise MediaError(f"{target}: its name is too long for a file; name it shorter")
     if target.is_dir():
         raise MediaError(f"{target}: is a folder; name a file in it")

@@ -328,6 +328,8 @@ class PacketCopier:
             for packet in packets(self._source, *wanted) if wanted else ():
                 if packet.size == 0 and packet.dts is None:  # PyAV's mark of the end
                     continue
+                if packet.is_corrupt and self._source.format.name.startswith("mov"):
+                    continue  # the end of a file that is cut off lies within it
                 reached = seconds(packet.dts, packet.time_base)
                 yield packet
         except av.FFmpegError as error:

@@ -263,6 +263,8 @@ def _reason(path: Path | str, error: Exception) -> str:
             head = file.read(4096)
     except OSError as os_error:
         return f"cannot be read ({os_error.strerror})"
+    if not head:
+        return "is empty; get the file again"
     if _is_text(head):
         return "is a text file, not a video, whatever its name says; give a media file"
     if head[4:8] == b"ftyp" and not _has_index(path):

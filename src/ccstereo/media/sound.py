@@ -279,9 +279,10 @@ class SoundTrack:
             raise MediaError(f"{self._path}: its timestamps are broken: the sound jumps {jump}; remux the file first")
 
     def _check_end(self, samples: int) -> None:
-        reached = Fraction(samples, self.sample_rate)
         if self._format.startswith("mov"):
             declared = seconds(self._stream.duration, self._stream.time_base)
+            before = self._origin - seconds(self._stream.start_time, self._stream.time_base)  # that was not read
+            reached = max(Fraction(0), before) + Fraction(samples, self.sample_rate)
             self._damage.check_end(reached, declared)
         elif self._format.startswith(("matroska", "avi", "flv", "asf")):
             self._damage.check_end(self._latest, self._declared)

@@ -6,8 +6,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 from ccstereo.errors import MediaError
 
@@ -28,7 +31,9 @@ def as_source(name: str | Path) -> Path | str:
 
 @contextmanager
 def stored(name: str | Path) -> Iterator[Path | str]:
-    """Give an input as something that can be opened several times and searched: a pipe is stored in a temporary file.
+    """Give an input as something that can be opened several times and searched.
+
+    A pipe and a file on a server are stored in a temporary file.
 
     Args:
         name: a path, an address, or "-" for standard input.
@@ -37,26 +42,53 @@ def stored(name: str | Path) -> Iterator[Path | str]:
         MediaError: the pipe cannot be read or stored.
     """
     source = as_source(name)
-    if str(name) == STANDARD:
+    if isinstance(source, str) and urlsplit(source).scheme.lower() in ("http", "https", "ftp"):
+        with _download(source) as path:
+            yield path
+    elif str(name) == STANDARD:
         with _copy(sys.stdin.buffer, "standard input") as path:
             yield path
-    elif isinstance(source, Path) and source.is_fifo():
+    elif isinstance(source, Path) and _is_pipe(source):
         with source.open("rb") as pipe, _copy(pipe, str(source)) as path:
             yield path
     else:
         yield source
 
 
+def _is_pipe(path: Path) -> bool:
+    try:
+        return path.is_fifo()
+    except OSError:  # such as a name that is longer than any file's; whoever opens it says so
+        return False
+
+
 @contextmanager
-def _copy(pipe: BinaryIO, name: str) -> Iterator[Path]:
+def _download(address: str) -> Iterator[Path | str]:
+    """A file on a server, stored, as it is read several times; anything else, such as a playlist, as it is."""
+    try:
+        answer = urlopen(Request(address, headers={"User-Agent": "ccstereo"}), timeout=60)
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{address}: cannot be read from there ({error}); check the address") from error
+    with answer:
+        kind = answer.headers.get_content_type()
+        if "mpegurl" in kind or "dash+xml" in kind:
+            yield address
+            return
+        with _copy(answer, address, Path(urlsplit(address).path).suffix) as path:
+            yield path
+
+
+@contextmanager
+def _copy(pipe: BinaryIO, name: str, suffix: str = "") -> Iterator[Path]:
     """A pipe's content as a file; what is said about that file is said about the pipe."""
     with tempfile.TemporaryDirectory(prefix="ccstereo-") as folder:
-        path = Path(folder) / "input"
+        path = Path(folder) / f"input{suffix[:16]}"
         try:
             with path.open("wb") as file:
                 shutil.copyfileobj(pipe, file, 1 << 20)
-        except OSError as error:
-            raise MediaError(f"{name}: cannot be stored in {folder} ({error.strerror}); set TMPDIR") from error
+        except (OSError, HTTPException) as error:
+            advice = "set TMPDIR to another folder if that one is full"
+            raise MediaError(f"{name}: cannot be stored in {folder} ({error}); {advice}") from error
         try:
             yield path
         except MediaError as error:
