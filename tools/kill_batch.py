@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     parser.add_argument("--engine", choices=("processes", "ray"), default="processes")
     parser.add_argument("--weights", default="ccstereo-lite.stage")
+    parser.add_argument("--backend", default="torch")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kill-batch-") as name:
@@ -42,6 +43,7 @@ def try_out(folder: Path, options: argparse.Namespace) -> int:
     choose = random.Random(options.seed)
     make_videos(folder / "videos", options.files)
     command = [sys.executable, "-m", "ccstereo", "binauralize", "videos", "--weights", options.weights, "-q"]
+    command += ["--backend", options.backend]
     command += ["--jobs", str(options.jobs), "--engine", options.engine, "-o"]
     begin = time.monotonic()
     subprocess.run([*command, "calm/"], cwd=folder, check=True)
@@ -49,15 +51,15 @@ def try_out(folder: Path, options: argparse.Namespace) -> int:
     faults: list[str] = []
     done: dict[str, int] = {}  # time of every result that the report called done before a kill
     begin, out = time.monotonic(), folder / "killed"
-    moments = sorted(choose.randrange(options.files) for _ in range(options.kills))
-    worker_moments = sorted(choose.randrange(options.files) for _ in range(options.worker_kills))
+    moments, worker_moments = (spread(kills, options.files, choose) for kills in (options.kills, options.worker_kills))
     for moment in [*moments, None]:
+        stale = set(partial(out))
         with subprocess.Popen([*command, "killed/"], cwd=folder) as process:
             while worker_moments and (moment is None or worker_moments[0] <= moment):
-                if wait_for_results(out, worker_moments.pop(0), process):
+                if wait_for_results(out, worker_moments.pop(0), process, stale):
                     print(f"killed a worker of {process.pid}: {kill_worker(process.pid, options.engine)}")
-            if moment is not None and wait_for_results(out, moment, process):
-                time.sleep(choose.random() * 0.5)
+            if moment is not None and wait_for_results(out, moment, process, stale):
+                time.sleep(choose.random() * 0.05)
                 process.kill()
                 process.wait()
                 print(f"killed the driver with {len(results(out))} of {options.files} results there")
@@ -90,6 +92,17 @@ def make_videos(folder: Path, files: int) -> None:
         write_video(folder / f"clip{k:03}{KINDS[k % 3]}", frames, sound, sample_rate=16_000)
 
 
+def spread(kills: int, files: int, choose: random.Random) -> list[int]:
+    """Random numbers of results at which to kill, each in its own part of the work."""
+    each = files // max(kills, 1)
+    return [k * each + choose.randrange(max(1, each - 1)) for k in range(kills)]
+
+
+def partial(folder: Path) -> list[Path]:
+    """Files that are being written, or were when something was killed."""
+    return list(folder.glob(".*.part.*")) if folder.is_dir() else []
+
+
 def results(folder: Path) -> list[Path]:
     """Whole results in a folder."""
     return [path for path in folder.glob("*.binaural.*") if not path.name.startswith(".")] if folder.is_dir() else []
@@ -109,13 +122,16 @@ def named_done(folder: Path) -> list[str]:
     return done
 
 
-def wait_for_results(folder: Path, number: int, process: "subprocess.Popen[bytes]") -> bool:
-    """Wait until so many results are there and one is being written; False if the process has ended before."""
+def wait_for_results(folder: Path, number: int, process: "subprocess.Popen[bytes]", stale: set[Path]) -> bool:
+    """Wait until so many results are there and a new one is being written; False if the process has ended before.
+
+    `stale` are files that a killed process had begun.
+    """
     deadline = time.monotonic() + LONGEST_WAIT
     while process.poll() is None and time.monotonic() < deadline:
-        if len(results(folder)) >= number and any(path.stat().st_size for path in folder.glob(".*.part.*")):
+        if len(results(folder)) >= number and set(partial(folder)) - stale:
             return True
-        time.sleep(0.02)
+        time.sleep(0.01)
     return False
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from ccstereo import plugins
+from ccstereo.batch import Batch, Input, Report, plan
 from ccstereo.errors import CCStereoError
 from ccstereo.jobs import map_items
 from worker_tasks import Noted, process_number, speaking
@@ -56,6 +57,24 @@ def test_workers_know_modules_of_ones_own(cluster, tmp_path, monkeypatch):
     from own_task import double
 
     assert dict(map_items(double, [1, 2], 2, "ray")) == {1: 2, 2: 4}
+
+
+def test_a_folder_of_which_a_worker_is_killed(cluster, folder, weights, tmp_path, monkeypatch):
+    """The same bytes as without; the file at which it happened is made, and all others are made once."""
+    monkeypatch.setenv(plugins.VARIABLE, "tiny_models,crashing")
+    (folder / "clip1.mkv").rename(folder / "once.mkv")
+    inputs = [Input(path) for path in sorted(folder.iterdir())]
+    batch = Batch({"weights": weights, "backend": "torch"})
+    made = {}
+    for engine in ("ray", "processes"):
+        report = Report(tmp_path / engine)
+        jobs = plan(inputs, report, batch.settings())
+        became = [record.state for _, record in batch.convert(jobs, report, processes=2, engine=engine)]
+        assert became == ["done"] * 6
+        assert (tmp_path / engine / "tried").exists()
+        made[engine] = {path.name: path.read_bytes() for path in (tmp_path / engine).glob("*.binaural.*")}
+    assert len(made["ray"]) == 6
+    assert made["ray"] == made["processes"]
 
 
 def test_without_ray(monkeypatch):
