@@ -202,10 +202,14 @@ def test_one_process_on_a_gpu(monkeypatch):
 
     from ccstereo.cli.evaluate import jobs
 
-    monkeypatch.setattr("os.cpu_count", lambda: 7)
-    found = {device: jobs(argparse.Namespace(jobs=None, device=device)) for device in ("cpu", "cuda", "cuda:1", "mps")}
+    monkeypatch.setattr("ccstereo.cli.evaluate.cores", lambda: 7)
+
+    def given(device: str, count: int | None = None) -> argparse.Namespace:
+        return argparse.Namespace(jobs=count, device=device, engine="processes")
+
+    found = {device: jobs(given(device)) for device in ("cpu", "cuda", "cuda:1", "mps")}
     assert found == {"cpu": 7, "cuda": 1, "cuda:1": 1, "mps": 1}
-    assert jobs(argparse.Namespace(jobs=3, device="cuda")) == 3
+    assert jobs(given("cuda", 3)) == 3
 
 
 class TestNaN:

@@ -142,7 +142,10 @@ def check_same(model: SpatialModel, folder: Path) -> None:
     for name, part in network_parts(model, batch=3).items():
         with torch.inference_mode():
             wanted = part.module(*part.inputs.values())
-        found = torch.from_numpy(_run(backend, name, part))
+        try:
+            found = torch.from_numpy(_run(backend, name, part))
+        except Exception as error:  # a size that was taken for a constant, say
+            raise BackendError(f"{model.name}: its {name} does not run in {backend.name} ({_line(error)})") from error
         difference = float((found - wanted).abs().max() / wanted.abs().max().clamp_min(1e-6))
         if not difference <= TOLERANCE:
             raise BackendError(

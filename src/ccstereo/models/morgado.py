@@ -125,7 +125,7 @@ class Morgado(SpatialModel):
         masks = resize((tanh + 1) / 2, (mix_spec.shape[-2], mix_spec.shape[-1]))  # (B, n, F, T)
         weights = self.localisation(joined).transpose(1, 2)  # (B, 3 (n + 1), T')
         weights = F.interpolate(weights, size=mix_spec.shape[-1])
-        weights = weights.reshape(len(weights), len(self.target.predicted), -1, weights.shape[-1])
+        weights = weights.reshape(weights.shape[0], len(self.target.predicted), -1, weights.shape[-1])
         gains = torch.einsum("bknt,bnft->bkft", weights[:, :, 1:], masks) + weights[:, :, :1]
         mask = torch.stack([gains, torch.zeros_like(gains)], 2)
         aux = {"audio_features": audio_features, "fused": fused, "localisation": weights}
