@@ -20,6 +20,14 @@ from ccstereo.models import save_model
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 
 
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """A test run that was started by nohup ignores SIGHUP, and its children would, too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture(scope="module")
 def film(lite, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two minutes, beside weights of a small network: long enough to be stopped in the middle."""
