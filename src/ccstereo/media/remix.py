@@ -74,7 +74,7 @@ def stereo_weights(names: tuple[str, ...]) -> NDArray[np.float32]:
     Returns:
         (2, C), left first.
 
-    >>> stereo_weights(("FL", "FR", "FC", "LFE", "BL", "BR")).round(3).tolist()
+    >>> stereo_weights(("FL", "FR", "FC", "LFE", "BL", "BR")).astype(float).round(3).tolist()
     [[1.0, 0.0, 0.707, 0.0, 0.707, 0.0], [0.0, 1.0, 0.707, 0.0, 0.0, 0.707]]
     """
     if len(names) == 1:
