@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ccstereo.mastering.limited import LimitedSound
 from ccstereo.mastering.limiter import Limiter
 from ccstereo.mastering.loudness import BlockPowers
 
 
-class AmbisonicFinisher:
+class AmbisonicFinisher(LimitedSound):
     """Applies a gain to first-order ambisonics (4, T) and keeps the peaks of every channel below a ceiling.
 
     W is the input's mono sound and keeps its loudness; all channels get the same gain, so that directions stay. Does
@@ -20,9 +21,9 @@ class AmbisonicFinisher:
     """
 
     def __init__(self, sample_rate: int, *, gain: float, true_peak: float) -> None:
+        super().__init__(Limiter(sample_rate, true_peak, channels=4), sample_rate)
         self._factor = np.float32(10 ** (gain / 20))
-        self._limiter = Limiter(sample_rate, true_peak, channels=4)
-        self._before, self._after = BlockPowers(sample_rate), BlockPowers(sample_rate)
+        self._before = BlockPowers(sample_rate)
 
     def push_input(self, mono: NDArray[np.float32], played: NDArray[np.float32] | None) -> None:
         """Take the next piece of the input, as `Finisher` does."""
@@ -39,24 +40,10 @@ class AmbisonicFinisher:
         self._after.finish()
         return rest
 
-    def _measured(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._after.push(np.stack([sound[0], sound[0]]))
-        return sound
-
     @property
     def input_loudness(self) -> float:
         """Integrated loudness of the input as it is played, LUFS; -inf of silence."""
         return self._before.integrated
-
-    @property
-    def output_loudness(self) -> float:
-        """Integrated loudness of W on both ears, LUFS; -inf of silence."""
-        return self._after.integrated
-
-    @property
-    def true_peak(self) -> float:
-        """Largest magnitude that came out, between the samples too; full scale 1."""
-        return self._limiter.true_peak
 
     @property
     def notes(self) -> list[str]:

@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ccstereo.mastering.limited import LimitedSound
 from ccstereo.mastering.limiter import Limiter
-from ccstereo.mastering.loudness import BlockPowers, LoudnessMatcher
+from ccstereo.mastering.loudness import LoudnessMatcher
 from ccstereo.mastering.narrower import Narrower
 
 
-class Finisher:
+class Finisher(LimitedSound):
     """Gives predicted sound (2, T) the loudness of the input and keeps its peaks below a ceiling, piece by piece.
 
     In this order: the difference between both ears is scaled, the input's own sides are added, the loudness is matched
@@ -24,6 +25,7 @@ class Finisher:
     """
 
     def __init__(self, sample_rate: int, *, gain: float, side_gain: float, keep_bed: bool, true_peak: float) -> None:
+        super().__init__(Limiter(sample_rate, true_peak), sample_rate)
         self._factor = np.float32(10 ** (gain / 20))
         self._gain = gain
         self._side_gain = np.float32(side_gain)
@@ -31,8 +33,6 @@ class Finisher:
         self._ceiling = true_peak
         self._matcher = LoudnessMatcher(sample_rate)
         self._narrower = Narrower(sample_rate, true_peak)
-        self._limiter = Limiter(sample_rate, true_peak)
-        self._after = BlockPowers(sample_rate)
         self._bed: list[NDArray[np.float32]] = []  # of the input, (left - right) / 2 that was not yet added
 
     def push_input(self, mono: NDArray[np.float32], played: NDArray[np.float32] | None) -> None:
@@ -73,24 +73,10 @@ class Finisher:
         loud = stereo * self._factor if self._factor != 1 else stereo
         return self._limiter.push(self._narrower.push(loud))
 
-    def _measured(self, stereo: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._after.push(stereo)
-        return stereo
-
     @property
     def input_loudness(self) -> float:
         """Integrated loudness of the input as it is played, LUFS; -inf of silence."""
         return self._matcher.reference.integrated
-
-    @property
-    def output_loudness(self) -> float:
-        """Integrated loudness of what came out, LUFS; -inf of silence."""
-        return self._after.integrated
-
-    @property
-    def true_peak(self) -> float:
-        """Largest magnitude that came out, between the samples too; full scale 1."""
-        return self._limiter.true_peak
 
     @property
     def notes(self) -> list[str]:

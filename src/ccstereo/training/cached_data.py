@@ -78,8 +78,8 @@ class CachedData(WindowData):
     def train_dataloader(self) -> FreshLoader:
         """All items, in another order every epoch."""
         batch = self.stage.frames_per_batch
-        repeat = self.trainer is not None and bool(self.trainer.overfit_batches)  # type: ignore[attr-defined]
-        return FreshLoader(self.kept, batch, fresh_sampler(self.items, batch, self.trainer), 0, collate_windows, repeat)
+        order = fresh_sampler(self.items, batch, self.trainer)
+        return FreshLoader(self.kept, batch, order, 0, collate_windows, self.repeats)
 
     def val_dataloader(self) -> list[DataLoader[Item]]:
         """The stage's, with their frames."""

@@ -70,12 +70,16 @@ class WindowData(LightningDataModule):
         """Make the data sets for a model."""
         raise NotImplementedError
 
+    @property
+    def repeats(self) -> bool:
+        """Whether every epoch has the same windows, which are to be overfitted."""
+        return self.trainer is not None and bool(self.trainer.overfit_batches)  # type: ignore[attr-defined]
+
     def fresh_loader(
         self, windows: Any, order: FreshSampler, batch_size: int, collate: Collate | None = None
     ) -> FreshLoader:
         """Other windows every epoch and for every process; the same ones each epoch where they are to be overfitted."""
-        repeat = self.trainer is not None and bool(self.trainer.overfit_batches)  # type: ignore[attr-defined]
-        return FreshLoader(windows, batch_size, order, workers_of(self.trainer, self.workers), collate, repeat)
+        return FreshLoader(windows, batch_size, order, workers_of(self.trainer, self.workers), collate, self.repeats)
 
     def validation_loader(self, windows: Any, batch_size: int, collate: Collate | None = None) -> DataLoader[Item]:
         """The same windows at every validation, divided among the processes."""
