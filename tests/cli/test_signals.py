@@ -1,6 +1,5 @@
 """What ends a command: no half file stays, and the status says what it was."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -132,8 +131,8 @@ class TestRaisedSignals:
         before = signal.getsignal(signal.SIGTERM)
         with raised_signals() as signals:
             with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGHUP)
-            os.kill(os.getpid(), signal.SIGTERM)  # while files are being removed
+                signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)  # while files are being removed
             assert signals.status == 129
         assert signal.getsignal(signal.SIGTERM) is before
 
@@ -143,7 +142,7 @@ class TestRaisedSignals:
         before = signal.signal(signal.SIGINT, lambda *_: asked.append(1))
         try:
             with raised_signals():
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.raise_signal(signal.SIGTERM)
         finally:
             signal.signal(signal.SIGINT, before)
         assert asked == [1]
@@ -152,7 +151,7 @@ class TestRaisedSignals:
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             with raised_signals():
-                os.kill(os.getpid(), signal.SIGHUP)
+                signal.raise_signal(signal.SIGHUP)
         finally:
             signal.signal(signal.SIGHUP, before)
 
@@ -162,7 +161,7 @@ class TestRaisedSignals:
             ours = signal.getsignal(signal.SIGTERM)
             before = signal.signal(signal.SIGTERM, lambda number, frame: ours(number, frame))
             try:
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.raise_signal(signal.SIGTERM)
             finally:
                 signal.signal(signal.SIGTERM, before)
         assert signals.status == 130

@@ -202,6 +202,14 @@ def test_a_missing_package_is_named_with_its_extra(weights: Path, monkeypatch, k
         load_backend(weights, backend="onnx")
 
 
+def test_converting_needs_a_package_that_running_does_not(tmp_path: Path, monkeypatch) -> None:
+    from ccstereo.inference import export
+
+    monkeypatch.setattr(export, "find_spec", lambda _: None)
+    with pytest.raises(BackendError, match=r"by the package onnx: pip install 'ccstereo\[onnx\]'"):
+        export_network(small("tiny-mid-side"), tmp_path / "net", "onnx")
+
+
 @pytest.fixture(scope="module")
 def exported(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnxruntime")

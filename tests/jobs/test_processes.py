@@ -103,7 +103,7 @@ def test_a_loaders_worker_outlives_signals(sent):
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         outlive_signals(0)
-        os.kill(os.getpid(), sent)
+        signal.raise_signal(sent)
         assert signal.getsignal(sent) is signal.SIG_IGN
     finally:
         for number, handler in before.items():

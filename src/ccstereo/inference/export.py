@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def export_network(model: SpatialModel, folder: Path, backend: str, *, weights_s
         try:
             with torch.no_grad(), _quiet():
                 write(part, folder / name)
-        except ImportError:
+        except (ImportError, BackendError):
             raise
         except Exception as error:  # converters raise whatever they meet
             raise BackendError(
@@ -184,6 +185,8 @@ def _write_openvino(part: Part, path: Path) -> None:
 
 
 def _write_onnx(part: Part, path: Path) -> None:
+    if find_spec("onnx") is None:  # which ONNX Runtime runs without
+        raise BackendError("a network is converted for onnx by the package onnx: pip install 'ccstereo[onnx]'")
     try:
         _export_onnx(part, path, batched=True)
     except Exception:  # some operators are known for whole shapes alone: such a graph takes one item at a time
