@@ -130,6 +130,17 @@ def test_clock_that_jumps_past_the_end(make, tools):
         read_mono(path)
 
 
+def test_clock_that_jumps_by_a_day(make, tools):
+    """As one wrong timestamp of a transport stream does: the file declares the day, too."""
+    path = make(
+        "a.mkv",
+        sound=tools.clicks(48_000, 100),
+        audio={"codec": "pcm_s16le", "fmt": "s16", "gaps": [(24_000, 86_400 * 48_000)]},
+    )
+    with pytest.raises(MediaError, match=r"the sound jumps from 0\.50 s to 86400\.50 s; remux the file first"):
+        read_mono(path)
+
+
 def test_gap_at_the_decoder_where_a_packet_is_damaged(make, tools):
     path = make("a.mkv", sound=tools.clicks(96_000, 100, 90_000), audio={"codec": "flac", "fmt": "s16", "step": 4608})
     data = path.read_bytes()

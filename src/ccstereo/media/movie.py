@@ -63,11 +63,18 @@ class Movie:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the index of a file that FFmpeg's writer has closed."""
+        """Read the index of a file that FFmpeg's writer has closed.
+
+        Raises:
+            ValueError: it has none, as where the writer could not describe a damaged track, and said nothing.
+        """
         self._path = path
         with path.open("rb") as file:
             size = path.stat().st_size
-            self._box = next(box for box in walk(file, 0, size) if box.name == b"moov")
+            box = next((box for box in walk(file, 0, size) if box.name == b"moov"), None)
+            if box is None:
+                raise ValueError("it writes no index")
+            self._box = box
             self._at_end = self._box.end == size
             file.seek(self._box.start)
             self.moov = Node(b"moov", b"", parse(file.read(self._box.end - self._box.start)))

@@ -75,6 +75,7 @@ class StereoWriter(Writer):
             MediaError: as `check_output` does, or the output cannot be started.
         """
         check_output(input_path, output_path, codec=codec, bitrate=bitrate, reencode=reencode)
+        self._reencoded = reencode
         source = as_source(input_path)
         self._source, edits = _open_source(source)
         self._target: OutputContainer | None = None
@@ -96,7 +97,7 @@ class StereoWriter(Writer):
             self._target.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
             self.abort()
-            raise failure(self.path, "started", error) from error
+            raise failure(self.path, "started", error, reencoded=self._reencoded) from error
         except BaseException:
             self.abort()
             raise
@@ -186,7 +187,7 @@ class StereoWriter(Writer):
             self._copier.copy_until(self._start + Fraction(self._given, self._sample_rate))
             self._target.mux(packets)
         except (av.FFmpegError, OSError) as error:
-            raise failure(self.path, "written on", error) from error
+            raise failure(self.path, "continued", error, reencoded=self._reencoded) from error
 
     def _encode(self, stereo: NDArray[np.float32] | None) -> list["Packet[AudioStream]"]:
         try:
@@ -207,8 +208,8 @@ class StereoWriter(Writer):
                 finish_movie(self._temporary, self._target.format.name, self._encoder, self._copier, self._metadata)
             else:
                 finish_matroska(self._temporary, max(self._copier.end, self._encoder.start + self._encoder.length))
-        except (av.FFmpegError, OSError) as error:
-            raise failure(self.path, "finished", error) from error
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise failure(self.path, "finished", error, reencoded=self._reencoded) from error
         self.notes += self._copier.late_notes()
         self._source.close()
 

@@ -34,6 +34,9 @@ _TOLERANCE = Fraction(15, 1000)
 _AT_A_JOIN = Fraction(1, 1000)
 _BLOCK = Fraction(1, 10)  # seconds a block holds at least, but the last
 _LOOSE_END = 60  # seconds past the declared end at which a timestamp is taken for nonsense
+_FORWARDS = (
+    1800  # seconds of silence in a track beyond which its clock is taken for broken: a whole day may be declared
+)
 _BACKWARDS = 1  # seconds that a timestamp may lie in the past: more is another recording that begins, not an overlap
 
 
@@ -274,7 +277,7 @@ class SoundTrack:
     def _check_time(self, due: int, gap: int) -> None:
         time = Fraction(due, self.sample_rate)
         beyond = self._declared and time > self._declared + _LOOSE_END
-        if beyond or gap < -_BACKWARDS * self.sample_rate:
+        if beyond or not -_BACKWARDS <= Fraction(gap, self.sample_rate) <= _FORWARDS:
             jump = f"from {clock(time - Fraction(gap, self.sample_rate))} to {clock(time)}"
             raise MediaError(f"{self._path}: its timestamps are broken: the sound jumps {jump}; remux the file first")
 

@@ -51,7 +51,7 @@ class SoundWriter(Writer):
         try:
             self._file.write(stereo.T)
         except (soundfile.SoundFileError, OSError) as error:
-            raise MediaError(f"{self.path}: cannot be written on ({error}); is the disk full?") from error
+            raise MediaError(f"{self.path}: cannot be continued ({error}); is the disk full?") from error
 
     def _finish(self) -> None:
         try:

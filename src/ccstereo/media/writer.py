@@ -121,13 +121,14 @@ class Writer(ABC):
         """Close the temporary file in whatever state, without raising."""
 
 
-def failure(path: Path, what: str, error: Exception) -> MediaError:
-    """The error of a file that cannot be started, written on or finished, with its true reason."""
+def failure(path: Path, what: str, error: Exception, *, reencoded: bool = False) -> MediaError:
+    """The error of a file that cannot be started, continued or finished, with its true reason and a way out."""
     if getattr(error, "errno", None) in _FULL:
         return MediaError(f"{path}: cannot be {what}: the disk is full; make room or choose another place")
     reason = getattr(error, "strerror", None) or error
     if isinstance(
         error, av.ArgumentError | av.InvalidDataError | ValueError
     ):  # FFmpeg's writer refuses what it is given
-        return MediaError(f"{path}: cannot be {what}: FFmpeg's writer refuses it ({reason}); try --reencode")
+        way = "take another kind of file" if reencoded else "try --reencode"
+        return MediaError(f"{path}: cannot be {what}: FFmpeg's writer refuses it ({reason}); {way}")
     return MediaError(f"{path}: cannot be {what} ({reason}); choose another place")
