@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from ccstereo.media import probe
+from ccstereo.errors import MediaError
+from ccstereo.media import check_output, probe
 
 REORDERED = {"libx264": {"bf": "3", "qp": "5", "preset": "medium"}, "mpeg4": {"bf": "2"}}
 HELD = {
@@ -17,6 +18,15 @@ HELD = {
     "libvpx-vp9": (".mp4", ".mkv", ".webm"),
     "libsvtav1": (".mp4", ".mkv", ".webm"),
 }
+
+
+def test_a_copy_that_no_player_could_read_is_refused(make, tools, tmp_path):
+    """Matroska's header has no place for the bits a pixel of QuickTime's Animation; QuickTime's has."""
+    source = make("in.mov", sound=tools.clicks(48_000, 100), video={"codec": "qtrle", "pix_fmt": "rgb24"})
+    with pytest.raises(MediaError, match=r"out\.mkv: qtrle video cannot be read from the \.mkv files .* --reencode"):
+        check_output(source, tmp_path / "out.mkv")
+    check_output(source, tmp_path / "out.mov")
+    check_output(source, tmp_path / "out.mkv", reencode=True)
 
 
 @pytest.mark.parametrize("source_suffix", [".mp4", ".mkv"])

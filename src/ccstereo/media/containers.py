@@ -9,6 +9,7 @@ from ccstereo.errors import MediaError
 from ccstereo.media.probe import default_video, open_input
 from ccstereo.media.source import as_source
 from ccstereo.media.tracks import choose_tag
+from ccstereo.media.trial import reads_back
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,14 @@ def _check_video(source: Path | str, target: Path, *, reencode: bool) -> None:
             if target.suffix.lower() == ".webm":
                 raise MediaError(f"{target}: .webm cannot hold H.264, as which video is re-encoded; use .mkv")
             return
-        if not choose_tag(CONTAINERS[target.suffix.lower()].muxer, video)[0]:
-            name = video.codec_context.codec.canonical_name
+        muxer = CONTAINERS[target.suffix.lower()].muxer
+        held, tag = choose_tag(muxer, video)
+        name = video.codec_context.codec.canonical_name
+        if held and not reads_back(container, video, muxer, tag):
+            raise MediaError(
+                f"{target}: {name} video cannot be read from the {target.suffix} files that FFmpeg writes; "
+                "take another kind of file, or --reencode"
+            )
+        if not held:
             way = "use .mkv or --reencode" if choose_tag("matroska", video)[0] else "use --reencode"
             raise MediaError(f"{target}: {target.suffix} cannot hold {name} video; {way}")
