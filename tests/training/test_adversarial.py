@@ -44,7 +44,7 @@ def fitted(
     batch = batch_for(task)
     trainer = Trainer(
         max_steps=steps, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, limit_val_batches=0,
+        enable_model_summary=False, limit_val_batches=0, log_every_n_steps=1,
     )  # fmt: skip
     trainer.fit(task, torch.utils.data.DataLoader([batch] * steps, batch_size=None))
     assert trainer.global_step == steps  # one a batch, however many players there are

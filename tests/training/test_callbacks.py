@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from torch.utils.data import Dataset
 
 from ccstereo.audio import STFTConfig
@@ -91,11 +91,23 @@ def test_a_run_in_two_legs_is_one_run_where_steps_are_seeded(tmp_path: Path, see
     assert all(torch.equal(value, legs[name]) for name, value in whole.items()) == (seed == 3)
 
 
-def test_the_average_begins_at_the_first_step() -> None:
-    average = AverageWeights(0.9)._kwargs["avg_fn"]
-    zero, one = torch.zeros(3), torch.ones(3)
-    assert average(zero, one, torch.tensor(1))[0] == pytest.approx(1 - 2 / 11)
-    assert average(zero, one, torch.tensor(1000))[0] == pytest.approx(0.1)
+def test_the_average_begins_at_the_first_step(tmp_path: Path) -> None:
+    """Weights and statistics, and after n steps (1 + n) / (10 + n) of it is kept, the decay at most."""
+    average, seen = AverageWeights(0.25), []
+
+    class Record(Callback):
+        def on_train_batch_end(self, _, pl_module, *__) -> None:
+            names = ("model.decoder.last.weight", "model.audio_encoder.levels.0.1.running_mean")
+            states = (pl_module.state_dict(), average._average_model.module.state_dict())
+            seen.append([torch.cat([state[name].flatten() for name in names]).clone() for state in states])
+
+    task = SpatialTask("ccstereo-lite", SMALL, weights={"difference": 1.0}, learning_rate=0.1)
+    trainer(tmp_path, average, Record(), limit_val_batches=0, steps=4).fit(task, StageData(**DATA))
+    expected = seen[0][0]
+    for (current, averaged), kept in zip(seen, (0.0, 2 / 11, 0.25, 0.25), strict=True):
+        expected = kept * expected + (1 - kept) * current
+        torch.testing.assert_close(averaged, expected)
+    assert (seen[-1][0] - seen[-1][1]).abs().max() > 0.01
     with pytest.raises(ValueError, match="decay"):
         AverageWeights(1.0)
 
@@ -131,7 +143,7 @@ class SlowData(StageData):
 def test_a_slow_loader_shows(seconds: float, low: float, high: float, tmp_path) -> None:
     data, waiting = SlowData(**DATA), WaitingProfiler()
     data.seconds = seconds
-    run = trainer(tmp_path, LogProgress(), profiler=waiting, enable_checkpointing=False)
+    run = trainer(tmp_path, LogProgress(), profiler=waiting, enable_checkpointing=False, log_every_n_steps=1)
     run.fit(SlowTask("ccstereo-lite", SMALL, weights={"difference": 1.0}), data)
     assert low <= waiting.fraction <= high
     assert run.callback_metrics["train/waiting"] == pytest.approx(waiting.fraction, abs=0.2)

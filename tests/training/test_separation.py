@@ -15,6 +15,7 @@ from ccstereo.losses.objective import TERMS
 from ccstereo.training.separation import SeparationTask, at_the_edges
 from small import SMALL_OF
 
+FIRST = SimpleNamespace(total_batch_idx=0)  # a trainer's loop at its first batch
 STAGE = {
     "class_path": "ccstereo.training.stage_data.StageData",
     "init_args": {"batch_size": 2, "epoch_size": 4, "validation_size": 1, "workers": 0},
@@ -38,7 +39,7 @@ def test_maxima_over_columns_stand_at_the_edges() -> None:
 def separation(model: str = "apnet", **options) -> SeparationTask:
     torch.manual_seed(0)
     task = SeparationTask(model=model, model_config=SMALL_OF[model], **options)
-    task._trainer = SimpleNamespace(datamodule=SimpleNamespace(labels=[]), world_size=1)
+    task._trainer = SimpleNamespace(datamodule=SimpleNamespace(labels=[]), world_size=1, fit_loop=FIRST)
     task.configure_model()
     task.logged = {}
     task.log_dict = lambda values, **_: task.logged.update(values)
@@ -106,7 +107,7 @@ def test_separation_can_be_learned_and_reaches_every_network() -> None:
 
 def test_a_model_without_ears_is_refused() -> None:
     task = SeparationTask(model="tiny-foa")
-    task._trainer = SimpleNamespace(datamodule=SimpleNamespace(labels=[]), world_size=1)
+    task._trainer = SimpleNamespace(datamodule=SimpleNamespace(labels=[]), world_size=1, fit_loop=FIRST)
     with pytest.raises(CCStereoError, match="separation needs a model of two ears"):
         task.configure_model()
 

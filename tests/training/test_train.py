@@ -57,6 +57,7 @@ def task(batch: dict[str, torch.Tensor], model: str = "ccstereo-lite", **options
         world_size=1,
         estimated_stepping_batches=10,
         current_epoch=0,
+        fit_loop=SimpleNamespace(total_batch_idx=0),
     )
     made.configure_model()
     made.logged = {}
@@ -371,7 +372,8 @@ def test_a_step_has_one_exchange_between_processes() -> None:
     """The last release had nine, one a scalar."""
     task, calls = SpatialTask("ccstereo-lite", SMALL), []
     reduce = lambda values, reduce_op: calls.append(reduce_op) or values  # noqa: E731 - a strategy's
-    task._trainer = SimpleNamespace(world_size=2, strategy=SimpleNamespace(reduce=reduce))
+    first = SimpleNamespace(total_batch_idx=0)
+    task._trainer = SimpleNamespace(world_size=2, strategy=SimpleNamespace(reduce=reduce), fit_loop=first)
     logged = {}
     task.log = lambda name, value, **_: logged.update({name: value})
     task.log_dict = logged.update

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 
 from ccstereo.files import write_atomic
+from ccstereo.training.logged import is_logged
 
 TABLE, FIGURE = "adversarial.csv", "adversarial.png"
 LOGGED = {
@@ -30,12 +31,10 @@ class AdversarialCurves(Callback):
     Both are written at every validation and when the training ends or is stopped. Signs of a collapse: an accuracy that
     stays at 1 while the generator's adversarial loss rises, or gradients that vanish.
 
-    Args:
-        every_n_train_steps: between two rows; the first step has one, too.
+    The table has a row for each step that is logged, see `Trainer(log_every_n_steps=...)`.
     """
 
-    def __init__(self, every_n_train_steps: int = 10) -> None:
-        self.every_n_train_steps = every_n_train_steps
+    def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
@@ -48,7 +47,7 @@ class AdversarialCurves(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:  # noqa: ARG002
         """Note a step."""
-        if not self.rows or trainer.global_step % self.every_n_train_steps == 0:
+        if is_logged(trainer):
             found = {name: float(trainer.callback_metrics[name]) for name in LOGGED if name in trainer.callback_metrics}
             self.rows.append({"step": trainer.global_step, **found})
 

@@ -15,9 +15,11 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ccstereo.audio import STFTConfig, stft
+from ccstereo.training.logged import is_logged
 from ccstereo.training.profilers import WaitingProfiler
 from ccstereo.training.task import SpatialTask
 from ccstereo.training.weights import export_checkpoint
@@ -126,18 +128,36 @@ class AverageWeights(WeightAveraging):
     def __init__(self, decay: float = 0.998) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be at least 0 and less than 1, got {decay}")
-
-        def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-            kept = torch.as_tensor((1 + count) / (10 + count)).clamp(max=decay)
-            return kept * averaged + (1 - kept) * current
-
-        super().__init__(avg_fn=average)
+        super().__init__()
+        self.decay = decay
+        self._averages: list[Tensor] = []
+        self._currents: list[Tensor] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Make the average, whose auxiliary heads `configure_model` adds first."""
+        """Make the average where the model is going to be; `configure_model` adds its auxiliary heads first."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You're using the WeightAveraging callback with a model that overrides")
             super().setup(trainer, pl_module, stage)
+        if self._average_model is not None:
+            self._average_model.to(trainer.strategy.root_device)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *arguments: Any) -> None:  # noqa: ARG002
+        """Average, in one operation over all weights that are trained and all statistics of norms."""
+        if trainer.global_step <= self._latest_update_step or self._average_model is None:
+            return
+        if not self._averages:
+            found = zip(_tensors_of(self._average_model.module), _tensors_of(pl_module), strict=True)
+            changing = [pair for pair in found if pair[1].is_floating_point() and _changes(pair[1])]
+            self._averages, self._currents = (
+                [tensor.detach() for tensor in each] for each in zip(*changing, strict=True)
+            )
+        average = get_ema_multi_avg_fn(self.kept(trainer.global_step - 1))  # type: ignore[no-untyped-call]
+        average(self._averages, self._currents, None)
+        self._latest_update_step = trainer.global_step
+
+    def kept(self, count: int) -> float:
+        """How much of the average of `count` steps is kept at the next one."""
+        return min(self.decay, (1 + count) / (10 + count)) if count else 0.0
 
 
 class SeededSteps(Callback):
@@ -167,6 +187,8 @@ class LogProgress(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *arguments: Any) -> None:  # noqa: ARG002
         """Log the rate of everything but the image encoder, and the fraction of time that is waiting."""
+        if not is_logged(trainer):
+            return
         pl_module.log("train/learning_rate", trainer.optimizers[0].param_groups[0]["lr"])
         profiler = trainer.profiler  # type: ignore[attr-defined]
         if isinstance(profiler, WaitingProfiler):
@@ -204,6 +226,16 @@ class ExportWeights(Callback):
             folder = Path(trainer.default_root_dir) / "weights"
             export_checkpoint((best or last)[0], folder)
             rank_zero_info(f"{folder}: the weights; try ccstereo binauralize clip.mp4 --weights {folder}")
+
+
+def _tensors_of(module: nn.Module) -> list[Tensor]:
+    """Weights and statistics, in one order for a module and its copy."""
+    return [*module.parameters(), *module.buffers()]
+
+
+def _changes(tensor: Tensor) -> bool:
+    """Whether training changes a weight or a statistic."""
+    return tensor.requires_grad or not isinstance(tensor, nn.Parameter)
 
 
 def spectrogram_image(sound: Tensor, config: STFTConfig) -> Tensor:

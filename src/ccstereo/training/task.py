@@ -18,6 +18,7 @@ from ccstereo.losses.objective import CCSTEREO, TERMS, Need, Step, check_weights
 from ccstereo.models import create_model, load_imagenet_trunk
 from ccstereo.models.base import FusesFeatures, Prediction, SpatialModel, channels_last
 from ccstereo.training.colour import ColourAugmentation, recolour
+from ccstereo.training.logged import is_logged
 from ccstereo.training.schedules import PolynomialDecay
 from ccstereo.training.scores import SUMS, score_sums, scores_of
 from ccstereo.training.weights import check_same_model, start_from
@@ -330,7 +331,9 @@ class SpatialTask(LightningModule):
         return repeat_windows(features, count * len(batch["sound"]) // len(frames))
 
     def log_training(self, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
-        """Log loss and terms, means over processes: one exchange a step, whatever their number."""
+        """Log loss and terms where loggers take them, means over processes: one exchange, whatever their number."""
+        if self._trainer is not None and not is_logged(self.trainer):
+            return
         values = torch.stack([loss, *terms.values()]).detach()
         if self._trainer is not None and self.trainer.world_size > 1:
             values = self.trainer.strategy.reduce(values, reduce_op="mean")
