@@ -1,14 +1,15 @@
 """Train every method on one footing, score them on a stage benchmark, and write the table.
 
-    ccstereo bench make -o zoo-val --folder STAGE --sofa KEMAR.sofa --split val
-    python research/scripts/zoo.py --folder STAGE --sofa KEMAR.sofa --steps 3000 --bench zoo-val
-    python research/scripts/zoo.py --rows sagm sagm-adversarial --seeds 1 2 3 --folder STAGE --sofa KEMAR.sofa
-    python research/scripts/zoo.py --rows sagm sagm-discriminator sagm-frozen sagm-adversarial    SAGM's experiments
+    ccstereo bench make -o zoo-test --folder STAGE --sofa KEMAR.sofa --split test
+    python research/scripts/zoo.py --folder STAGE --sofa KEMAR.sofa --steps 3000 --bench zoo-test
+    python research/scripts/zoo.py --trainings sagm-1 sagm-2 apnet-1 --folder STAGE --sofa KEMAR.sofa
+    python research/scripts/zoo.py --parallel 4 ...    four at a time, on one GPU
 
-Trainings that are done are skipped, a stopped one resumes, and so do scores. All share one cache of features, in
-OUTPUT/cache. Options that this script does not know go to `ccstereo train`. Weights are in OUTPUT/ROW-SEED/weights;
-with --bench, OUTPUT/table.md and OUTPUT/scores.json hold parameters, operations and scores with 95 % intervals of these
-rows, beside mono, the mono track panned to what is most salient, the embedded weights and the oracle.
+A training is a row and a seed; what comes first in the list matters most. Those that are done are skipped, a stopped
+one resumes, and so do scores. All share caches of features in OUTPUT/cache, which are made first. Options that this
+script does not know go to `ccstereo train`. Of each training OUTPUT/ROW-SEED holds log.txt, weights and scores. With
+--bench, OUTPUT/table.md and OUTPUT/scores.json hold parameters, operations and scores with 95 % intervals of what is
+scored by then, beside mono, the mono track panned to what is most salient, the embedded weights and the oracle.
 """
 
 import argparse
@@ -17,30 +18,114 @@ import os
 import shlex
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ccstereo import evaluation
-from ccstereo.cli.progress import progress_bar
 from ccstereo.evaluation.report import cell, markdown
-from ccstereo.models import Cost, cost_of
-from ccstereo.models.weights import CONFIG_NAME
+from ccstereo.evaluation.runs import JOURNAL, read_scores
+from ccstereo.files import write_atomic
+from ccstereo.models import Cost, cost_of, create_model
+from ccstereo.training.configs import read_configs
 
 ROWS = {  # name: configs on top of zoo/stage
-    "mono2binaural": ("zoo/mono2binaural",),
-    "apnet": ("zoo/apnet",),
-    "assoconv": ("zoo/assoconv",),
-    "ccstereo": ("zoo/ccstereo",),
+    "sagm": ("zoo/sagm",),
+    "sagm-adversarial": ("zoo/sagm", "zoo/adversarial"),
     "lite": ("zoo/lite",),
+    "apnet": ("zoo/apnet",),
+    "mono2binaural": ("zoo/mono2binaural",),
+    "ccstereo": ("zoo/ccstereo",),
     "morgado": ("zoo/morgado",),
     "parida": ("zoo/parida",),
-    "sagm": ("zoo/sagm",),
+    "assoconv": ("zoo/assoconv",),
     "sagm-discriminator": ("zoo/sagm", "zoo/adversarial", "sagm/discriminator"),
     "sagm-frozen": ("zoo/sagm", "zoo/adversarial", "sagm/frozen"),
-    "sagm-adversarial": ("zoo/sagm", "zoo/adversarial"),
 }
 STARTS = {"sagm-frozen": "sagm"}  # from whose weights of the same seed a row starts
 UNSCORED = ("sagm-discriminator",)  # its generator is not trained
+THREE_SEEDS = ("sagm", "sagm-adversarial", "lite", "apnet")
+PLAN = [*(f"{row}-1" for row in ROWS), *(f"{row}-{seed}" for seed in (2, 3) for row in THREE_SEEDS)]
 MORE_SCORES = ("mrstft", "spl")  # SAGM's own
+
+
+@dataclass(frozen=True)
+class Training:
+    """A row and a seed.
+
+    Attributes:
+        name: ROW-SEED.
+        output: folder of all trainings.
+    """
+
+    name: str
+    output: Path
+
+    @property
+    def row(self) -> str:
+        """Key of `ROWS`."""
+        return self.name.rpartition("-")[0]
+
+    @property
+    def seed(self) -> str:
+        """A number."""
+        return self.name.rpartition("-")[2]
+
+    @property
+    def folder(self) -> Path:
+        """Where it is trained."""
+        return self.output / self.name
+
+    @property
+    def weights(self) -> Path:
+        """Where its weights are going to be."""
+        return self.folder / "weights"
+
+    @property
+    def done(self) -> bool:
+        """Whether it is trained."""
+        return (self.weights / "model.safetensors").exists()
+
+    @property
+    def start(self) -> "Training | None":
+        """From whose weights it starts, if from any."""
+        return Training(f"{STARTS[self.row]}-{self.seed}", self.output) if self.row in STARTS else None
+
+    @property
+    def configs(self) -> list[str]:
+        """Its configs, a later one on top."""
+        return ["zoo/stage", *ROWS[self.row]]
+
+    @property
+    def title(self) -> str:
+        """As tables print it."""
+        return f"{self.row}, seed {self.seed}"
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The options of its task."""
+        options: dict[str, Any] = read_configs(self.configs)["model"]["init_args"]
+        return options
+
+    @cached_property
+    def shape(self) -> tuple[object, ...]:
+        """What decides which cache of features it reads."""
+        model = create_model(self.model["model"], **self.model["model_config"])
+        return model.config.clip_frames, model.target.channels
+
+    def arguments(self, more: Sequence[str]) -> list[str]:
+        """Of `ccstereo train`."""
+        return [
+            *(part for config in self.configs for part in ("--config", config)),
+            *("--seed_everything", self.seed, "--data.folder", str(self.output / "cache")),
+            *("--trainer.default_root_dir", str(self.folder), *more),
+            *(("--model.init", str(self.start.weights)) if self.start else ()),
+            *(("--ckpt_path", "last") if (self.folder / "last.ckpt").exists() else ()),
+        ]
 
 
 def main() -> int:
@@ -50,82 +135,137 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, metavar="DIR", help="of photos and sounds (default: synthetic scenes)")
     parser.add_argument("--sofa", type=Path, metavar="FILE", help="head (default: a spherical one)")
     parser.add_argument("--steps", type=int, default=3000, metavar="N", help="of each training (default: 3000)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1], metavar="N", help="one training each (default: 1)")
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=[*ROWS], metavar="ROW", help="(default: all)")
+    parser.add_argument(
+        "--trainings", nargs="+", default=PLAN, metavar="ROW-SEED",
+        help="in the order of their importance (default: all rows of seed 1, then two more seeds of four rows)",
+    )  # fmt: skip
+    parser.add_argument("--parallel", type=int, default=1, metavar="N", help="trainings at a time (default: 1)")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/zoo"), metavar="DIR")
     parser.add_argument("--bench", type=Path, metavar="DIR", help="score on this benchmark, of ccstereo bench make")
+    parser.add_argument("--device", default="cpu", help="that scores (default: cpu)")
+    parser.add_argument("--table", action="store_true", help="write the table of the scores that are there, no more")
+    parser.add_argument("--cache", action="store_true", help="make the features of the first training, no more")
     options, more = parser.parse_known_args()
+    if unknown := [name for name in options.trainings if name.rpartition("-")[0] not in ROWS]:
+        parser.error(f"no row {unknown[0]!r}: a training is ROW-SEED of the rows {', '.join(ROWS)}")
+    trainings = [Training(name, options.output) for name in options.trainings]
     given = {"folder": options.folder, "sofa": options.sofa}
     stage = [f"--data.stage.{name}={Path(path).resolve()}" for name, path in given.items() if path is not None]
-    for seed in options.seeds:  # seed by seed, so that whole tables are there early
-        for row in options.rows:
-            if status := train(row, seed, options.steps, [*stage, *more], options.output):
-                return status
+    more = ["--trainer.max_steps", str(options.steps), *stage, *more]
+    if options.cache:
+        return make_cache(trainings[0], more)
+    failed = [] if options.table else run_all(trainings, options, more)
     if options.bench:
-        score(options)
+        write_table(trainings, options)
+    if failed:
+        print(f"failed: {', '.join(failed)}; see log.txt of each", file=sys.stderr)
+    return bool(failed)
+
+
+def run_all(trainings: list[Training], options: argparse.Namespace, more: list[str]) -> list[str]:
+    """Make the caches, then train and score, so many at a time; the names of those that failed."""
+    caches: dict[tuple[object, ...], Training] = {}
+    for each in trainings:
+        if not each.done:
+            caches.setdefault(each.shape, each)
+    passed = sys.argv[1:]
+    with ThreadPoolExecutor(options.parallel) as pool:
+        made = {
+            each.name: pool.submit(run, each, [__file__, *passed, "--cache", "--trainings", each.name])
+            for each in caches.values()
+        }
+        if failed := [name for name, job in made.items() if job.result()]:
+            return failed
+        jobs: dict[str, Future[int]] = {}
+        for each in trainings:  # in this order: whom one starts from is at work, or done, before it
+            start = jobs.get(each.start.name) if each.start else None
+            jobs[each.name] = pool.submit(train_and_score, each, options, more, start)
+        failed = [name for name, job in jobs.items() if job.result()]
+    if options.bench:
+        for name, system in baselines(options).items():
+            score(name, system, options)
+    return failed
+
+
+def train_and_score(training: Training, options: argparse.Namespace, more: list[str], start: Future[int] | None) -> int:
+    """Train one row unless it is done, and score it; 0, or the exit status of what failed."""
+    if start is not None and (status := start.result()):
+        return status
+    wanted = {"training": training.name, "more": more}
+    record = training.folder / "zoo.json"
+    if record.exists() and json.loads(record.read_text()) != wanted:
+        print(f"{training.folder}: trained with other options; remove it, or choose another --output", file=sys.stderr)
+        return 1
+    if not training.done:
+        training.folder.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps(wanted))
+        if status := run(training, ["-m", "ccstereo", "train", *training.arguments(more)]):
+            return status
+    if options.bench and training.row not in UNSCORED:
+        score(training.name, system_of(training, options), options)
     return 0
 
 
-def train(row: str, seed: int, steps: int, more: list[str], output: Path) -> int:
-    """Train one row unless it is done; 0, or the exit status of the training."""
-    folder = output / f"{row}-{seed}"
-    wanted = {"row": row, "seed": seed, "steps": steps, "more": more}
-    record = folder / "zoo.json"
-    if record.exists() and json.loads(record.read_text()) != wanted:
-        print(f"{folder}: trained with other options; remove it, or choose another --output", file=sys.stderr)
-        return 1
-    if (folder / "weights" / "model.safetensors").exists():
-        print(f"{folder}: done", flush=True)
-        return 0
-    folder.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(wanted))
-    start = output / f"{STARTS[row]}-{seed}" / "weights" if row in STARTS else None
-    command = [
-        *(sys.executable, "-m", "ccstereo", "train", "--config", "zoo/stage"),
-        *(part for config in ROWS[row] for part in ("--config", config)),
-        *("--seed_everything", str(seed), "--trainer.max_steps", str(steps)),
-        *("--data.folder", str(output / "cache"), "--trainer.default_root_dir", str(folder), *more),
-        *(("--model.init", str(start)) if start else ()),
-        *(("--ckpt_path", "last") if (folder / "last.ckpt").exists() else ()),
-    ]
-    print(shlex.join(command[1:]), flush=True)
-    return subprocess.run(command, check=False).returncode
+def run(training: Training, command: list[str]) -> int:
+    """Run Python with a training's log; its exit status."""
+    training.folder.mkdir(parents=True, exist_ok=True)
+    print(shlex.join(command), flush=True)
+    begin = time.monotonic()
+    with (training.folder / "log.txt").open("a") as log:
+        status = subprocess.run([sys.executable, *command], check=False, stdout=log, stderr=log).returncode
+    print(f"{training.name}: {time.monotonic() - begin:.0f} s, status {status}", flush=True)
+    return status
 
 
-def score(options: argparse.Namespace) -> None:
-    """Score all rows and write the table."""
+def make_cache(training: Training, more: list[str]) -> int:
+    """Make the features that a training reads."""
+    from ccstereo.training.main import parts_of
+
+    parts_of(training.arguments(more)).datamodule.setup()
+    return 0
+
+
+def system_of(training: Training, options: argparse.Namespace) -> evaluation.Weights:
+    """A training's weights, as they are scored."""
+    return evaluation.Weights(str(training.weights), name=training.title, device=options.device)
+
+
+def baselines(options: argparse.Namespace) -> dict[str, evaluation.System]:
+    """What stands beside the rows, by the folder of its scores."""
+    embedded = evaluation.Weights(device=options.device)
+    return {
+        "mono": evaluation.Mono(),
+        "panned": evaluation.Geometric(sofa=options.sofa),
+        "embedded": embedded,
+        "oracle": embedded.oracle(),
+    }
+
+
+def score(name: str, system: evaluation.System, options: argparse.Namespace) -> None:
+    """Score a system, unless its scores are there already, which are kept in a folder of its own."""
     benchmark = evaluation.read_benchmark(options.bench)
-    trained = [
-        evaluation.Weights(str(options.output / f"{row}-{seed}" / "weights"), name=f"{row}, seed {seed}")
-        for row in options.rows
-        for seed in options.seeds
-        if row not in UNSCORED
-    ]
-    weights = [*trained, evaluation.Weights()]
-    ceilings = dict.fromkeys(each.oracle() for each in weights)
-    systems = [evaluation.Mono(), evaluation.Geometric(sofa=options.sofa), *weights, *ceilings]
-    named = {system.name: system for system in systems}
     names = (*benchmark.scores, *MORE_SCORES)
-    with progress_bar("score") as progress:
-        run = evaluation.score(
-            named, benchmark, names=names, jobs=os.cpu_count() or 1, keep=options.output / "scores", progress=progress
-        )
-    rows = evaluation.summarise(run)
-    costs = {system.name: cost(system.weights) for system in weights}
+    begin = time.monotonic()
+    jobs = os.cpu_count() if options.parallel == 1 else 2
+    keep = options.output / name / "scores"
+    evaluation.score({system.name: system}, benchmark, names=names, jobs=jobs, keep=keep)
+    print(f"{name}: scored, {time.monotonic() - begin:.0f} s", flush=True)
+
+
+def write_table(trainings: list[Training], options: argparse.Namespace) -> None:
+    """Write the table of all that is scored, and print it; no weights are needed."""
+    benchmark = evaluation.read_benchmark(options.bench)
+    names = {each.name: each.title for each in trainings}
+    names |= {name: system.name for name, system in baselines(options).items()}
+    journals = {title: options.output / name / "scores" / JOURNAL for name, title in names.items()}
+    runs = [read_scores(path, benchmark.items, [title]) for title, path in journals.items() if path.exists()]
+    together = replace(runs[0], scores={name: values for run in runs for name, values in run.scores.items()})
+    rows = evaluation.summarise(together)
+    costs = {each.title: cost_of(each.model["model"], **each.model["model_config"]) for each in trainings}
     text = f"{evaluation.headline(benchmark)}; {options.steps} steps\n\n{table(rows, costs)}\n"
-    (options.output / "table.md").write_text(text)
-    content = evaluation.record(benchmark, named, rows)
-    (options.output / "scores.json").write_text(json.dumps(content, indent=1) + "\n")
+    write_atomic(options.output / "table.md", text)
+    write_atomic(options.output / "scores.json", json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     print(text)
-
-
-def cost(weights: str) -> Cost:
-    """What a model of these weights costs."""
-    from ccstereo.models.weights import EMBEDDED
-
-    folder = Path(weights) if Path(weights).is_dir() else EMBEDDED / weights
-    saved = json.loads((folder / CONFIG_NAME).read_text())
-    return cost_of(saved["model"], **saved["config"])
 
 
 def table(rows: list[evaluation.RowScore], costs: dict[str, Cost]) -> str:

@@ -16,48 +16,87 @@ SCRIPT = Path(__file__).parents[2] / "research" / "scripts" / "zoo.py"
 
 
 @pytest.fixture
-def zoo(tmp_path, monkeypatch, capsys):
-    """Run the script in a folder where trainings are recorded instead of run."""
+def zoo(tmp_path, monkeypatch, capfd):
+    """Run the script in a folder where commands are recorded instead of run; a training of `broken` fails."""
     started: list[list[str]] = []
 
-    def train(command: list[str], check: bool) -> SimpleNamespace:
+    def command(command: list[str], *, broken: str, **_) -> SimpleNamespace:
         started.append(command)
-        weights = Path(command[command.index("--trainer.default_root_dir") + 1]) / "weights"
-        weights.mkdir()
-        (weights / "model.safetensors").touch()
+        if "--cache" in command:
+            return SimpleNamespace(returncode=0)
+        folder = Path(command[command.index("--trainer.default_root_dir") + 1])
+        if folder.name == broken:
+            return SimpleNamespace(returncode=1)
+        (folder / "weights").mkdir()
+        (folder / "weights" / "model.safetensors").touch()
         return SimpleNamespace(returncode=0)
 
-    def run(*arguments: str) -> tuple[int, list[list[str]], str]:
+    def run(*arguments: str, broken: str = "") -> tuple[int, list[list[str]], str]:
         started.clear()
+        monkeypatch.setattr(subprocess, "run", lambda *args, **options: command(*args, broken=broken, **options))
         monkeypatch.setattr("sys.argv", ["zoo.py", *arguments])
         with pytest.raises(SystemExit) as end:
             runpy.run_path(str(SCRIPT), run_name="__main__")
-        return int(end.value.code or 0), started, "".join(capsys.readouterr())
+        return int(end.value.code or 0), started.copy(), "".join(capfd.readouterr())
 
-    monkeypatch.setattr(subprocess, "run", train)
     monkeypatch.chdir(tmp_path)
     return run
 
 
-def test_all_rows_share_steps_scenes_and_cache(zoo) -> None:
-    command = ("--folder", "stage", "--steps", "30", "--seeds", "1", "2", "--trainer.precision", "32-true")
+def options_of(command: list[str]) -> dict[str, str]:
+    return dict(zip(command[::-1][1:], command[::-1], strict=False))
+
+
+def test_all_rows_share_steps_scenes_and_caches(zoo) -> None:
+    command = ("--folder", "stage", "--steps", "30", "--parallel", "3", "--trainer.precision", "32-true")
     status, started, _ = zoo(*command)
     assert status == 0
-    assert len(started) == 22
-    for training in started:
+    caches, trainings = started[:3], started[3:]
+    assert [options_of(each)["--trainings"] for each in caches] == ["sagm-1", "lite-1", "morgado-1"]
+    names = [Path(options_of(each)["--trainer.default_root_dir"]).name for each in trainings]
+    assert len(names) == len(set(names)) == 19
+    for training in trainings:
         configs = [training[i + 1] for i, part in enumerate(training) if part == "--config"]
         assert read_configs(configs)["model"]["init_args"]["frozen_trunk"]
-        options = dict(zip(training[::-1][1:], training[::-1], strict=False))
+        options = options_of(training)
         assert options["--trainer.max_steps"] == "30"
         assert options["--data.folder"] == "runs/zoo/cache"
         assert options["--trainer.precision"] == "32-true"
         assert f"--data.stage.folder={Path('stage').resolve()}" in training
-    frozen = next(training for training in started if "runs/zoo/sagm-frozen-2" in training)
-    assert frozen[frozen.index("--model.init") + 1] == "runs/zoo/sagm-2/weights"
-    assert zoo(*command)[1] == []
-    status, started, said = zoo("--folder", "stage", "--steps", "31")
-    assert (status, started) == (1, [])
+    frozen = trainings[names.index("sagm-frozen-1")]
+    assert options_of(frozen)["--model.init"] == "runs/zoo/sagm-1/weights"
+    assert names.index("sagm-frozen-1") > names.index("sagm-1")
+    assert zoo(*command)[:2] == (0, [])
+    status, _, said = zoo("--folder", "stage", "--steps", "31")
+    assert status == 1
     assert "trained with other options" in said
+
+
+def test_what_starts_from_a_failure_is_not_trained(zoo) -> None:
+    status, started, said = zoo("--trainings", "sagm-7", "sagm-frozen-7", "lite-7", broken="sagm-7")
+    assert status == 1
+    names = [Path(options_of(each).get("--trainer.default_root_dir", "cache")).name for each in started]
+    assert names == ["cache", "cache", "sagm-7", "lite-7"]
+    assert "failed: sagm-7, sagm-frozen-7; see log.txt of each" in said
+    assert zoo("--trainings", "nothing-1")[0] == 2
+
+
+def test_rows_whose_caches_are_taken_for_one_have_one(tmp_path) -> None:
+    """The script groups by clips and channels; what a cache depends on is more."""
+    from ccstereo.models import create_model
+    from ccstereo.training.cached_data import CachedData
+    from ccstereo.training.stage_data import StageData
+
+    training = runpy.run_path(str(SCRIPT))
+    keys: dict[tuple, set[str]] = {}
+    for row in training["ROWS"]:
+        each = training["Training"](f"{row}-1", tmp_path)
+        model = create_model(each.model["model"], **each.model["model_config"])
+        trunk = getattr(model.visual, "trunk", model.visual)
+        for weight in trunk.state_dict().values():
+            weight.zero_()
+        keys.setdefault(each.shape, set()).add(CachedData(StageData())._key(model, trunk))
+    assert [len(found) for found in keys.values()] == [1, 1, 1]
 
 
 def test_the_table() -> None:
