@@ -172,7 +172,8 @@ class KeptWindows(Dataset[Item]):
     def __getitems__(self, indices: list[int]) -> Item:
         """The batch of these items, for which PyTorch's loader asks."""
         chosen = torch.tensor([self._place(index) for index in indices])
-        batch = {name: value[chosen.to(value.device)] for name, value in self.items.items()}
+        chosen = chosen.to(self.items["sound"].device, non_blocking=True)  # not to wait for the step before
+        batch = {name: value[chosen] for name, value in self.items.items()}
         batch = {name: value if name in OF_FRAMES else value.flatten(0, 1) for name, value in batch.items()}
         return {
             n: value.float() if value.is_floating_point() and n not in MAPS else value for n, value in batch.items()
