@@ -168,10 +168,10 @@ def run_all(trainings: list[Training], options: argparse.Namespace, more: list[s
     for each in trainings:
         if not each.done:
             caches.setdefault(each.shape, each)
-    passed = sys.argv[1:]
-    with ThreadPoolExecutor(options.parallel) as pool:
+    pool = ThreadPoolExecutor(options.parallel)
+    try:
         made = {
-            each.name: pool.submit(run, each, [__file__, *passed, "--cache", "--trainings", each.name])
+            each.name: pool.submit(run, each, [__file__, *sys.argv[1:], "--cache", "--trainings", each.name])
             for each in caches.values()
         }
         if failed := [name for name, job in made.items() if job.result()]:
@@ -180,11 +180,12 @@ def run_all(trainings: list[Training], options: argparse.Namespace, more: list[s
         for each in trainings:  # in this order: whom one starts from is at work, or done, before it
             start = jobs.get(each.start.name) if each.start else None
             jobs[each.name] = pool.submit(train_and_score, each, options, more, start)
-        failed = [name for name, job in jobs.items() if job.result()]
-    if options.bench:
-        for name, system in baselines(options).items():
-            score(name, system, options)
-    return failed
+        if options.bench:  # meanwhile
+            for name, system in baselines(options).items():
+                score(name, system, options)
+        return [name for name, job in jobs.items() if job.result()]
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C reaches what is at work, too
 
 
 def train_and_score(training: Training, options: argparse.Namespace, more: list[str], start: Future[int] | None) -> int:
@@ -259,6 +260,8 @@ def write_table(trainings: list[Training], options: argparse.Namespace) -> None:
     names |= {name: system.name for name, system in baselines(options).items()}
     journals = {title: options.output / name / "scores" / JOURNAL for name, title in names.items()}
     runs = [read_scores(path, benchmark.items, [title]) for title, path in journals.items() if path.exists()]
+    if not runs:
+        return
     together = replace(runs[0], scores={name: values for run in runs for name, values in run.scores.items()})
     rows = evaluation.summarise(together)
     costs = {each.title: cost_of(each.model["model"], **each.model["model_config"]) for each in trainings}
