@@ -16,8 +16,10 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -50,6 +52,8 @@ STARTS = {"sagm-frozen": "sagm"}  # from whose weights of the same seed a row st
 UNSCORED = ("sagm-discriminator",)  # its generator is not trained
 THREE_SEEDS = ("sagm", "sagm-adversarial", "lite", "apnet")
 PLAN = [*(f"{row}-1" for row in ROWS), *(f"{row}-{seed}" for seed in (2, 3) for row in THREE_SEEDS)]
+INTERRUPTED = 130  # status of what Ctrl-C has stopped, which reaches all that is at work
+STOPPED = threading.Event()
 MORE_SCORES = ("mrstft", "spl")  # SAGM's own
 
 
@@ -185,7 +189,7 @@ def run_all(trainings: list[Training], options: argparse.Namespace, more: list[s
                 score(name, system, options)
         return [name for name, job in jobs.items() if job.result()]
     finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C reaches what is at work, too
+        pool.shutdown(cancel_futures=True)
 
 
 def train_and_score(training: Training, options: argparse.Namespace, more: list[str], start: Future[int] | None) -> int:
@@ -208,12 +212,16 @@ def train_and_score(training: Training, options: argparse.Namespace, more: list[
 
 
 def run(training: Training, command: list[str]) -> int:
-    """Run Python with a training's log; its exit status."""
+    """Run Python with a training's log, unless all were stopped; its exit status."""
+    if STOPPED.is_set():
+        return INTERRUPTED
     training.folder.mkdir(parents=True, exist_ok=True)
     print(shlex.join(command), flush=True)
     begin = time.monotonic()
     with (training.folder / "log.txt").open("a") as log:
         status = subprocess.run([sys.executable, *command], check=False, stdout=log, stderr=log).returncode
+    if status in (INTERRUPTED, -signal.SIGINT):
+        STOPPED.set()
     print(f"{training.name}: {time.monotonic() - begin:.0f} s, status {status}", flush=True)
     return status
 
@@ -288,4 +296,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

@@ -2,6 +2,7 @@
 
 import runpy
 import subprocess
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,20 +21,20 @@ def zoo(tmp_path, monkeypatch, capfd):
     """Run the script in a folder where commands are recorded instead of run; a training of `broken` fails."""
     started: list[list[str]] = []
 
-    def command(command: list[str], *, broken: str, **_) -> SimpleNamespace:
+    def command(command: list[str], *, broken: str, says: int, **_) -> SimpleNamespace:
         started.append(command)
         if "--cache" in command:
             return SimpleNamespace(returncode=0)
         folder = Path(command[command.index("--trainer.default_root_dir") + 1])
         if folder.name == broken:
-            return SimpleNamespace(returncode=1)
+            return SimpleNamespace(returncode=says)
         (folder / "weights").mkdir()
         (folder / "weights" / "model.safetensors").touch()
         return SimpleNamespace(returncode=0)
 
-    def run(*arguments: str, broken: str = "") -> tuple[int, list[list[str]], str]:
+    def run(*arguments: str, broken: str = "", says: int = 1) -> tuple[int, list[list[str]], str]:
         started.clear()
-        monkeypatch.setattr(subprocess, "run", lambda *args, **options: command(*args, broken=broken, **options))
+        monkeypatch.setattr(subprocess, "run", partial(command, broken=broken, says=says))
         monkeypatch.setattr("sys.argv", ["zoo.py", *arguments])
         with pytest.raises(SystemExit) as end:
             runpy.run_path(str(SCRIPT), run_name="__main__")
@@ -79,6 +80,12 @@ def test_what_starts_from_a_failure_is_not_trained(zoo) -> None:
     assert names == ["cache", "cache", "sagm-7", "lite-7"]
     assert "failed: sagm-7, sagm-frozen-7; see log.txt of each" in said
     assert zoo("--trainings", "nothing-1")[0] == 2
+
+
+def test_nothing_starts_after_an_interrupt(zoo) -> None:
+    status, started, _ = zoo("--trainings", "lite-1", "lite-2", "lite-3", broken="lite-2", says=130)
+    assert status == 1
+    assert len(started) == 3  # the cache and two trainings
 
 
 def test_rows_whose_caches_are_taken_for_one_have_one(tmp_path) -> None:
