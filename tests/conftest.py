@@ -1,5 +1,6 @@
-"""What all tests share: where the material beside the repository is, a tiny model, a small video."""
+"""What all tests share: where the material beside the repository is, a tiny model, a small video, a browser."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -31,6 +32,21 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the material in ../shared")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("needs chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        quiet = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+        camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        browser = started.chromium.launch(executable_path=path, args=[*quiet, *camera])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

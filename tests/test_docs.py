@@ -1,4 +1,4 @@
-"""The documentation: each command that it shows is one, and the five minutes end with a binaural video."""
+"""The documentation: each command that it shows is one, and the site builds. `test_docs_commands.py` runs them."""
 
 import importlib
 import os
@@ -7,29 +7,15 @@ import runpy
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from ccstereo.cli.main import COMMANDS, main, take_imports
+from ccstereo.cli.main import COMMANDS, take_imports
 from ccstereo.cli.options import Parser
-
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", *(ROOT / "src").rglob("README.md")])
-
-
-def commands(text: str) -> Iterator[str]:
-    """Every `ccstereo ...` of a page: in shell blocks, in indented blocks, and in code within lines."""
-    blocks = [*re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
-    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-    blocks += re.findall(r"(?:^    [^\n]+\n)+", prose, re.MULTILINE)
-    for block in blocks:
-        for line in block.replace("\\\n", " ").splitlines():
-            for part in re.split(r"&&|\|", re.sub(r"(^|\s)#.*", "", line)):
-                command = re.sub(r"^(?:[A-Z_]+=\S+ |\.venv/bin/)*", "", part.strip())
-                if command.startswith("ccstereo "):
-                    yield re.sub(r"\s{2,}\S.*", "", command)  # words that explain it, set apart by spaces
+from shown import PAGES, ROOT, commands
 
 
 def parse(command: str) -> None:
@@ -41,7 +27,7 @@ def parse(command: str) -> None:
         return
     name, *rest = arguments
     assert name in COMMANDS, command
-    if name == "train":  # whose arguments Lightning reads; tests/training runs those of the page
+    if name == "train":  # whose arguments Lightning reads
         return
     module = importlib.import_module(f"ccstereo.cli.{name.replace('-', '_')}")
     parsers = Parser(prog="ccstereo").add_subparsers(parser_class=Parser)
@@ -66,56 +52,82 @@ def test_wrong_commands_are_noticed() -> None:
         parse(wrong)
 
 
-def test_five_minutes_end_with_a_binaural_video(clip: Path, tmp_path: Path, monkeypatch) -> None:
-    """The commands of the first page, in their order; CI runs its installation with the wheel."""
-    from ccstereo.media import probe
+def test_commands_of_a_page() -> None:
+    page = """Inline `ccstereo app` is a name, `ccstereo export -o x` is a command.
 
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
-    shown = list(commands((ROOT / "docs" / "index.md").read_text()))
-    assert [shlex.split(command)[1] for command in shown] == ["demo", "binauralize", "binauralize"]
-    for command in shown:
-        short = ["--seconds", "1"] if command == "ccstereo demo" else []
-        assert main([*shlex.split(command)[1:], *short]) == 0
-    for name in ("demo/binaural.mp4", "clip.binaural.mp4", "narrow.mp4"):
-        assert probe(tmp_path / name, require_video=True, require_audio=True).audio.channels == 2
+```sh
+A=1 ccstereo one && ccstereo two \\
+  --more   # a comment
+ls | ccstereo three -o 'a b'
+```
 
-
-def test_figures_of_the_guides(clip: Path, tmp_path: Path, monkeypatch) -> None:
-    """Those that need nothing but a video."""
-    pytest.importorskip("matplotlib")
-    monkeypatch.chdir(tmp_path)
-    assert main(["binauralize", str(clip), "-o", "film.spatial.mkv", "-q"]) == 0
-    (line,) = [text for text in (ROOT / "docs" / "own-film.md").read_text().split("\n\n") if "plot level" in text]
-    shown = re.findall(r"`(ccstereo plot [^`]*)`", line)
-    assert len(shown) == 2
-    for command in shown:
-        assert main([*shlex.split(command)[1:], "--seconds", "1"]) == 0
-    assert (tmp_path / "level.png").is_file()
-    assert (tmp_path / "relevance.mp4").is_file()
+    ccstereo four          what it does
+"""
+    assert commands(page) == [
+        "ccstereo export -o x",
+        "ccstereo one",
+        "ccstereo two --more",
+        "ccstereo three -o 'a b'",
+        "ccstereo four",
+    ]
 
 
-def test_the_site_builds_and_asks_nobody(tmp_path: Path) -> None:
-    """Strictly: a broken link or a page that is not found is an error."""
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built strictly: a broken link or a page that is not found is an error."""
     if not (ROOT / "research").is_dir():
         pytest.skip("needs the checkout: a source archive holds no research")
     pytest.importorskip("mkdocs")
     pytest.importorskip("material")
     pytest.importorskip("mkdocstrings")
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    folder = tmp_path_factory.mktemp("docs") / "site"
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     made = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
-    pages = list((tmp_path / "site").rglob("*.html"))
+    return folder
+
+
+def test_the_site_is_whole_and_asks_nobody(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
     assert len(pages) > 25
     for page in pages:
         loaded = re.findall(
             r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=\"?(https?:[^\s\">]+)", page.read_text()
         )
         assert loaded == [], page
-    reference = (tmp_path / "site" / "api.html").read_text()
+    reference = (site / "api.html").read_text()
     for name in ("ccstereo.Binauralizer", "ccstereo.metrics.functional.distances.stft_distance", "plot_spectrograms"):
         assert name in reference
+
+
+def test_the_sounds_to_listen_to(site: Path, browser) -> None:
+    """One place in time for three players, which differ in what they should; with the keyboard, too."""
+    sounds = {name: soundfile.read(site / "listen" / f"{name}.flac")[0].T for name in ("mono", "predicted", "truth")}
+    assert {sound.shape for sound in sounds.values()} == {(2, 6 * 16_000)}
+    sides = {name: np.std(left - right) / np.std(left + right) for name, (left, right) in sounds.items()}
+    assert sides["mono"] == 0
+    assert min(sides["predicted"], sides["truth"]) > 0.1
+
+    page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((site / "listen.html").as_uri())
+    page.get_by_label("Mono, before").press("Space")
+    ask = (
+        "id => { const p = document.getElementById(id); return [p.paused, p.currentTime, p.error && p.error.message] }"
+    )
+    page.wait_for_function("document.getElementById('mono').currentTime > 1")
+    page.get_by_label("Binaural, as predicted").press("Space")
+    page.wait_for_function("!document.getElementById('predicted').paused && document.getElementById('mono').paused")
+    page.wait_for_function("document.getElementById('predicted').currentTime > 1.2")
+    found = {name: page.evaluate(ask, name) for name in ("mono", "predicted", "truth", "scene")}
+    assert [each[2] for each in found.values()] == [None] * 4
+    assert found["predicted"][1] == pytest.approx(found["mono"][1], abs=1.0)
+    assert found["scene"][0] is False
+    assert found["scene"][1] == pytest.approx(found["predicted"][1], abs=0.3)
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
+    page.close()
 
 
 def test_links_of_the_site() -> None:

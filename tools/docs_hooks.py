@@ -1,7 +1,9 @@
-"""Hooks of the documentation site: pages that live elsewhere in the repository, and links that lead out of docs/."""
+"""Hooks of the documentation site: pages that live elsewhere, links that lead out of docs/, and sound to listen to."""
 
 import posixpath
 import re
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,30 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages that are kept elsewhere."""
+    """Add the pages that are kept elsewhere, and what docs/listen.md plays."""
     for name, source in ELSEWHERE.items():
         text = re.sub(r"\A---\n.*?\n---\n", "", (ROOT / source).read_text(encoding="utf-8"), flags=re.DOTALL)
         files.append(File.generated(config, name, content=site_links(text, source)))
+    for name, content in demo_files().items():
+        files.append(File.generated(config, f"listen/{name}", content=content))
     return files
+
+
+@cache
+def demo_files() -> dict[str, bytes]:
+    """The video and the three sounds of `ccstereo demo --seconds 6`, made once, the sounds as FLAC for any browser."""
+    import soundfile
+
+    from ccstereo import Binauralizer
+    from ccstereo.demo import run_demo
+
+    with tempfile.TemporaryDirectory(prefix="ccstereo-listen-") as name:
+        folder = Path(name)
+        for _ in run_demo(Binauralizer.from_pretrained(backend="torch"), folder, seed=4, seconds=6.0):
+            pass
+        for sound in ("mono", "predicted", "truth"):
+            soundfile.write(folder / f"{sound}.flac", *soundfile.read(folder / f"{sound}.wav"), subtype="PCM_16")
+        return {path.name: path.read_bytes() for path in (folder / "scene.mp4", *folder.glob("*.flac"))}
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:

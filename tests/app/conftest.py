@@ -1,8 +1,7 @@
-"""A server of the page, a browser, and small videos of every kind."""
+"""A server of the page, and small videos of every kind."""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -22,8 +21,6 @@ pytest.importorskip("matplotlib")
 from ccstereo.app.service import Limits, Service
 from ccstereo.app.workspace import Workspace
 from ccstereo.models import save_model
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture(scope="session")
@@ -127,20 +124,6 @@ def start_server(weights, tmp_path_factory):
 def server(start_server) -> Server:
     """A server with small limits, whose second weights are the package's, which take longer."""
     return start_server("ccstereo-lite.stage", "--max-seconds", "30", "--max-megabytes", "5", "--max-files", "3")
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Debian's Chromium."""
-    if BROWSER is None:
-        pytest.skip("needs chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        quiet = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-        camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-        browser = started.chromium.launch(executable_path=BROWSER, args=[*quiet, *camera])
-        yield browser
-        browser.close()
 
 
 def playwright_error() -> type[Exception]:

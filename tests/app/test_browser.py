@@ -106,17 +106,46 @@ def test_from_drop_to_download(page, server, make_video, tmp_path) -> None:
     assert frames_of(result) == frames_of(clip)
 
 
+def take_longer(page: Page) -> None:
+    """With the package's weights instead of small ones."""
+    page.locator("#weights input").click()
+    page.get_by_role("option", name="ccstereo-lite.stage").click()
+
+
 def test_cancel_leaves_no_file(page, server, make_video) -> None:
     choose(page, make_video("long.mp4", seconds=29.0))
     before = server.files()
-    page.locator("#weights input").click()
-    page.get_by_role("option", name="ccstereo-lite.stage").click()
+    take_longer(page)
     make(page)
     expect(page.locator("#status .numbers")).to_contain_text(" of 29", timeout=WAIT)
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#status")).to_contain_text("Cancelled", timeout=WAIT)
     assert server.files() <= before  # those of a page that was closed may have gone meanwhile
     expect(page.get_by_role("button", name="Make it binaural")).to_be_enabled()
+
+
+def test_people_wait_in_a_queue_and_see_their_places(browser, server, make_video) -> None:
+    """One is served; two wait, and move up as those before them go."""
+    pages = [browser.new_page() for _ in range(3)]
+    for page, name in zip(pages, ("long.mp4", "second.mp4", "third.mp4"), strict=True):
+        page.goto(server.address)
+        page.get_by_text("Drop a video here").wait_for(timeout=WAIT)
+        choose(page, make_video(name, seconds=29.0 if name == "long.mp4" else 2.0))
+    served, second, third = pages
+    take_longer(served)
+    make(served)
+    expect(served.locator("#status .numbers")).to_contain_text(" of 29", timeout=WAIT)
+    make(second)
+    expect(second.locator("#status")).to_contain_text("In the queue: 1 before yours.", timeout=WAIT)
+    make(third)
+    expect(third.locator("#status")).to_contain_text("In the queue: 2 before yours.", timeout=WAIT)
+    second.get_by_role("button", name="Cancel").click()
+    expect(third.locator("#status")).to_contain_text("In the queue: 1 before yours.", timeout=WAIT)
+    served.get_by_role("button", name="Cancel").click()
+    expect(third.locator("#status")).to_contain_text("Done", timeout=WAIT)
+    expect(second.locator("#status")).to_contain_text("Cancelled")
+    for page in pages:
+        page.close()
 
 
 def test_what_cannot_be_taken_is_said(page, make_video, tmp_path) -> None:

@@ -40,9 +40,8 @@ def add_parser(commands: Subparsers) -> None:
     for kind, line in CLIPS.items():
         clip = kinds.add_parser(kind, help=line, description=f"Draw {line}.")
         if kind != "azimuth":
-            clip.add_argument(
-                "input", type=Path, nargs="?", metavar="VIDEO", help="with two channels (default: a scene)"
-            )
+            of = "any" if kind == "relevance" else "with two channels"
+            clip.add_argument("input", type=Path, nargs="?", metavar="VIDEO", help=f"{of} (default: a scene)")
         clip.add_argument(
             "--folder", type=Path, metavar="DIR", help="photos/, sounds/, backgrounds/ (default: synthetic)"
         )
@@ -55,7 +54,9 @@ def add_parser(commands: Subparsers) -> None:
         clip.add_argument("--sources", type=count, default=sources, metavar="N", help=f"1 to 3 (default: {sources})")
         _add_output(clip, kind, (*SUFFIXES, ".mp4") if kind == "relevance" else SUFFIXES)
         add_model_options(clip)
-        clip.set_defaults(run=lambda options, kind=kind, clip=clip: run_clip(options, kind, clip))
+        clip.set_defaults(
+            mono=kind == "relevance", run=lambda options, kind=kind, clip=clip: run_clip(options, kind, clip)
+        )
     line = "what trainings have logged, over their steps"
     training = kinds.add_parser("training", help=line, description=f"Draw {line}.")
     training.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a training")
@@ -99,7 +100,7 @@ def run_clip(options: argparse.Namespace, kind: str, parser: Parser) -> int:
         parser.error("--seconds must be at least 1, --seed at least 0, --sources at most 3")
     _check(options.output)
     binauralizer = make_binauralizer(options, parser)
-    shown = _shown(options, binauralizer, moving=kind in ("azimuth", "level", "cues", "relevance"))
+    shown = _shown(options, binauralizer, kind)
     if options.output.suffix.lower() == ".mp4":
         relevance_video(shown, binauralizer, options.output)
         print(options.output)
@@ -107,15 +108,16 @@ def run_clip(options: argparse.Namespace, kind: str, parser: Parser) -> int:
     return _save(OF_A_CLIP[kind](shown, binauralizer), options.output)
 
 
-def _shown(options: argparse.Namespace, binauralizer: "Binauralizer", *, moving: bool) -> "Shown":
+def _shown(options: argparse.Namespace, binauralizer: "Binauralizer", kind: str) -> "Shown":
     from ccstereo.evaluation.figures import show_scene, show_video
     from ccstereo.scenes import load_material, load_sofa, sample_scene, spherical_head, synthetic_material
 
     if getattr(options, "input", None) is not None:
-        return show_video(binauralizer, options.input, options.seconds)
+        return show_video(binauralizer, options.input, options.seconds, mono=kind == "relevance")
     rate = binauralizer.config.sample_rate
     material = load_material(options.folder, "test", rate) if options.folder else synthetic_material("test", rate)
     head = load_sofa(options.sofa).resampled(rate) if options.sofa else spherical_head(rate)
+    moving = kind in ("azimuth", "level", "cues", "relevance")
     scene = sample_scene(material, options.seed, duration=options.seconds, sources=options.sources, moving=moving)
     return show_scene(binauralizer, scene, material, head)
 
@@ -126,7 +128,7 @@ def run_training(options: argparse.Namespace) -> int:
 
     if find_spec("tensorboard") is None:
         raise CCStereoError("plot training reads TensorBoard's logs: pip install 'ccstereo[train]'")
-    from ccstereo.training.curves import read_curves
+    from ccstereo.training.curves import heading, read_curves
 
     _check(options.output)
     runs = {}
@@ -134,7 +136,8 @@ def run_training(options: argparse.Namespace) -> int:
         curves = read_curves(folder)
         if unknown := [name for name in options.names or () if name not in curves]:
             raise CCStereoError(f"{folder}: has not logged {unknown[0]}; it has {', '.join(sorted(curves))}")
-        runs["/".join(folder.parts[-2:])] = {name: curves[name] for name in options.names or curves}
+        shown = options.names or [name for name in curves if name != "epoch"]  # which says nothing beside the steps
+        runs["/".join(folder.parts[-2:])] = {heading(name): curves[name] for name in shown}
     return _save(plot_training(runs), options.output)
 
 

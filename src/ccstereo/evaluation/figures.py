@@ -69,8 +69,10 @@ def show_scene(binauralizer: Binauralizer, scene: Scene, material: Material, hea
     return Shown(frames, torch.from_numpy(truth), torch.from_numpy(predicted), rate, title, scene, head)
 
 
-def show_video(binauralizer: Binauralizer, path: Path, seconds: float) -> Shown:
+def show_video(binauralizer: Binauralizer, path: Path, seconds: float, *, mono: bool = False) -> Shown:
     """Read the first seconds of a video with two channels, and predict them from their mono mix.
+
+    With `mono` any sound will do; its mix then stands at both ears in the truth's place.
 
     Raises:
         MediaError: it cannot be read, or its sound has another number of channels.
@@ -79,17 +81,19 @@ def show_video(binauralizer: Binauralizer, path: Path, seconds: float) -> Shown:
 
     config = binauralizer.config
     frames, sound = [], []
-    with MediaReader(path, frame_rate=config.frame_rate, frame_size=config.resize, channels=2) as reader:
-        rate, samples = reader.sample_rate, 0
+    channels = None if mono else 2
+    with MediaReader(path, frame_rate=config.frame_rate, frame_size=config.resize, channels=channels) as reader:
+        rate, length = reader.sample_rate, 0
         for chunk in reader:
             if isinstance(chunk, AudioChunk):
                 sound.append(chunk.samples)
-                samples += len(chunk.samples)
-                if samples >= seconds * rate:
+                length += len(chunk.samples)
+                if length >= seconds * rate:
                     break
             else:
                 frames.append(chunk.frame)
-    truth = np.ascontiguousarray(np.concatenate(sound)[: round(seconds * rate)].T)
+    samples = np.concatenate(sound)[: round(seconds * rate)]
+    truth = np.stack([samples, samples]) if mono else np.ascontiguousarray(samples.T)
     predicted = binauralizer.binauralize(truth.mean(0), rate, np.stack(frames), config.frame_rate)
     return Shown(np.stack(frames), torch.from_numpy(truth), torch.from_numpy(predicted), rate, path.name)
 
@@ -262,6 +266,8 @@ def ablation(paths: Sequence[Path], score: str) -> "Figure":
     for path in paths:
         for row, systems in read_table(path, score).items():
             groups.setdefault(row, {}).update(systems)
+    for row, systems in groups.items():  # the ceiling stands last, whichever file it was in
+        groups[row] = dict(sorted(systems.items(), key=lambda system: system[0].startswith("oracle")))
     return plot_bars(groups, heading(score), "means with 95 % intervals")
 
 

@@ -8,6 +8,13 @@ from numpy.typing import NDArray
 from ccstereo.errors import DatasetError
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+UNITS = {
+    "snr": "dB",
+    "louder_ear": "fraction right",
+    "stft_to_mono": "STFT distance over mono's",
+    "waiting": "fraction of the time",
+}
+"""Units of what is logged, by the last word of its name; losses have none."""
 
 
 def read_curves(folder: str | Path) -> dict[str, Curve]:
@@ -35,3 +42,13 @@ def read_curves(folder: str | Path) -> dict[str, Curve]:
                 np.concatenate([before[0], steps]), np.concatenate([before[1], values])
             )  # fmt: skip
     return curves
+
+
+def heading(name: str) -> str:
+    """A quantity's name with its unit.
+
+    >>> heading("val/two/snr"), heading("train/loss")
+    ('val/two/snr, dB', 'train/loss')
+    """
+    unit = UNITS.get(name.rsplit("/", 1)[-1])
+    return f"{name}, {unit}" if unit else name

@@ -68,7 +68,8 @@ def plot_training(runs: Mapping[str, Mapping[str, tuple[Values, Values]]], title
         tidy(axes, xlabel="step")
         axes.set_title(name, fontsize=9, loc="left")
     if len(runs) > 1:
-        grid[0, 0].legend(frameon=False, fontsize=8)
+        lines = {line.get_label(): line for axes in grid.flat for line in axes.lines}
+        figure.legend(lines.values(), lines.keys(), frameon=False, fontsize=8, ncols=4, loc="outside lower left")
     return figure
 
 

@@ -4,17 +4,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 import torch
-from PIL import Image
 
+import raw_sets
 from ccstereo.cli.main import main
-from ccstereo.scenes.synthetic.photos import synthetic_background, synthetic_photo
-from ccstereo.scenes.synthetic.sounds import synthetic_sound
-
-CLASSES = ("bell", "drum", "car")
 
 
 @pytest.fixture(autouse=True)
@@ -24,31 +18,7 @@ def _one_core() -> None:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of four photos and three sounds, three backgrounds; a video and a folder of frames of cars."""
-    from ccstereo.media import write_video
-
-    folder = tmp_path_factory.mktemp("files")
-    for place, label in enumerate(CLASSES):
-        for kind in ("photos", "sounds"):
-            (folder / kind / label).mkdir(parents=True)
-        for number in range(4):
-            photo = synthetic_photo(label, np.random.default_rng([place, number]))
-            Image.fromarray(photo).save(folder / "photos" / label / f"{number}.png")
-        for number in range(3):
-            sound = synthetic_sound(label, 16_000, np.random.default_rng([place, number]))
-            soundfile.write(folder / "sounds" / label / f"{number}.wav", sound[:24_000], 16_000)
-    (folder / "backgrounds").mkdir()
-    for number in range(3):
-        Image.fromarray(synthetic_background(np.random.default_rng(number))).save(
-            folder / "backgrounds" / f"{number}.png"
-        )
-    grey = np.linspace(10, 240, 6).astype(np.uint8)[:, None, None, None]
-    frames = np.broadcast_to(grey, (6, 64, 96, 3)).copy()
-    write_video(folder / "photos" / "car" / "drive.mp4", frames, np.zeros((1, 9600), np.float32), sample_rate=16_000)
-    (folder / "photos" / "car" / "turn").mkdir()
-    for number, frame in enumerate(frames):
-        Image.fromarray(frame).save(folder / "photos" / "car" / "turn" / f"{8 + number}.jpg")
-    return folder
+    return raw_sets.make_material(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture(scope="session")
