@@ -56,6 +56,15 @@ def test_a_result_that_is_gone_is_made_again(source):
     assert only(source).action == "convert"
 
 
+def test_a_result_of_another_file_of_that_name_is_refused(source):
+    make(source)
+    Path("other").mkdir()
+    Path("other/clip.mp4").write_bytes(b"another video")
+    job = only(Path("other/clip.mp4"))
+    assert job.action == "refuse"
+    assert f"exists, but was made of {source};" in job.reason
+
+
 def test_what_a_stopped_run_had_planned_is_its_own(source):
     """It may have been killed between the file and the line about it."""
     make(source, "planned")

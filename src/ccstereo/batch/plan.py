@@ -92,6 +92,7 @@ def _difference(source: Path, output: Path, record: Record, settings: dict[str, 
     except OSError:
         return ""  # gone since: the result stands
     if (state.st_size, state.st_mtime_ns) != (record.input_size, record.input_time):
-        return f"{source} was changed since" if str(source) == record.input else f"was made of {record.input}"
+        same = os.path.realpath(source) == os.path.realpath(record.input)
+        return f"{source} was changed since" if same else f"was made of {record.input}"
     difference = first_difference(record.settings, settings)
     return difference and f"was made with other settings: {difference}"
