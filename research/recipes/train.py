@@ -7,6 +7,7 @@ RUN/material; then the training runs in RUN/training, from its last checkpoint i
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ RECIPE = Path(__file__).with_name("ccstereo-lite.stage33.yaml")
 MAKE_MATERIAL = Path(__file__).parents[1] / "scripts" / "make_material.py"
 
 
-def main() -> int:
+def main() -> None:
     """Make the material where it is not there, then train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", type=Path, help="folder of eight classes, backgrounds and hrtf/")
@@ -29,14 +30,13 @@ def main() -> int:
             [sys.executable, MAKE_MATERIAL, options.stage, options.stage2, "-o", material], check=False
         )
         if made.returncode:
-            return made.returncode
+            sys.exit(made.returncode)
     command = [sys.executable, "-m", "ccstereo", "train", "--config", str(options.recipe), "--ckpt_path", "last"]
     command += ["--data.folder", str(material)]
     command += ["--data.sofa", str(options.stage / "hrtf" / "MIT_KEMAR_normal_pinna.sofa")]
-    return subprocess.run(
-        [*command, "--trainer.default_root_dir", str(options.output / "training"), *more], check=False
-    ).returncode
+    command += ["--trainer.default_root_dir", str(options.output / "training"), *more]
+    os.execv(sys.executable, command)  # in the place of this process: Ctrl-C is for the training, which saves
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

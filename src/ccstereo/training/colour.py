@@ -35,8 +35,8 @@ def recolour(frames: Tensor, ranges: ColourAugmentation) -> Tensor:
     clip = len(single) // len(frames)
 
     def factors(count: int, half_width: float) -> Tensor:
-        sampled = 1 + half_width * (2 * torch.rand(len(frames), count, device=frames.device) - 1)
-        return sampled.repeat_interleave(clip, 0)
+        sampled = 1 + half_width * (2 * torch.rand(len(frames), count) - 1)  # the same on every device
+        return sampled.to(frames.device).repeat_interleave(clip, 0)
 
     if ranges.cast:
         single = tint(single, factors(3, ranges.cast))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
 from torch import Tensor
@@ -90,6 +91,7 @@ class FreshLoader:
             collate_fn=collate,
             worker_init_fn=outlive_signals,
             persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),  # so that copies to the GPU need no waiting
             prefetch_factor=max(2, AHEAD // workers) if workers else None,
             drop_last=True,
         )
@@ -162,9 +164,36 @@ class KeptItems(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         if index not in self.kept:
-            item = self.dataset[index]
-            self.kept[index] = {name: item[name] for name in ("frame", "sound", "context") if name in item}
+            self.kept[index] = self.make(index)
         return self.kept[index]
+
+    def make(self, index: int) -> Item:
+        """Make an item, and keep nothing."""
+        item = self.dataset[index]
+        return {name: item[name] for name in ("frame", "sound", "context") if name in item}
+
+
+class _Missing(Dataset[Item]):
+    """Items of several data sets that are not kept yet."""
+
+    def __init__(self, places: Sequence[tuple[KeptItems, int]]) -> None:
+        self.places = places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> Item:
+        dataset, inside = self.places[index]
+        return dataset.make(inside)
+
+
+def make_all(datasets: Sequence[KeptItems], workers: int) -> None:
+    """Make all items in processes, and keep them."""
+    places = [(data, index) for data in datasets for index in range(len(data)) if index not in data.kept]
+    items = DataLoader(_Missing(places), None, num_workers=workers, worker_init_fn=outlive_signals)
+    for (data, index), item in zip(places, items, strict=True):
+        # Copies: what a worker gives holds a piece of shared memory each.
+        data.kept[index] = {name: value.clone() for name, value in item.items()}
 
 
 def check_counts(**counts: int | None) -> None:

@@ -21,7 +21,16 @@ from ccstereo.scenes import (
     synthetic_material,
 )
 from ccstereo.scenes.acoustics.rooms import SECONDS
-from ccstereo.training.loading import VALIDATION_BATCH, VALIDATION_SEED, FreshLoader, Item, KeptItems, fresh_sampler
+from ccstereo.training.loading import (
+    VALIDATION_BATCH,
+    VALIDATION_SEED,
+    FreshLoader,
+    Item,
+    KeptItems,
+    fresh_sampler,
+    make_all,
+    workers_of,
+)
 from ccstereo.training.window_data import WindowData
 from ccstereo.vision.augmentation import ImageAugmentation
 
@@ -131,6 +140,7 @@ class StageData(WindowData):
         self.epoch_size = epoch_size
         self.validation_size = validation_size
         self.windows_per_frame = windows_per_frame
+        self.previous: bool | None = None  # whether windows have the frame before theirs; None asks the task
         kinds = VALIDATION | ({"one, music": MUSIC} if scenes.mix.bed else {})
         kinds |= {"off screen": OFFSCREEN} if scenes.mix.offscreen else {}
         self.kinds = [(name, mix, False) for name, mix in kinds.items()]
@@ -168,14 +178,15 @@ class StageData(WindowData):
             )
             for i, (_, mix, room) in enumerate(self.kinds)
         ]
-        rank_zero_info("The scenes of validation are made at the first one, and kept.")
 
     def train_dataloader(self) -> FreshLoader:
         """Fresh scenes every epoch, other ones for every process."""
         return self.fresh_loader(self.training, self.order, self.frames_per_batch, collate_windows)
 
     def val_dataloader(self) -> list[DataLoader[Item]]:
-        """The same scenes at every validation, one loader a kind."""
+        """The same scenes at every validation, one loader a kind; where there are many cores, made at once here."""
+        if (workers := workers_of(self.trainer, self.workers)) > 1:
+            make_all(self.validation, workers)
         return [self.validation_loader(windows, VALIDATION_BATCH, collate_windows) for windows in self.validation]
 
     def _stages(self, split: Split, head: HRIRSet) -> list[Stage]:
@@ -201,6 +212,9 @@ class StageData(WindowData):
         bank = room_bank(head, rooms, seed=ROOM_SEEDS[split])
         return [dry, Stage(material, bank, weight * fraction, pre_roll=SECONDS)]
 
+    def _task_looks_back(self) -> bool:
+        return self.trainer is None or bool(getattr(self.trainer.lightning_module, "looks_back", True))
+
     def _windows(
         self,
         stages: list[Stage],
@@ -218,6 +232,7 @@ class StageData(WindowData):
             seed,
             mix,
             (grid[0], grid[1]) if len(grid) == 2 else GRID,
+            previous=self.previous if self.previous is not None else self._task_looks_back(),
             audio_augmentation=self.augmentation.audio,
             image_augmentation=self.augmentation.image,
             **options,

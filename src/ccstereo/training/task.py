@@ -267,7 +267,8 @@ class SpatialTask(LightningModule):
         return [name for name in self.weights if not TERMS[name].needs]
 
     @property
-    def _looks_back(self) -> bool:
+    def looks_back(self) -> bool:
+        """Whether a term of the objective needs the frame before each."""
         return self._needs("earlier frames") or self._needs("neighbouring frames")
 
     def _needs(self, need: Need) -> bool:
@@ -316,7 +317,7 @@ class SpatialTask(LightningModule):
             features=features,
             aux=prediction.aux,
             batch=windows,
-            earlier=self._earlier(batch) if self.training and "previous" in batch and self._looks_back else None,
+            earlier=self._earlier(batch) if self.training and "previous" in batch and self.looks_back else None,
             fuse=getattr(self.model, "fuse", None),
             gather=self._of_all_processes,
             heads=self.heads,

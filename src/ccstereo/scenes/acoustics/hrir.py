@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import soxr
+import torch
+from torch import Tensor
 
+from ccstereo.audio.convolve import convolve_blocks
 from ccstereo.errors import DatasetError
 
 SPEED_OF_SOUND = 343.0  # metres a second, air at 20 degrees Celsius
 TAPS = 128  # of the spherical head
+BLOCK = 1024  # samples of a transform, at least, by which heads render
 HEAD_RADIUS = 0.0875  # metres, the average head of Brown & Duda (1998)
 
 
@@ -38,6 +42,25 @@ class HRIRSet:
     def nearest_index(self, azimuth: float, elevation: float = 0.0) -> int:
         """Index of the measured direction with the smallest angle to the given one."""
         return int(np.argmax(self.units @ _unit(np.array([[azimuth, elevation]]))[0]))
+
+    def nearest_indices(self, azimuths: np.ndarray, elevation: float = 0.0) -> np.ndarray:
+        """Indices (M,) of the measured directions nearest to (M,) azimuths at one elevation, in degrees."""
+        units = _unit(np.stack([azimuths, np.full_like(azimuths, elevation)], axis=-1))
+        return np.asarray((self.units @ units.T).argmax(0))
+
+    def render(self, dry: np.ndarray, index: int) -> np.ndarray:
+        """Bring a (T,) sound from a measured direction to both ears: (2, T + K - 1) float32, left ear first."""
+        taps = self.responses.shape[-1]
+        size = 1 << (2 * taps - 1).bit_length()  # a block of twice as many samples or more
+        # In a room, of which each scene has another, only the spectra that are needed.
+        spectra = torch.fft.rfft(torch.tensor(self.responses[index]), size) if size > BLOCK else self._spectra[index]
+        return convolve_blocks(torch.from_numpy(dry.astype(np.float32)), spectra, taps).numpy()
+
+    @cached_property
+    def _spectra(self) -> Tensor:
+        """(N, 2, BLOCK / 2 + 1) of all responses."""
+        spectra: Tensor = torch.fft.rfft(torch.tensor(self.responses), BLOCK)
+        return spectra
 
     @cached_property
     def units(self) -> np.ndarray:

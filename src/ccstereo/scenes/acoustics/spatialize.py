@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from ccstereo.audio.ambisonics import harmonics
-from ccstereo.audio.convolve import convolve
 from ccstereo.scenes.acoustics.hrir import HRIRSet
 
 
@@ -28,12 +27,12 @@ def spatialize(
     """
     samples = dry.shape[-1]
     if len(azimuths) == 1 or np.ptp(azimuths) == 0:
-        return convolve(dry, hrirs.nearest(float(azimuths[0]), elevation))[:, :samples].astype(np.float32)
+        return hrirs.render(dry, hrirs.nearest_index(float(azimuths[0]), elevation))[:, :samples]
     hop = max(1, round(block * hrirs.sample_rate))
     starts = np.arange(-hop, samples, hop)
     centres = np.clip((starts + hop) / max(1, samples - 1), 0.0, 1.0)
     tracks = np.interp(centres, np.linspace(0.0, 1.0, len(azimuths)), azimuths)
-    nearest = np.array([hrirs.nearest_index(float(azimuth), elevation) for azimuth in tracks])
+    nearest = hrirs.nearest_indices(tracks, elevation)
     out = np.zeros((2, samples + hrirs.responses.shape[-1] - 1), dtype=np.float32)
     position = np.arange(samples)
     knots = starts + hop
@@ -45,7 +44,7 @@ def spatialize(
         gain = np.interp(position, marks, fade, left=0.0, right=0.0)
         lo, hi = max(0, int(marks[0])), min(samples, int(marks[-1]))
         if hi > lo:
-            wet = convolve(dry[lo:hi] * gain[lo:hi], hrirs.responses[nearest[first]]).astype(np.float32)
+            wet = hrirs.render(dry[lo:hi] * gain[lo:hi], int(nearest[first]))
             out[:, lo : lo + wet.shape[-1]] += wet
     return out[:, :samples]
 
