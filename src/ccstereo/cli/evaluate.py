@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ccstereo.cli.options import Subparsers, add_engine_option, add_model_options, count, positive
+from ccstereo.cli.paper_table import add_paper_options, run_paper
 from ccstereo.cli.progress import progress_bar
 from ccstereo.errors import CCStereoError, DatasetError
 from ccstereo.jobs import cores
@@ -25,6 +26,7 @@ EXAMPLES = """examples:
   ccstereo evaluate prepared/mine -o scores/mine --report mine.html           with clips to listen to
   ccstereo evaluate prepared/mine --normalize peak --wav sum -o scores/paper  as CCStereo's code prints its scores
   ccstereo evaluate prepared/foa --decoder magls --sofa KEMAR.sofa -o scores/foa  ambisonics, at these ears
+  ccstereo evaluate prepared/fairplay --paper fairplay-five --runs runs/five -o scores/five   a paper's table
   ccstereo --import my_scores evaluate prepared/mine --scores stft mine -o scores/mine
 
 A run that was stopped resumes when the same command is given again. -o DIR gets clips.csv (every clip), summary.md
@@ -49,6 +51,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--predictions", type=Path, metavar="DIR", help="score <clip id>.wav or .flac, not a model")
     pan = "score the mono track panned there, not a model: degrees, or salient for the most salient place of each frame"
     parser.add_argument("--pan", type=direction, metavar="A", help=pan)
+    add_paper_options(parser)
     add_model_options(parser, scores=True)
     add_ears_options(parser)
     parser.add_argument("--scores", nargs="+", metavar="NAME", help="which, one's own among them (default: all)")
@@ -137,6 +140,10 @@ def page(text: str) -> Path:
 
 def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Score all clips, print and write the tables."""
+    if options.paper:
+        return run_paper(options, parser, jobs(options))
+    if options.runs:
+        parser.error("--runs goes with --paper")
     from ccstereo.evaluation import Ears, Scoring, evaluate, finish, read_run, summarise, write_table
     from ccstereo.evaluation.evaluate import clips_of, titles
     from ccstereo.evaluation.page import write_page

@@ -65,7 +65,7 @@ def known_configs() -> dict[str, Path]:
     """Configs of the package by name.
 
     >>> sorted(name for name in known_configs() if "/" not in name)
-    ['ccstereo-stage', 'lite-stage', 'mono2binaural', 'stage-ablation']
+    ['ccstereo', 'ccstereo-stage', 'lite-stage', 'mono2binaural', 'stage-ablation']
     """
     return {path.relative_to(CONFIGS).with_suffix("").as_posix(): path for path in sorted(CONFIGS.rglob("*.yaml"))}
 

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,13 @@ FOLDS = {
     "rec-street": "rec-street-2-val",
     "yt-music-foa": "yt-music-1-val",
     "folder": "default",
+}
+TABLES = {  # of papers, by set
+    "fairplay-ten": "fairplay-ten",
+    "fairplay-five": "fairplay-five",
+    "music": "music-stereo",
+    "yt-music": "yt-music",
+    "yt-music-foa": "yt-music",
 }
 
 
@@ -84,6 +92,17 @@ def test_from_the_raw_layout_to_a_score(sets: Sets, name: str, tmp_path: Path, m
     with (tmp_path / "scores" / "clips.csv").open() as file:
         scored = {row[next(iter(row))] for row in csv.DictReader(file)}
     assert scored == set(PreparedSet(prepared).ids(fold, "test"))
+    if name not in TABLES:
+        return
+    (tmp_path / "runs" / "ccstereo").mkdir(parents=True)
+    weights.parent.rename(tmp_path / "runs" / "ccstereo" / fold)
+    assert (
+        main(["evaluate", str(prepared), "--paper", TABLES[name], "--runs", "runs", "-o", "table", "--jobs", "1"]) == 0
+    )
+    rows = {line.split(" | ")[0]: line.split(" | ") for line in capsys.readouterr().out.splitlines()}
+    assert re.fullmatch(r"1 of \d+", rows["| CCStereo"][1])
+    assert re.fullmatch(r"\d+\.\d{3} / 0\.\d{3}", rows["| CCStereo"][2])
+    assert rows["| Mono2Binaural"][1] == "missing"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing can be killed so there")
