@@ -66,7 +66,6 @@ def test_rows_of_the_zoo_differ_in_their_model_alone() -> None:
     for row in rows:
         config = read_configs(["zoo/stage", f"zoo/{row}"])
         assert config["trainer"] == base["trainer"]
-        config["data"]["init_args"].pop("previous")
         assert config["data"]["init_args"].items() <= base["data"]["init_args"].items()
         options = config["model"]["init_args"]
         model = create_model(options.pop("model"), **(options.pop("model_config", None) or {}))
