@@ -65,6 +65,7 @@ SHORT = {
     ],
     "ccstereo bench": ["--jobs", "1", "--scenes", "1", "--seconds", "1", *TINY_WEIGHTS],
     "ccstereo evaluate prepared/mine --import mine": ["--jobs", "1"],
+    "ccstereo evaluate prepared/fairplay --paper": ["--jobs", "1"],
     "ccstereo evaluate": ["--jobs", "1", "--hop", "0.5"],
     "ccstereo prepare --check": [],
     "ccstereo prepare": ["--jobs", "1"],
@@ -82,7 +83,7 @@ SHORT = {
         f"--config={json.dumps({'data': {'init_args': {'stage': {'init_args': TINY_STAGE}}}})}",
     ],
     "ccstereo train --import mine": DATA_TINY,
-    "ccstereo train --config ccstereo-stage": [
+    "ccstereo train --config ccstereo": [
         *("--model.model_config", json.dumps(SMALL_OF["ccstereo"])),
         *("--model.imagenet", "false", *RECORDED_TINY),
     ],
