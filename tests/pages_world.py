@@ -32,6 +32,7 @@ DATA_TINY = [
     *("--data.batch_size", "4", "--data.epoch_size", "4", "--data.validation_size", "1", "--data.workers", "0"),
     *("--data.windows_per_frame", "2"),
 ]
+OF_FILES = ["--data.folder", "STAGE", "--data.scenes.synthetic_fraction", "0"]  # synthetic scenes take seconds to make
 NAMES: dict[str, Callable[[Path], object]]  # below the functions
 
 
@@ -135,8 +136,10 @@ def training(path: Path) -> None:
     """A training of two steps, with its logs, twice."""
     first = path.with_name("1")
     if not first.exists():
-        options = [*TRAIN_SMALL, *TRAIN_TINY, *DATA_TINY, "--trainer.logger", "true", "--trainer.max_steps", "2"]
-        assert main(["train", "--config", "lite-stage", *options, "--trainer.default_root_dir", str(first)]) == 0
+        make("STAGE")
+        options = [*TRAIN_SMALL, *TRAIN_TINY, *DATA_TINY, *OF_FILES, "--trainer.logger", "true"]
+        options += ["--trainer.max_steps", "2", "--trainer.default_root_dir", str(first)]
+        assert main(["train", "--config", "lite-stage", *options]) == 0
     if path != first:
         shutil.copytree(first, path)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("lightning")  # here, for its log goes to what standard error is when it is imported
 
@@ -19,7 +20,7 @@ from ccstereo import plugins
 from ccstereo.cli.main import main
 from ccstereo.media import probe
 from ccstereo.models import create_model
-from pages_world import DATA_TINY, TRAIN_TINY, made_once, music_videos
+from pages_world import DATA_TINY, OF_FILES, TRAIN_TINY, made_once, music_videos
 from raw_360 import make_360
 from shown import PAGES, ROOT, commands, steps
 from small import SMALL, SMALL_OF, TRAIN_SMALL
@@ -28,15 +29,15 @@ NEEDED = ("cv2", "h5py", "matplotlib", "nncf", "openvino", "pyroomacoustics", "s
 pytestmark = pytest.mark.skipif(any(find_spec(name) is None for name in NEEDED), reason=f"needs {', '.join(NEEDED)}")
 TINY_WEIGHTS = ["--weights", "runs/mine/1/weights", "--hop", "0.5"]
 TINY_TRUNK = {"trunk": "slim", "trunk_channels": [8, 8, 8], "trunk_strides": [4, 2, 2]}
-TINY_STAGE = {"batch_size": 2, "windows_per_frame": 2, "epoch_size": 4, "validation_size": 1, "workers": 0}
+TINY_STAGE = {
+    **{"batch_size": 2, "windows_per_frame": 2, "epoch_size": 4, "validation_size": 1, "workers": 0},
+    **{"folder": "STAGE", "scenes": {"synthetic_fraction": 0.0}},
+}
 RECORDED_TINY = DATA_TINY[:-2]  # recordings have one window of sound a frame
 SHORT = {
-    # What is added to a command that begins so, to the first that fits: shorter, smaller, in this process.
+    # What is added to a command, by the first of these that it begins with: shorter, smaller, in this process. Small
+    # weights go where a command names none.
     "ccstereo demo": ["--seconds", "1", *TINY_WEIGHTS],
-    "ccstereo binauralize clip.mp4 --import gated": ["--hop", "0.5"],
-    "ccstereo binauralize clip.mp4 -o clip.foa.mp4": ["--hop", "0.5"],
-    "ccstereo binauralize clip.mp4 -o mine.mp4": ["--hop", "0.5"],
-    "ccstereo binauralize clip.mp4 -o clip.int8.mp4": ["--hop", "0.5"],
     "ccstereo binauralize film.mkv -o part.mkv": ["--start", "0", "--duration", "1", *TINY_WEIGHTS],
     "ccstereo binauralize films/ -o spatial/": ["-o", "from-a-bucket/", *TINY_WEIGHTS],
     "ccstereo binauralize A.mp4": ["--jobs", "1", *TINY_WEIGHTS],
@@ -47,9 +48,9 @@ SHORT = {
     "ccstereo plot": ["--seconds", "1", *TINY_WEIGHTS],
     "ccstereo bench make -o side-bench": ["--scenes", "3", "--seconds", "1", "--jobs", "1"],
     "ccstereo bench make": ["--scenes", "1", "--seconds", "1", "--jobs", "1"],
-    "ccstereo bench score stage-bench --frames": ["--rows", "one", "--hop", "0.5", "--jobs", "1"],
-    "ccstereo bench score": ["--hop", "0.5", "--jobs", "1"],
-    "ccstereo bench select": ["--hop", "0.5", "--jobs", "1"],
+    "ccstereo bench score stage-bench --frames": ["--rows", "one", "--jobs", "1", *TINY_WEIGHTS],
+    "ccstereo bench score": ["--jobs", "1", *TINY_WEIGHTS],
+    "ccstereo bench select": ["--jobs", "1", *TINY_WEIGHTS],
     "ccstereo bench calibrate": ["--jobs", "1", *TINY_WEIGHTS],
     "ccstereo bench --import gated": [
         "--hop",
@@ -64,9 +65,10 @@ SHORT = {
         "one",
     ],
     "ccstereo bench": ["--jobs", "1", "--scenes", "1", "--seconds", "1", *TINY_WEIGHTS],
-    "ccstereo evaluate prepared/mine --import mine": ["--jobs", "1"],
     "ccstereo evaluate prepared/fairplay --paper": ["--jobs", "1"],
-    "ccstereo evaluate": ["--jobs", "1", "--hop", "0.5"],
+    "ccstereo evaluate prepared/fairplay --fold five-split1 --p": ["--jobs", "1"],  # --predictions, --pan
+    "ccstereo evaluate": ["--jobs", "1", *TINY_WEIGHTS],
+    "ccstereo --import my_scores evaluate": ["--jobs", "1", *TINY_WEIGHTS],
     "ccstereo prepare --check": [],
     "ccstereo prepare": ["--jobs", "1"],
     "ccstereo shard PREPARED -o SHARDS --shard-size": ["-o", "LARGER-SHARDS"],
@@ -82,7 +84,7 @@ SHORT = {
         *("--model.imagenet", "false", "--data.items", "2", "--data.folder", "cache"),
         f"--config={json.dumps({'data': {'init_args': {'stage': {'init_args': TINY_STAGE}}}})}",
     ],
-    "ccstereo train --import mine": DATA_TINY,
+    "ccstereo train --import mine": [*DATA_TINY, *OF_FILES],
     "ccstereo train --config ccstereo": [
         *("--model.model_config", json.dumps(SMALL_OF["ccstereo"])),
         *("--model.imagenet", "false", *RECORDED_TINY),
@@ -150,6 +152,8 @@ def name_of(page: Path) -> str:
 def added(command: str) -> list[str]:
     """What makes a command short."""
     options = next((options for start, options in SHORT.items() if command.startswith(start)), [])
+    if "--weights " in command:
+        options = [option for option in options if option not in TINY_WEIGHTS[:2]]
     return [*options, *TRAIN_TINY] if command.startswith("ccstereo train") else options
 
 
@@ -165,6 +169,8 @@ CODE = {
     'Weights("ccstereo-lite.stage")': 'Weights("runs/mine/1/weights")',
     "jobs=2": "jobs=1",
     "clips=100": "clips=10",
+    'Batch({"weights": "ccstereo-lite.stage"}': 'Batch({"weights": "runs/mine/1/weights"}',
+    "processes=2": "processes=1",
     'prepared.ids("default", "train"), model': 'prepared.ids("five-split1", "train"), model',
     'prepared.sound("000001", start=16_000': 'prepared.sound("a", start=0',
     'prepared.frame("000001", 42)': 'prepared.frame("a", 4)',
@@ -217,6 +223,8 @@ def test_all_that_is_shown_runs(page: Path, world: Path, capsys) -> None:
 
 
 def run_command(command: str, code: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    if "STAGE" in " ".join(added(command)):
+        pages_world.make("STAGE")
     for before, word in itertools.pairwise([*shlex.split(command), *added(command)]):
         if before not in ("-o", "--json", "--figure", "--report"):  # what it writes itself
             pages_world.make(in_place(word))
@@ -231,6 +239,9 @@ def run_command(command: str, code: list[str], capsys: pytest.CaptureFixture[str
         assert output.exists(), command
         if command.startswith("ccstereo binauralize") and output.is_file():
             assert probe(output, require_audio=True).audio.channels == (4 if "--format foa" in command else 2)
+        if output.suffix == ".png":
+            with Image.open(output) as image:
+                assert np.asarray(image.convert("RGB")).std() > 5, command
 
 
 def outputs(command: str) -> list[Path]:
@@ -239,6 +250,8 @@ def outputs(command: str) -> list[Path]:
     named = dict(itertools.pairwise(words)).get("-o")
     if named is None and words[0] == "binauralize":
         named = "clip.binaural.mp4"
+    if named is None and words[0] == "plot":
+        named = f"{words[1]}.png"
     return [Path(named)] if named and "--dry-run" not in words else []
 
 

@@ -57,8 +57,9 @@ def demo_files() -> dict[str, bytes]:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Bring the links of a page to the site."""
+    """Bring the links of a page to the site, and the players to the one that has some."""
     name = page.file.src_uri
+    markdown = markdown.replace("<!-- players -->", (ROOT / "tools" / "listen.html").read_text(encoding="utf-8"))
     return markdown if name in ELSEWHERE else site_links(markdown, f"docs/{name}")
 
 
