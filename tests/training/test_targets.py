@@ -1,6 +1,7 @@
 """Models of every target, one of them with clips and a buffer that is not saved, through the real command line."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from PIL import Image
 from ccstereo.cli.main import main
 from ccstereo.models import load_model
 from ccstereo.training.scores import SUMS, score_sums, scores_of
+from ccstereo.training.task import SpatialTask
+from small import SMALL_OF
 
 MODELS = ("tiny-mid-side", "tiny-left-right", "tiny-foa")
 SHORT = [
@@ -98,3 +101,13 @@ def test_material_of_a_folder() -> None:
     more = ["--data.folder", "stage", "--data.footage.blurred", "0.5", "--trainer.logger", "false"]
     assert main(["train", *options, *SHORT, *more]) == 0
     assert load_model("run/weights").name == "tiny-mid-side"
+
+
+def test_the_model_is_configured_where_it_is() -> None:
+    """Before Lightning moves a model to the GPU, it says that it is there already."""
+    task = SpatialTask("ccstereo-lite", SMALL_OF["ccstereo-lite"])
+    task._trainer = SimpleNamespace(datamodule=SimpleNamespace(labels=["dog", "clock"]))
+    task._device = torch.device("meta")
+    task.configure_model()
+    assert {parameter.device.type for parameter in task.parameters()} == {"cpu"}
+    assert len(task.heads.state_dict()) > 0

@@ -137,10 +137,10 @@ class SpatialTask(LightningModule):
         if self._needs("scenes"):
             context = shapes.get("context", (1, 0))[1]
             self.heads = AuxiliaryHeads(self.model.feature_shape[0], shapes["audio_features"][1], labels, context)
-            self.heads.to(self.device)
+            self.heads.to(self._place)
         for name in self.weights:
             if (head := TERMS[name].head) is not None:
-                self.own_heads[name] = head(len(self.model.target.channels), self.model.feature_shape).to(self.device)
+                self.own_heads[name] = head(len(self.model.target.channels), self.model.feature_shape).to(self._place)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse the checkpoint of another model.
@@ -281,15 +281,21 @@ class SpatialTask(LightningModule):
         names = getattr(self.trainer.datamodule, "validation_names", ())  # type: ignore[attr-defined]
         return list(names) if len(names) == count else [str(number) for number in range(count)]
 
+    @property
+    def _place(self) -> torch.device:
+        """Where the model is, which is not where Lightning says before it has moved it there."""
+        return next(self.model.parameters()).device
+
     def _aux_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the inner maps of a prediction."""
         config = self.model.config
         clip = (config.clip_frames,) if config.clip_frames > 1 else ()
         training, dtype = self.training, self.model.dtype
+        device = self._place
         self.eval()
         with torch.no_grad():
-            frames = torch.zeros(1, *clip, 3, *config.frame_size, device=self.device, dtype=dtype)
-            spec = torch.zeros(1, 2, *config.spectrogram_size, device=self.device, dtype=dtype)
+            frames = torch.zeros(1, *clip, 3, *config.frame_size, device=device, dtype=dtype)
+            spec = torch.zeros(1, 2, *config.spectrogram_size, device=device, dtype=dtype)
             aux = self.model(spec, self.model.encode_frames(frames)).aux
         self.train(training)
         return {name: tuple(value.shape) for name, value in aux.items()}
