@@ -105,7 +105,7 @@ def test_material_of_a_folder() -> None:
 
 def test_the_model_is_configured_where_it_is() -> None:
     """Before Lightning moves a model to the GPU, it says that it is there already."""
-    task = SpatialTask("ccstereo-lite", SMALL_OF["ccstereo-lite"])
+    task = SpatialTask("ccstereo-lite", SMALL_OF["ccstereo-lite"], weights={"difference": 1.0, "classes": 1.0})
     task._trainer = SimpleNamespace(datamodule=SimpleNamespace(labels=["dog", "clock"]))
     task._device = torch.device("meta")
     task.configure_model()

@@ -91,7 +91,7 @@ class FreshLoader:
             collate_fn=collate,
             worker_init_fn=outlive_signals,
             persistent_workers=workers > 0,
-            pin_memory=torch.cuda.is_available(),  # so that copies to the GPU need no waiting
+            pin_memory=workers > 0 and torch.cuda.is_available(),  # so that copies to the GPU need no waiting
             prefetch_factor=max(2, AHEAD // workers) if workers else None,
             drop_last=True,
         )
