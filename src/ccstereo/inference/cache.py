@@ -67,11 +67,13 @@ def cached_network(facts: dict[str, Any], make: Callable[[Path], Any]) -> Path:
         return made
     try:
         make(temporary)
+        if _is_whole(target):  # another process was first, and may be reading it
+            return target
         with suppress(OSError):
             shutil.rmtree(target)  # a damaged one
         try:
             temporary.rename(target)
-        except OSError:  # another process was first
+        except OSError:  # another process was quicker
             if not _is_whole(target):
                 raise
     finally:

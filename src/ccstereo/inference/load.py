@@ -153,7 +153,7 @@ def _open_cached(weights: str | Path, backend: str, precision: str, tell: Tell) 
         "versions": versions(backend),
         "code": code_digest(*model_sources(config["model"]), Path(__file__).with_name("export.py")),
     }
-    return open_exported(cached_network(facts, make), precision)
+    return open_exported(cached_network(facts, make), precision, keep=True)
 
 
 def _load_torch(weights: str | Path, device: str, any_device: bool, precision: str | None, tell: Tell) -> Backend:

@@ -6,12 +6,13 @@ from ccstereo.inference.backends.base import Backend
 from ccstereo.inference.exported import read_exported
 
 
-def open_exported(folder: str | Path, precision: str = "float32") -> Backend:
+def open_exported(folder: str | Path, precision: str = "float32", *, keep: bool = False) -> Backend:
     """Run a folder that `ccstereo export` wrote.
 
     Args:
         folder: which.
         precision: "float32", or "bfloat16" in OpenVINO on a processor that computes it.
+        keep: what the backend compiles in that folder, for the next start.
 
     Raises:
         WeightsError: the folder is damaged.
@@ -23,4 +24,4 @@ def open_exported(folder: str | Path, precision: str = "float32") -> Backend:
         return ONNXBackend(folder, precision)
     from ccstereo.inference.backends.openvino import OpenVINOBackend
 
-    return OpenVINOBackend(folder, precision)
+    return OpenVINOBackend(folder, precision, keep=keep)
