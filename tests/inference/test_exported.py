@@ -244,6 +244,51 @@ def test_a_damaged_folder_is_refused(exported: Path, tmp_path: Path, fault: str)
         read_exported(folder)
 
 
+def test_what_was_compiled_is_kept_and_not_trusted_when_damaged(weights: Path, kept: Path, monkeypatch) -> None:
+    if find_spec("openvino") is None:
+        pytest.skip("needs openvino")
+    from ccstereo.inference.backends.openvino import import_openvino
+
+    openvino = import_openvino()
+    first = sound(Binauralizer.from_pretrained(weights, backend="openvino"))
+    (folder,) = kept.iterdir()
+    blobs = sorted(folder.glob("*.blob"))
+    assert [blob.name.split(".")[0] for blob in blobs] == ["frames", "windows"]
+
+    compiled = []
+    compile_model = openvino.Core.compile_model
+    monkeypatch.setattr(
+        openvino.Core, "compile_model", lambda *given: compiled.append(given[1].stem) or compile_model(*given)
+    )
+    np.testing.assert_array_equal(first, sound(Binauralizer.from_pretrained(weights, backend="openvino")))
+    assert compiled == []
+    content = bytearray(blobs[1].read_bytes())
+    content[len(content) // 2] ^= 255
+    blobs[1].write_bytes(content)
+    blobs[0].write_bytes(b"")
+    np.testing.assert_array_equal(first, sound(Binauralizer.from_pretrained(weights, backend="openvino")))
+    assert sorted(compiled) == ["frames", "windows"]
+    np.testing.assert_array_equal(first, sound(Binauralizer.from_pretrained(weights, backend="openvino")))
+    assert len(compiled) == 2  # kept again
+
+
+def test_a_network_that_another_process_kept_first_stays(kept: Path, weights: Path) -> None:
+    """It may be reading it at this moment."""
+    pytest.importorskip("onnxruntime")
+    model = small("tiny-mid-side")
+
+    def make(folder: Path) -> None:
+        export_network(model, folder, "onnx")
+        shutil.copytree(folder, kept / folder_name)  # the other one is done meanwhile
+        (kept / folder_name / "of the other").touch()
+
+    facts = {"some": "facts"}
+    folder_name = cache.cached_network(facts, lambda folder: export_network(model, folder, "onnx")).name
+    shutil.rmtree(kept / folder_name)
+    assert (cache.cached_network(facts, make) / "of the other").is_file()
+    assert [path.name for path in kept.iterdir()] == [folder_name]
+
+
 def test_no_telemetry_is_loaded() -> None:
     if find_spec("openvino") is None:
         pytest.skip("needs openvino")
@@ -277,12 +322,20 @@ def test_a_conversion_says_what_it_ran_on(exported: Path, clip: Path, tmp_path: 
     assert "times real time) on cpu (onnx, float32), side-to-mid ratio" in capsys.readouterr().out
 
 
-def test_8_bits_are_near(tmp_path: Path, weights: Path) -> None:
+def test_8_bits_are_near(tmp_path: Path, weights: Path, capsys) -> None:
     if find_spec("nncf") is None or find_spec("openvino") is None:
         pytest.skip("needs nncf and openvino")
     out = tmp_path / "net"
     assert main(["export", str(weights), "-o", str(out), "--int8", "--scenes", "2"]) == 0
     assert read_exported(out).precision == "int8"
+    scores = read_exported(out).scores
+    assert set(scores) == {"float32", "int8"}
+    assert scores["int8"]["stft_to_mono"] == pytest.approx(scores["float32"]["stft_to_mono"], rel=0.1)
+    assert min(trial[of] for trial in scores.values() for of in ("frame", "window")) > 0
+    assert "| int8 | " in capsys.readouterr().out
+    plain = tmp_path / "plain"
+    export_network(small("tiny-mid-side"), plain, "openvino")
+    assert (out / "windows.bin").read_bytes() == (plain / "windows.bin").read_bytes()  # frames alone take 8 bits
     exact = sound(Binauralizer.from_pretrained(weights, backend="torch"))
     near = sound(Binauralizer.from_pretrained(out))
     assert 0 < np.abs(near - exact).max() < 0.1 * np.abs(exact).max()

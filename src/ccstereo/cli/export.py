@@ -2,6 +2,8 @@
 
 import argparse
 import shutil
+import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ EXAMPLES = """examples:
   ccstereo export runs/mine/1/weights -o exported --format onnx
   ccstereo export -o exported8 --int8 --folder STAGE
   ccstereo binauralize clip.mp4 --weights exported8
-  ccstereo bench score stage-bench-val --weights exported exported8     # what 8 bits cost
+  ccstereo bench score stage-bench-val --weights exported exported8     # what 8 bits cost, on more scenes
 """
 
 
@@ -38,7 +40,8 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="8 bits, for OpenVINO: quicker and less exact; ranges are measured on simulated scenes",
+        help="8 bits for the encoder of frames, for OpenVINO: quicker and less exact; ranges are measured on simulated "
+        "scenes of validation files, scores on others of them",
     )
     parser.add_argument(
         "--folder", type=Path, metavar="STAGE", help="photos and sounds of those scenes (default: synthetic ones)"
@@ -65,9 +68,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     try:
         export_network(model, temporary, options.format, weights_sha256=weights_sha256(options.weights))
         if options.int8:
-            from ccstereo.inference.quantize import quantize_network
-
-            quantize_network(temporary, calibration(model, options.folder, options.scenes).asked)
+            print(_quantize(model, temporary, options.folder, options.scenes))
         temporary.rename(options.output)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -75,26 +76,33 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     return 0
 
 
-def calibration(model: "SpatialModel", folder: Path | None, scenes: int) -> "Recorder":
-    """Run a model over simulated scenes of the validation files, half of them moving; return what it was asked."""
+def _quantize(model: "SpatialModel", network: Path, stage: Path | None, scenes: int) -> str:
+    """Turn an exported network to 8 bits; return a table of what that costs and saves, which is kept in it, too."""
+    from ccstereo.evaluation.exports import trials_table, try_networks
+    from ccstereo.inference.backends import open_exported
+    from ccstereo.inference.exported import read_exported, write_exported
+    from ccstereo.inference.quantize import quantize_network
+
+    with tempfile.TemporaryDirectory(prefix="ccstereo-") as folder:
+        exact = shutil.copytree(network, Path(folder) / "float32")
+        quantize_network(network, calibration(model, stage, scenes).asked)
+        backends = {"float32": open_exported(exact), "int8": open_exported(network)}
+        found = try_networks(backends, stage, range(scenes, 2 * scenes))
+        del backends  # which have the files open
+    scores = {name: asdict(trial) for name, trial in found.items()}
+    write_exported(replace(read_exported(network), scores=scores), network)
+    return trials_table(found)
+
+
+def calibration(model: "SpatialModel", stage: Path | None, scenes: int) -> "Recorder":
+    """Run a model over simulated scenes; return what it was asked."""
     from ccstereo.binauralizer import Binauralizer
+    from ccstereo.evaluation.exports import simulated_clips
     from ccstereo.inference import make_backend
     from ccstereo.inference.quantize import Recorder
-    from ccstereo.scenes import (
-        load_material,
-        render_frames,
-        render_sources,
-        sample_scene,
-        spherical_head,
-        synthetic_material,
-    )
 
-    rate = model.config.sample_rate
-    material = load_material(folder, "val", rate) if folder else synthetic_material("val", rate)
-    head, recorder = spherical_head(rate), Recorder(make_backend(model))
+    rate, recorder = model.config.sample_rate, Recorder(make_backend(model))
     binauralizer = Binauralizer(recorder)
-    for seed in range(scenes):
-        scene = sample_scene(material, seed, duration=1.5, sources=1 + seed % 2, moving=seed % 4 > 1)
-        mono = render_sources(scene, material, head).sum(0).mean(0)
-        binauralizer.spatialize(mono, rate, render_frames(scene, material))
+    for truth, frames in simulated_clips(rate, stage, range(scenes)):
+        binauralizer.spatialize(truth.mean(0), rate, frames)
     return recorder

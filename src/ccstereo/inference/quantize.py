@@ -13,7 +13,9 @@ from ccstereo.errors import BackendError
 from ccstereo.inference.backends.base import Backend
 from ccstereo.inference.exported import CONTEXT, FRAMES, WINDOWS, ExportedNetwork, read_exported, write_exported
 
-QUANTISED = (FRAMES, WINDOWS)  # the context encoder takes a tenth of the time of either
+QUANTISED = (
+    FRAMES,
+)  # spectrograms span too wide a range for 8 bits: with windows in them, errors are four times as large
 
 
 class Recorder:
