@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("film", type=Path, nargs="?")
     parser.add_argument("--before", type=Path, help="checkout of an earlier release")
-    parser.add_argument("--options", nargs="+", default=[], help="more rows of this release: 'hop 0.2' is --hop 0.2")
+    parser.add_argument("--options", nargs="+", default=[], help="more rows of this release: fast, 'hop 0.2'")
     parser.add_argument("--repeat", type=int, default=1, help="how often the film is shown in one file")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--avx2", action="store_true", help="hold all to AVX2")
@@ -151,9 +151,7 @@ def main() -> None:
         for text in ["", *options.options]:
             extra = [f"--{part}" if not k else part for k, part in enumerate(text.split())] if text else []
             systems[f"now {text}".strip()] = convert_with(ROOT, film, out, extra, environment)
-        for name, run in systems.items():
-            if name != "before":
-                run()  # converts the network
+        convert_with(ROOT, options.film, out, [], environment)()  # converts the network
         compare(systems, options.runs)
         if options.busy:
             print("\nbeside a busy process:")

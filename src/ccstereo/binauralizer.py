@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ccstereo.media import AudioChunk, FrameChunk
     from ccstereo.models import SpatialModel
 
+FAST_HOPS = 3
 Progress = Callable[[float, float], None]
 
 
@@ -37,6 +38,7 @@ class Binauralizer:
         hop: seconds between two windows; None takes `model.config.hop`.
         tdss: test-time dynamic scene simulation.
         batch_size: windows computed together.
+        adaptive: whether frames that hardly differ from the last one through the same crop are not encoded again.
         precision: "float32", "bfloat16" or "float16"; None is float16 on CUDA, else float32.
         backend: what runs a model, see `ccstereo.inference.make_backend`.
         decoder: renders ambisonics to ears, for models that predict those; by default eight virtual loudspeakers
@@ -58,6 +60,7 @@ class Binauralizer:
         hop: float | None = None,
         tdss: bool = True,
         batch_size: int = 16,
+        adaptive: bool = True,
         precision: str | None = None,
         backend: str = "auto",
         decoder: "FOADecoder | None" = None,
@@ -71,6 +74,7 @@ class Binauralizer:
         self.hop = self.config.hop if hop is None else hop
         self.tdss = tdss
         self.batch_size = batch_size
+        self.adaptive = adaptive
         self.precision = self._backend.precision
         self.decoder = decoder
         self.stream(self.config.sample_rate)  # refuses arguments that are out of range now, not at the first file
@@ -83,6 +87,7 @@ class Binauralizer:
         device: str = "auto",
         backend: str = "auto",
         precision: str | None = None,
+        fast: bool = False,
         tell: Callable[[str], None] | None = None,
         **options: Any,
     ) -> "Binauralizer":
@@ -93,6 +98,8 @@ class Binauralizer:
             device: torch's name, "cpu", "cuda:1"; or "auto": CUDA, then MPS if the network runs on it, else the CPU.
             backend: "auto", "torch", "openvino" or "onnx"; see `ccstereo.inference.load_backend`.
             precision: "float32", "bfloat16" or "float16"; None is float16 on CUDA, else float32.
+            fast: windows three times as far apart, unless `options` say how far: quicker and less exact, see
+                docs/speed.md.
             tell: called with a line for people, of what takes long or is done in another way than by default.
             options: as `Binauralizer` takes them.
 
@@ -101,6 +108,8 @@ class Binauralizer:
             BackendError: the device or the backend is not there.
         """
         running = load_backend(weights, backend=backend, device=device, precision=precision, tell=tell)
+        if fast and options.get("hop") is None:
+            options["hop"] = FAST_HOPS * running.config.hop
         made = cls(running, **options)
         made._weights = str(weights)
         return made
@@ -139,6 +148,7 @@ class Binauralizer:
             hop=self.hop,
             tdss=self.tdss,
             batch_size=self.batch_size,
+            adaptive=self.adaptive,
             live=live,
         )
 

@@ -190,6 +190,15 @@ def test_gain_and_no_tdss_change_the_sound(clip: Path, tmp_path: Path) -> None:
     assert np.abs(sounds[2] - sounds[0]).max() > 1e-5
 
 
+def test_fast_is_a_wider_hop_and_a_hop_that_is_given_counts(clip: Path, weights: str, tmp_path: Path) -> None:
+    sounds = []
+    for name, options in enumerate((["--fast"], ["--hop", "0.3"], ["--fast", "--hop", "0.1"], [])):
+        out = tmp_path / f"{name}.wav"
+        assert main(["binauralize", str(clip), "-o", str(out), "--weights", weights, *options]) == 0
+        sounds.append(out.read_bytes())
+    assert sounds[0] == sounds[1] != sounds[2] == sounds[3]
+
+
 def test_bad_files_say_what_and_where(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out.mp4"
     text, empty, cut = tmp_path / "text.mp4", tmp_path / "empty.mp4", tmp_path / "cut.mp4"

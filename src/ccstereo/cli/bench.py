@@ -299,7 +299,7 @@ def _weights(options: argparse.Namespace) -> "dict[str, Weights]":
     for weights, last in zip(options.weights, names, strict=True):
         plain = last if names.count(last) == 1 else weights
         for change in ["", *options.frames]:
-            name = f"{plain}, {change}" if change else plain
+            name = ", ".join(filter(None, (plain, change, "fast" if options.fast else "")))
             found[name] = Weights(
                 weights,
                 options.hop,
@@ -310,6 +310,8 @@ def _weights(options: argparse.Namespace) -> "dict[str, Weights]":
                 name,
                 change,
                 options.backend,
+                options.adaptive,
+                options.fast,
             )
     return found
 

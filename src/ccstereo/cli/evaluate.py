@@ -261,7 +261,9 @@ def _system(
             device = choose_device(options.device)
             warn_of_precision(options.precision, device)
             run = (options.hop, options.tdss, options.precision, device, options.batch_size)
-            weights = Weights(options.weights, *run, backend=options.backend)
+            weights = Weights(
+                options.weights, *run, backend=options.backend, adaptive=options.adaptive, fast=options.fast
+            )
             weights.check_rate(SAMPLE_RATE)
             own_bound = weights.settings().get("mask_bound", 1.0)  # 1 where a network's last layer sets it
             config, system = weights.binauralizer().config, weights

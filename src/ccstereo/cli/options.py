@@ -125,10 +125,21 @@ def add_model_options(parser: argparse.ArgumentParser, *, several: bool = False,
         f"(default: {DEFAULT_WEIGHTS})",
     )
     parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="windows 0.3 s apart: less than half the work, and less exact (docs/speed.md)",
+    )
+    parser.add_argument(
         "--hop", type=positive, metavar="S", help="seconds between windows (default: 0.1 for windows of 0.63 s)"
     )
     parser.add_argument(
         "--no-tdss", dest="tdss", action="store_false", help="use whole frames, not five crops of them in turn"
+    )
+    parser.add_argument(
+        "--adaptive",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="do not encode frames again that hardly differ from the last one (default: on)",
     )
     device, backend, precision = ("cpu", "torch", "float32") if scores else ("auto", "auto", None)
     parser.add_argument(
@@ -165,7 +176,7 @@ def add_engine_option(parser: argparse.ArgumentParser) -> None:
 
 def model_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_model_options` chose, as `Binauralizer.from_pretrained` takes it."""
-    names = ("weights", "device", "backend", "hop", "tdss", "batch_size", "precision")
+    names = ("weights", "device", "backend", "fast", "hop", "tdss", "adaptive", "batch_size", "precision")
     return {name: getattr(options, name) for name in names}
 
 

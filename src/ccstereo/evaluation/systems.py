@@ -133,6 +133,8 @@ class Weights:
     name: str = ""
     frames: str = ""
     backend: str = "torch"
+    adaptive: bool = True
+    fast: bool = False
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,7 +151,16 @@ class Weights:
             WeightsError: the weights are damaged.
             ValueError: an argument is out of range.
         """
-        run = (self.hop, self.tdss, self.precision, self.device, self.batch_size, self.backend)
+        run = (
+            self.hop,
+            self.tdss,
+            self.precision,
+            self.device,
+            self.batch_size,
+            self.backend,
+            self.adaptive,
+            self.fast,
+        )
         return _load(self.weights, self.sha256, *run)
 
     def oracle(self, hop: float = 0.1) -> Oracle:
@@ -175,6 +186,7 @@ class Weights:
             "precision": self.precision,
             **({"frames": self.frames} if self.frames else {}),
             **({"backend": self.backend} if self.backend != "torch" else {}),
+            "adaptive": self.adaptive,
         }
 
     def _model_name(self) -> str:
@@ -226,13 +238,30 @@ def weights_name(weights: str | Path) -> str:
 
 @lru_cache(maxsize=32)
 def _load(
-    weights: str, sha256: str, hop: float | None, tdss: bool, precision: str, device: str, batch_size: int, backend: str
+    weights: str,
+    sha256: str,
+    hop: float | None,
+    tdss: bool,
+    precision: str,
+    device: str,
+    batch_size: int,
+    backend: str,
+    adaptive: bool,
+    fast: bool,
 ) -> Binauralizer:
     """Load a network once a process, and again where its file holds other weights than before."""
     del sha256
-    options: dict[str, Any] = {"hop": hop, "tdss": tdss, "batch_size": batch_size, "precision": precision}
-    backend = "auto" if is_exported(weights) else backend
-    return Binauralizer.from_pretrained(weights, device=device, backend=backend, **options)
+    return Binauralizer.from_pretrained(
+        weights,
+        device=device,
+        backend="auto" if is_exported(weights) else backend,
+        precision=precision,
+        fast=fast,
+        hop=hop,
+        tdss=tdss,
+        adaptive=adaptive,
+        batch_size=batch_size,
+    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from ccstereo.config import ModelConfig
 from ccstereo.vision.tdss import crop_corner, crop_of
 
 Encode = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+BLOCK = 16  # pixels
+HARDLY = 3.0  # of 255 levels: mean change of blocks up to which a frame is not encoded again
 
 
 @dataclass
@@ -17,28 +19,35 @@ class _View:
     """What entered the network of a frame, or a clip, and the features that came out."""
 
     pixels: NDArray[np.uint8]
+    blocks: NDArray[np.float32]
     features: NDArray[np.float32] | None = None
 
 
 class FeatureCache:
-    """Keeps frames at the model's size and encodes each once, and not at all where nothing has changed.
+    """Keeps frames at the model's size and encodes each once, and not at all where hardly anything has changed.
+
+    A frame is compared with the last one that was encoded through the same crop, so that slow changes add up until they
+    count.
 
     Args:
         config: of the model.
         tdss: test-time dynamic scene simulation, one of five crops in turn; otherwise the whole frame.
         encode: frames (N, 3, h, w), or clips (N, clip_frames, 3, h, w), uint8 to features (N, ...).
+        adaptive: whether features stand while blocks of 16x16 pixels change by `HARDLY` levels on average; otherwise
+            only while nothing changes at all.
 
     Attributes:
         pushed: frames that have come.
         encoded: frames, or clips, that went through the network.
     """
 
-    def __init__(self, config: ModelConfig, tdss: bool, encode: Encode) -> None:
+    def __init__(self, config: ModelConfig, tdss: bool, encode: Encode, *, adaptive: bool = False) -> None:
         self.pushed = 0
         self.encoded = 0
         self._config = config
         self._tdss = tdss
         self._encode = encode
+        self._adaptive = adaptive
         self._size = config.resize if tdss else config.frame_size
         self._frames: dict[int, NDArray[np.uint8]] = {}
         self._features: dict[tuple[int, ...], NDArray[np.float32]] = {}
@@ -59,9 +68,10 @@ class FeatureCache:
             middle = clip[len(clip) // 2]
             pixels = self._pixels(clip, middle)
             crop = crop_of(middle + 1) if self._tdss else ""
-            if crop not in self._views or not np.array_equal(self._views[crop].pixels, pixels):
-                self._views[crop] = _View(pixels)
-                new.append(self._views[crop])
+            view = _View(pixels, block_means(pixels))
+            if crop not in self._views or self._has_changed(self._views[crop], view):
+                self._views[crop] = view
+                new.append(view)
             shown[clip] = self._views[crop]
         if new:
             for view, found in zip(new, self._encode(np.stack([view.pixels for view in new])), strict=True):
@@ -82,6 +92,11 @@ class FeatureCache:
         self._features.clear()
         self._views.clear()
 
+    def _has_changed(self, before: _View, now: _View) -> bool:
+        if self._adaptive:
+            return bool(np.abs(now.blocks - before.blocks).mean() > HARDLY)
+        return not np.array_equal(before.pixels, now.pixels)
+
     def _pixels(self, clip: tuple[int, ...], middle: int) -> NDArray[np.uint8]:
         """The frames of a clip through one crop: (3, h, w), or (clip_frames, 3, h, w)."""
         height, width = self._config.frame_size
@@ -90,6 +105,20 @@ class FeatureCache:
             top, left = crop_corner(crop_of(middle + 1), self._config.resize, self._config.frame_size)
         views = [self._frames[i][:, top : top + height, left : left + width] for i in clip]
         return views[0] if self._config.clip_frames == 1 else np.stack(views)
+
+
+def block_means(pixels: NDArray[np.uint8], side: int = BLOCK) -> NDArray[np.float32]:
+    """Means of square blocks of frames, in which noise averages out: (..., h, w) to (..., h // side, w // side).
+
+    >>> block_means(np.arange(16, dtype=np.uint8).reshape(1, 4, 4), side=2).tolist()
+    [[[2.5, 4.5], [10.5, 12.5]]]
+    """
+    *others, height, width = pixels.shape
+    side = min(side, height, width)
+    rows, columns = height // side, width // side
+    whole = pixels[..., : rows * side, : columns * side].reshape(*others, rows, side, columns * side)
+    across = whole.sum(-2, dtype=np.uint32).reshape(*others, rows, columns, side)
+    return np.asarray(across.sum(-1, dtype=np.uint32) / side**2, dtype=np.float32)
 
 
 def shrunk(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

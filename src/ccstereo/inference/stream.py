@@ -38,6 +38,8 @@ class BinauralStream:
         hop: seconds between two windows, 0 < hop <= the model's window; None takes `model.config.hop`.
         tdss: crop each frame in one of five places in turn; otherwise the whole frame is resized.
         batch_size: windows computed together, >= 1.
+        adaptive: whether frames that hardly differ from the last through the same crop are not encoded again; otherwise
+            only those that do not differ at all.
         live: keep the delay small: windows are computed one by one, and the context of a conditioned model ends with
             the window instead of reaching as far behind it. See `latency`. No window waits for frames but the first:
             where a camera stalls, its last frame stands. So push the frames of a stretch before its sound.
@@ -54,6 +56,7 @@ class BinauralStream:
         hop: float | None = None,
         tdss: bool = True,
         batch_size: int = 16,
+        adaptive: bool = True,
         live: bool = False,
     ) -> None:
         self._backend = as_backend(model)
@@ -68,7 +71,7 @@ class BinauralStream:
         self.target = TARGETS[config.target]
         self.plan = WindowPlan(config, round(hop * config.sample_rate), 1 if live else batch_size, live)
         self.windows_done = 0
-        self._cache = FeatureCache(config, tdss, self._backend.encode_frames)
+        self._cache = FeatureCache(config, tdss, self._backend.encode_frames, adaptive=adaptive)
         # Of each predicted channel, what it holds beyond mono; with a high band its gain on the mixture there, too.
         self._high_band = sample_rate > config.sample_rate
         channels = len(self.target.predicted) * (1 + self._high_band)
