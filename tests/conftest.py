@@ -49,6 +49,27 @@ def browser():
         browser.close()
 
 
+@pytest.fixture
+def own_registrations(monkeypatch: pytest.MonkeyPatch):
+    """The models, loss terms and scores that a test registers, and the modules that it imports by name, go with it."""
+    import tiny_models  # noqa: F401  (which stays: other tests import it once)
+    from ccstereo import plugins
+    from ccstereo.evaluation import SCORES
+    from ccstereo.losses.objective import TERMS
+    from ccstereo.models import registry
+
+    registries = (registry._builders, registry._sources, SCORES, TERMS)
+    before = [dict(each) for each in registries]
+    modules = set(sys.modules)
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    yield
+    for each, known in zip(registries, before, strict=True):
+        each.clear()
+        each.update(known)
+    for name in {"gated", "mine", "my_scores"} & (set(sys.modules) - modules):
+        del sys.modules[name]
+
+
 @pytest.fixture(scope="session")
 def lite():
     """A small model with fixed random weights, whose predictions are far from nothing."""

@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 import shlex
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from PIL import Image
 pytest.importorskip("lightning")  # here, for its log goes to what standard error is when it is imported
 
 import pages_world
-from ccstereo import plugins
 from ccstereo.cli.main import main
 from ccstereo.media import probe
 from ccstereo.models import create_model
@@ -194,13 +192,10 @@ def module(name: str, code: list[str]) -> str:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_registrations) -> Path:
     """The working folder of a reader who has nothing yet."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv(plugins.VARIABLE, "")
-    for name in ("gated", "mine", "my_scores"):
-        sys.modules.pop(name, None)
     for room in ("scenes", "demo", "training.stage_data", "evaluation.benchmark.make"):
         monkeypatch.setattr(f"ccstereo.{room}.synthetic_material", made_once)
     torch.set_num_threads(1)

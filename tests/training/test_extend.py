@@ -13,13 +13,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "extend.md"
 
 
 @pytest.fixture
-def _mine(tmp_path: Path, monkeypatch) -> None:
+def _mine(tmp_path: Path, monkeypatch, own_registrations) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert len(blocks) == 4
     (tmp_path / "mine.py").write_text("\n".join(blocks))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("CCSTEREO_IMPORT", "")
 
 
 @pytest.mark.usefixtures("_mine")
