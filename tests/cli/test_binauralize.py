@@ -4,6 +4,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -93,6 +94,7 @@ def test_json_is_one_line_with_the_numbers(clip: Path, weights: str, tmp_path: P
     done = json.loads(capsys.readouterr().out)
     assert (done["state"], done["seconds"], done["output_size"]) == ("done", 2.0, out.stat().st_size)
     assert done["settings"]["weights"] == weights_sha256(weights)
+    assert re.fullmatch(r"cpu \((torch|openvino|onnx), float32\)", done["runs_on"])
     assert main(arguments) == 1
     failed = json.loads(capsys.readouterr().out)
     assert failed["state"] == "failed"

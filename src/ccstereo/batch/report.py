@@ -29,6 +29,7 @@ class Record:
         seconds: of sound; elapsed: that it took; speed: the one over the other.
         side_to_mid: RMS of the difference over that of the mixture.
         loudness: of the result, in LUFS, None of silence; true_peak: in dBTP.
+        runs_on: device, what ran the network, and precision.
         notes: what could not be kept.
         error: why it failed.
         input_size, output_size: bytes.
@@ -45,6 +46,7 @@ class Record:
     side_to_mid: float | None = None
     loudness: float | None = None
     true_peak: float | None = None
+    runs_on: str | None = None
     notes: list[str] = field(default_factory=list)
     error: str | None = None
     input_size: int | None = None
@@ -71,6 +73,7 @@ def record_of(report: ConversionReport, input_state: os.stat_result | None, sett
         side_to_mid=round(report.side_to_mid, 4),
         loudness=round(report.output_loudness, 2) if math.isfinite(report.output_loudness) else None,
         true_peak=round(report.true_peak, 2),
+        runs_on=report.runs_on,
         notes=list(report.notes),
         input_size=input_state.st_size if input_state else None,
         input_time=input_state.st_mtime_ns if input_state else None,
