@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from zoo import train_once
 
 from ccstereo import evaluation
 from ccstereo.cli.progress import progress_bar
@@ -74,23 +75,18 @@ def main() -> int:
 def train(row: str, seed: int, config: str, steps: int, more: list[str], folder: Path) -> int:
     """Train one row unless it is done; 0, or the exit status of the training."""
     wanted = {"row": row, "seed": seed, "config": config, "steps": steps, "more": more}
-    record = folder / "ablation.json"
-    if record.exists() and json.loads(record.read_text()) != wanted:
-        print(f"{folder}: trained with other options; remove it, or choose another --output", file=sys.stderr)
-        return 1
-    if (folder / "weights" / "model.safetensors").exists():
-        print(f"{folder}: done", flush=True)
-        return 0
-    folder.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(wanted))
     command = [
         *(sys.executable, "-m", "ccstereo", "train", "--config", config, "--config", f"ablation/{row}"),
         *("--seed_everything", str(seed), "--data.seed", str(seed), "--trainer.max_steps", str(steps)),
         *("--trainer.default_root_dir", str(folder), *more),
         *(("--ckpt_path", "last") if (folder / "last.ckpt").exists() else ()),
     ]
-    print(shlex.join(command[1:]), flush=True)
-    return subprocess.run(command, check=False).returncode
+
+    def start() -> int:
+        print(shlex.join(command[1:]), flush=True)
+        return subprocess.run(command, check=False).returncode
+
+    return train_once(folder / "ablation.json", wanted, start)
 
 
 def mean_over_seeds(run: evaluation.Run, seeds: Mapping[str, Sequence[str]]) -> evaluation.Run:

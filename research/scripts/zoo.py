@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -196,19 +196,33 @@ def train_and_score(training: Training, options: argparse.Namespace, more: list[
     """Train one row unless it is done, and score it; 0, or the exit status of what failed."""
     if start is not None and (status := start.result()):
         return status
+    command = ["-m", "ccstereo", "train", *training.arguments(more)]
     wanted = {"training": training.name, "more": more}
-    record = training.folder / "zoo.json"
-    if record.exists() and json.loads(record.read_text()) != wanted:
-        print(f"{training.folder}: trained with other options; remove it, or choose another --output", file=sys.stderr)
-        return 1
-    if not training.done:
-        training.folder.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps(wanted))
-        if status := run(training, ["-m", "ccstereo", "train", *training.arguments(more)]):
-            return status
+    if status := train_once(training.folder / "zoo.json", wanted, lambda: run(training, command)):
+        return status
     if options.bench and training.row not in UNSCORED:
         score(training.name, system_of(training, options), options)
     return 0
+
+
+def train_once(record: Path, wanted: Mapping[str, Any], train: Callable[[], int]) -> int:
+    """Train unless it is done; 0, or the status of what failed.
+
+    Args:
+        record: file in the training's folder that keeps `wanted`.
+        wanted: JSON values; a training of others is refused.
+        train: does it, and gives its exit status.
+    """
+    folder = record.parent
+    if record.exists() and json.loads(record.read_text()) != wanted:
+        print(f"{folder}: trained with other options; remove it, or choose another --output", file=sys.stderr)
+        return 1
+    if (folder / "weights" / "model.safetensors").exists():
+        print(f"{folder}: done", flush=True)
+        return 0
+    folder.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(wanted))
+    return train()
 
 
 def run(training: Training, command: list[str]) -> int:

@@ -16,6 +16,11 @@ from ccstereo.models import create_model, save_model
 SCRIPT = Path(__file__).parents[2] / "research" / "scripts" / "ablation.py"
 
 
+@pytest.fixture(autouse=True)
+def _beside_the_script(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))  # as for a script that is run
+
+
 @pytest.fixture
 def ablation(tmp_path, monkeypatch, capsys):
     """Run the script in a folder where trainings are recorded instead of run; `fail` names one that stops half-way."""

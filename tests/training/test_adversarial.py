@@ -137,6 +137,11 @@ def test_the_papers_experiments_through_the_command_line(tmp_path: Path, monkeyp
     start, end = (load_model(f"{run}/weights").state_dict() for run in ("one", "two"))
     assert set(start) == set(end)
     assert all(torch.equal(end[name], start[name]) for name in start if name.startswith("visual."))
+    third = ["--config", "sagm/shared", "--config", "sagm/discriminator", *common, "--model.init", "one/weights"]
+    assert main(["train", *third, "--trainer.max_steps", "1", "--trainer.default_root_dir", "three"]) == 0
+    judged = dict(load_model("three/weights").named_parameters())  # whose generator nobody has trained
+    moved = {name.split(".")[0] for name, weight in judged.items() if not torch.equal(weight, start[name])}
+    assert moved == {"visual"}
     rows = np.genfromtxt("two/adversarial.csv", delimiter=",", names=True)
     assert rows["step"].tolist() == [1, 10]
     assert np.isfinite(rows["traindiscriminatoraccuracy"]).all()

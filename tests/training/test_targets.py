@@ -1,5 +1,6 @@
 """Models of every target, one of them with clips and a buffer that is not saved, through the real command line."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,6 +57,20 @@ def test_two_steps_on_simulated_scenes(model: str, caplog) -> None:
     assert ("val/one/louder_ear" in logged) == trained.target.has_ears
     for name in ("train/loss", "train/phase", "train/learning_rate", "val/difference", "val/one/snr"):
         assert all(np.isfinite(value) for _, value in logged[name]), name
+
+
+@pytest.mark.usefixtures("_folder")
+def test_morgado_as_its_config_has_it_in_small() -> None:
+    """One step on scenes in ambisonics, in its paper's loss alone."""
+    small = ["--model.model_config", json.dumps(SMALL_OF["morgado2018"]), "--trainer.log_every_n_steps", "1"]
+    assert main(["train", "--config", "morgado/stage", *SHORT, *small, "--trainer.max_steps", "1"]) == 0
+    trained = load_model("run/weights")
+    assert (trained.name, trained.target.name) == ("morgado2018", "foa")
+    assert all(weight.isfinite().all() for weight in trained.parameters())
+    logged = scalars(Path("run"))
+    assert logged["train/loss"] == logged["train/difference"]
+    before, after = (value for _, value in logged["val/one/stft_to_mono"])
+    assert after != before
 
 
 @pytest.mark.parametrize("target", ["mid-side", "left-right", "foa"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 
+from ccstereo.audio import stft
 from ccstereo.cli.main import main
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import WeightsError
@@ -136,6 +137,41 @@ def test_a_batch_can_be_learned(batch) -> None:
         losses.append({name: value.item() for name, value in made.logged.items()})
     for name in ("loss", "columns", "relevance", "classes", "cells", "difference"):
         assert losses[-1][f"train/{name}"] < 0.9 * losses[0][f"train/{name}"], name
+
+
+@pytest.mark.parametrize(
+    ("model", "weights"),
+    [
+        ("after-parida2022", {"difference": 1.0, "magnitude decoder": 0.1, "phase decoder": 0.5}),
+        ("apnet", {"difference": 4.0, "backbone": 1.0}),
+        ("assoconv", {"difference": 4.0, "backbone": 1.0}),
+    ],
+)
+def test_two_sides_can_be_learned_from_their_frames(model: str, weights: dict[str, float]) -> None:
+    """The same noise at the left or the right ear: which of them is in the frame alone, where half of it is bright."""
+    made = task({"classes": torch.zeros(2, 0)}, model, model_config=SMALL_OF[model], weights=weights)
+    config = made.model.config
+    frames = torch.zeros(2, 3, *config.frame_size, dtype=torch.uint8)
+    half = config.frame_size[1] // 2
+    frames[0, ..., :half], frames[1, ..., half:] = 255, 255
+    one = torch.stack([noise := 0.1 * torch.randn(config.window), 0.2 * noise])
+    batch = {"frame": frames, "sound": torch.stack([one, one.flip(0)]), "classes": torch.zeros(2, 0)}
+    optimizer = torch.optim.Adam(made.parameters(), 5e-3)
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = made.training_step(batch, 0)
+        loss.backward()
+        optimizer.step()
+        losses.append({name: value.item() for name, value in made.logged.items()})
+    for name in weights:
+        assert losses[-1][f"train/{name}"] < 0.9 * losses[0][f"train/{name}"], name
+    mixture = stft(batch["sound"].sum(1))  # in which both items are the same
+    with torch.no_grad():
+        predicted = made.model(mixture, made.encode(frames)).diff_spec
+    left, right = ((mixture * predicted).sum((1, 2, 3)) / mixture.square().sum((1, 2, 3))).tolist()
+    assert left > 0.2  # in truth 2/3
+    assert right < -0.2
 
 
 def test_no_scene_comes_twice() -> None:
