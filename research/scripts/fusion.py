@@ -22,6 +22,7 @@ from tqdm import tqdm
 from ccstereo.evaluation import Benchmark, Ears, Weights, read_benchmark
 from ccstereo.evaluation.report import cell, markdown
 from ccstereo.inference import stream
+from ccstereo.inference.overlap import OverlapAverager
 from ccstereo.metrics.functional import stft_distance
 from ccstereo.metrics.statistics import estimate, ratio_of_means
 
@@ -30,7 +31,7 @@ SMOOTH = 320  # samples, 20 ms, over which agreement is measured where it change
 TINY = 1e-9
 
 
-class Recorder(stream.OverlapAverager):
+class Recorder(OverlapAverager):
     """The averager, which keeps the windows that it is given."""
 
     windows: ClassVar[list[NDArray[np.float32]]] = []
@@ -164,7 +165,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=20, metavar="N", help="of each row (default: 20)")
     parser.add_argument("--hops", type=float, nargs="+", default=[0.1, 0.2], metavar="S")
     options = parser.parse_args()
-    stream.OverlapAverager = Recorder  # type: ignore[misc]
+    vars(stream)["OverlapAverager"] = Recorder
     benchmark = read_benchmark(options.benchmark)
     for hop in options.hops:
         weights = Weights(options.weights, hop=hop)

@@ -9,7 +9,8 @@ A training is a row and a seed; what comes first in the list matters most. Those
 one resumes, and so do scores. All share caches of features in OUTPUT/cache, which are made first. Options that this
 script does not know go to `ccstereo train`. Of each training OUTPUT/ROW-SEED holds log.txt, weights and scores. With
 --bench, OUTPUT/table.md and OUTPUT/scores.json hold parameters, operations and scores with 95 % intervals of what is
-scored by then, beside mono, the mono track panned to what is most salient, the embedded weights and the oracle.
+scored by then, beside mono, the mono track panned to what is most salient, the embedded weights and the oracle; --page
+docs/zoo.md puts the table there, too, with the speed of each method on one core.
 """
 
 import argparse
@@ -28,7 +29,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ccstereo import evaluation
+import numpy as np
+import torch
+
+from ccstereo import Binauralizer, evaluation
 from ccstereo.evaluation.report import cell, markdown
 from ccstereo.evaluation.runs import JOURNAL, read_scores
 from ccstereo.files import write_atomic
@@ -55,6 +59,8 @@ PLAN = [*(f"{row}-1" for row in ROWS), *(f"{row}-{seed}" for seed in (2, 3) for 
 INTERRUPTED = 130  # status of what Ctrl-C has stopped, which reaches all that is at work
 STOPPED = threading.Event()
 MORE_SCORES = ("mrstft", "spl")  # SAGM's own
+MARKS = ("<!-- table -->", "<!-- end of the table -->")
+SPEED_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,7 @@ def main() -> int:
     parser.add_argument("--bench", type=Path, metavar="DIR", help="score on this benchmark, of ccstereo bench make")
     parser.add_argument("--device", default="cpu", help="that scores (default: cpu)")
     parser.add_argument("--table", action="store_true", help="write the table of the scores that are there, no more")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the table there as well, between its marks")
     parser.add_argument("--cache", action="store_true", help="make the features of the first training, no more")
     options, more = parser.parse_known_args()
     if unknown := [name for name in options.trainings if name.rpartition("-")[0] not in ROWS]:
@@ -287,19 +294,52 @@ def write_table(trainings: list[Training], options: argparse.Namespace) -> None:
     together = replace(runs[0], scores={name: values for run in runs for name, values in run.scores.items()})
     rows = evaluation.summarise(together)
     costs = {each.title: cost_of(each.model["model"], **each.model["model_config"]) for each in trainings}
-    text = f"{evaluation.headline(benchmark)}; {options.steps} steps\n\n{table(rows, costs)}\n"
+    speeds = {} if options.page is None else speeds_of([each for each in trainings if each.title in together.scores])
+    text = f"{evaluation.headline(benchmark)}; {options.steps} steps\n\n{table(rows, costs, speeds)}\n"
     write_atomic(options.output / "table.md", text)
+    if options.page is not None:
+        write_atomic(options.page, between_marks(options.page.read_text(), text))
     write_atomic(options.output / "scores.json", json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     print(text)
 
 
-def table(rows: list[evaluation.RowScore], costs: dict[str, Cost]) -> str:
+def speeds_of(trainings: Sequence[Training]) -> dict[str, float]:
+    """Seconds of sound that a core predicts in a second with PyTorch, where every frame differs, by title."""
+    rng = np.random.default_rng(0)
+    sound = 0.1 * rng.standard_normal(SPEED_SECONDS * 16_000).astype(np.float32)
+    frames = rng.integers(0, 256, (SPEED_SECONDS * 10, 240, 480, 3), dtype=np.uint8)
+    rows: dict[str, float] = {}
+    torch.set_num_threads(1)
+    for row, training in {each.row: each for each in trainings}.items():
+        model = create_model(training.model["model"], **training.model["model_config"]).eval()
+        binauralizer = Binauralizer(model, backend="torch")
+        times = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            binauralizer.spatialize(sound, 16_000, frames, 10.0)
+            times.append(time.perf_counter() - begin)
+        rows[row] = SPEED_SECONDS / min(times)
+    return {each.title: rows[each.row] for each in trainings}
+
+
+def between_marks(page: str, text: str) -> str:
+    """The page with the text between its marks."""
+    before, _, rest = page.partition(MARKS[0])
+    _, mark, after = rest.partition(MARKS[1])
+    if not mark:
+        raise SystemExit(f"the page has no place for the table: lines {MARKS[0]} and {MARKS[1]}")
+    return f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}"
+
+
+def table(rows: list[evaluation.RowScore], costs: dict[str, Cost], speeds: dict[str, float]) -> str:
     """A line a row of the benchmark and a system."""
-    head = ["scenes", "system", "parameters", "operations", "STFT / mono's", "MRSTFT", "SPL, dB", "louder ear right, %"]
+    size = ["parameters", "operations", "speed"]
+    head = ["scenes", "system", *size, "STFT / mono's", "MRSTFT", "SPL, dB", "louder ear right, %"]
     lines = []
     for row in rows:
         known = costs.get(row.system)
-        size = (f"{known.parameters / 1e6:.1f} M", f"{known.per_second / 1e9:.0f} G/s") if known else ("-", "-")
+        size = [f"{known.parameters / 1e6:.1f} M", f"{known.per_second / 1e9:.0f} G/s"] if known else ["-", "-"]
+        size.append(f"{speeds[row.system]:.1f}" if row.system in speeds else "-")
         of = row.scores
         scores = (cell(of["stft_to_mono"], 3), cell(of["mrstft"], 3), cell(of["spl"], 1))
         lines.append([f"{row.row} ({row.items})", row.system, *size, *scores, cell(of["louder_ear"], 1, 100)])

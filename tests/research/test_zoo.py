@@ -112,8 +112,38 @@ def test_the_table() -> None:
     rows = [
         RowScore("one", name, 9, {**found, "louder_ear": Estimate(0.9, 0.8, 1.0, 9)}) for name in ("a", "Mono-Mono")
     ]
-    lines = table(rows, {"a": Cost(9_700_000, 1, 1, 0, 27e9)}).splitlines()
+    lines = table(rows, {"a": Cost(9_700_000, 1, 1, 0, 27e9)}, {"a": 3.25}).splitlines()
     assert lines[2] == (
-        "| one (9) | a | 9.7 M | 27 G/s | 0.500 [0.400, 0.600] | 1.000 [0.900, 1.100] | - | 90.0 [80.0, 100.0] |"
+        "| one (9) | a | 9.7 M | 27 G/s | 3.2 | 0.500 [0.400, 0.600] | 1.000 [0.900, 1.100] | - | 90.0 [80.0, 100.0] |"
     )
-    assert "| one (9) | Mono-Mono | - | - |" in lines[3]
+    assert "| one (9) | Mono-Mono | - | - | - |" in lines[3]
+
+
+def test_the_page_has_a_place_for_the_table() -> None:
+    script = runpy.run_path(str(SCRIPT))
+    page = (SCRIPT.parents[2] / "docs" / "zoo.md").read_text()
+    once = script["between_marks"](page, "| old |\n")
+    found = script["between_marks"](once, "| new |\n")
+    assert "| old |" in once
+    assert "| old |" not in found
+    assert found.replace("| new |", "| old |") == once
+    begin, end = script["MARKS"]
+    assert (page.partition(begin)[0], page.partition(end)[2]) == (found.partition(begin)[0], found.partition(end)[2])
+    with pytest.raises(SystemExit, match="no place for the table"):
+        script["between_marks"]("a page", "| new |\n")
+
+
+def test_speeds_are_those_of_rows(tmp_path, monkeypatch) -> None:
+    """One measurement a row, whatever its seeds."""
+    script = runpy.run_path(str(SCRIPT))
+    training, measured = script["Training"], script["speeds_of"]
+    made = []
+    monkeypatch.setitem(
+        measured.__globals__,
+        "Binauralizer",
+        lambda model, **_: SimpleNamespace(spatialize=lambda *_: made.append(model.name)),
+    )
+    speeds = measured([training(f"mono2binaural-{seed}", tmp_path) for seed in (1, 2)])
+    assert made == ["mono2binaural-lite"] * 3
+    assert set(speeds) == {"mono2binaural, seed 1", "mono2binaural, seed 2"}
+    assert len(set(speeds.values())) == 1
