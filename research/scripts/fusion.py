@@ -29,6 +29,7 @@ from ccstereo.metrics.statistics import estimate, ratio_of_means
 Sound = NDArray[np.float64]
 SMOOTH = 320  # samples, 20 ms, over which agreement is measured where it changes within a window
 TINY = 1e-9
+NARROW = "uniform, as narrow as doubt"
 
 
 class Recorder(OverlapAverager):
@@ -149,8 +150,9 @@ def distances(benchmark: Benchmark, weights: Weights, name: str) -> dict[str, fl
     padded = np.pad(mixture, (0, (len(windows) - 1) * hop + windows.shape[1] - len(mixture)))
     of = Windows(windows, cut(padded, windows.shape, hop), hop)
     found = {"mono": stft_distance(item.ears.mean(0).expand(2, -1), item.ears).item()}
-    for title, weighting in WEIGHTINGS.items():
-        side = fuse(windows, weighting(of), hop)[: len(mixture)]
+    sides = {title: fuse(windows, weighting(of), hop)[: len(mixture)] for title, weighting in WEIGHTINGS.items()}
+    sides[NARROW] = sides["uniform"] * np.linalg.norm(sides["doubt"]) / (np.linalg.norm(sides["uniform"]) + TINY)
+    for title, side in sides.items():
         ears = torch.from_numpy(np.stack([mixture + side, mixture - side]) / 2).float()
         found[title] = stft_distance(ears, item.ears).item()
         if title == "uniform":
@@ -169,7 +171,7 @@ def main() -> None:
     benchmark = read_benchmark(options.benchmark)
     for hop in options.hops:
         weights = Weights(options.weights, hop=hop)
-        lines: dict[str, list[Any]] = {title: [title] for title in WEIGHTINGS}
+        lines: dict[str, list[Any]] = {title: [title] for title in (*WEIGHTINGS, NARROW)}
         found: dict[str, list[dict[str, float]]] = {}
         for row in benchmark.rows:
             names = [name for name, of in benchmark.items.items() if of == row][: options.scenes]

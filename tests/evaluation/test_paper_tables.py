@@ -62,6 +62,15 @@ def fill(prepared, output: Path, *more: str | Path) -> int:
     return main([str(word) for word in ("evaluate", prepared, "-o", output, "--jobs", "1", *more)])
 
 
+def test_the_help_and_the_documentation_name_all_tables(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    said = "".join(capsys.readouterr().out.split())  # lines may break at hyphens
+    assert [name for name in list_tables() if name not in said] == []
+    page = Path(__file__).parents[2] / "docs" / "evaluate.md"
+    assert [name for name in list_tables() if f"`{name}`" not in page.read_text()] == []
+
+
 @pytest.fixture
 def five(make_set, tmp_path):
     """A set that has one of the five folds."""
