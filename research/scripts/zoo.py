@@ -36,6 +36,7 @@ from ccstereo import Binauralizer, evaluation
 from ccstereo.evaluation.report import cell, markdown
 from ccstereo.evaluation.runs import JOURNAL, read_scores
 from ccstereo.files import write_atomic
+from ccstereo.journal import read_journal
 from ccstereo.models import Cost, cost_of, create_model
 from ccstereo.training.configs import read_configs
 
@@ -53,6 +54,7 @@ ROWS = {  # name: configs on top of zoo/stage
     "sagm-frozen": ("zoo/sagm", "zoo/adversarial", "sagm/frozen"),
 }
 STARTS = {"sagm-frozen": "sagm"}  # from whose weights of the same seed a row starts
+ENOUGH = 0.8  # of the scenes: a system whose scoring was stopped earlier stays out of the table
 UNSCORED = ("sagm-discriminator",)  # its generator is not trained
 THREE_SEEDS = ("sagm", "sagm-adversarial", "lite", "apnet")
 PLAN = [*(f"{row}-1" for row in ROWS), *(f"{row}-{seed}" for seed in (2, 3) for row in THREE_SEEDS)]
@@ -288,19 +290,33 @@ def write_table(trainings: list[Training], options: argparse.Namespace) -> None:
     names = {each.name: each.title for each in trainings}
     names |= {name: system.name for name, system in baselines(options).items()}
     journals = {title: options.output / name / "scores" / JOURNAL for name, title in names.items()}
-    runs = [read_scores(path, benchmark.items, [title]) for title, path in journals.items() if path.exists()]
+    scored = {title: scenes_of(path) for title, path in journals.items() if path.exists()}
+    scored = {title: scenes for title, scenes in scored.items() if len(scenes) >= ENOUGH * len(benchmark.items)}
+    items = {item: row for item, row in benchmark.items.items() if all(item in scenes for scenes in scored.values())}
+    runs = [read_scores(journals[title], items, [title]) for title in scored]
     if not runs:
         return
     together = replace(runs[0], scores={name: values for run in runs for name, values in run.scores.items()})
     rows = evaluation.summarise(together)
     costs = {each.title: cost_of(each.model["model"], **each.model["model_config"]) for each in trainings}
     speeds = {} if options.page is None else speeds_of([each for each in trainings if each.title in together.scores])
-    text = f"{evaluation.headline(benchmark)}; {options.steps} steps\n\n{table(rows, costs, speeds)}\n"
+    fewer = (
+        ""
+        if len(items) == len(benchmark.items)
+        else f"; the {len(items)} of {len(benchmark.items)} scenes that all have"
+    )
+    text = f"{evaluation.headline(benchmark)}{fewer}; {options.steps} steps\n\n{table(rows, costs, speeds)}\n"
     write_atomic(options.output / "table.md", text)
     if options.page is not None:
         write_atomic(options.page, between_marks(options.page.read_text(), text))
     write_atomic(options.output / "scores.json", json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     print(text)
+
+
+def scenes_of(journal: Path) -> set[str]:
+    """Scenes that a system has scores of."""
+    _, lines = read_journal(journal)
+    return {line["item"] for line in lines}
 
 
 def speeds_of(trainings: Sequence[Training]) -> dict[str, float]:
