@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -22,7 +22,7 @@ from ccstereo.targets import TARGETS
 if TYPE_CHECKING:
     from ccstereo.audio.ambisonics import FOADecoder
     from ccstereo.mastering import AmbisonicFinisher, Finisher
-    from ccstereo.media import AudioChunk, FrameChunk
+    from ccstereo.media import AudioChunk, FrameChunk, SoundWriter, StereoWriter
     from ccstereo.models import SpatialModel
 
 FAST_HOPS = 3
@@ -238,7 +238,6 @@ class Binauralizer:
         check_output(source, target, codec=options.codec, bitrate=options.bitrate, reencode=options.reencode)
         plan = plan_reading(source, options, copies_video=target.suffix.lower() not in SOUND_FILES)
         config = self.config
-        samples, power = 0, np.zeros(2)
         with (
             MediaReader(
                 source,
@@ -262,31 +261,27 @@ class Binauralizer:
                     keep_bed=options.keep_bed,
                     true_peak=options.true_peak,
                 )
-            with (
-                open_writer(
-                    source,
-                    target,
-                    sample_rate=rate,
-                    audio_start=reader.audio_start,
-                    codec=options.codec,
-                    bitrate=options.bitrate,
-                    audio_tracks=reader.audio_tracks,
-                    cut=reader.cut,
-                    reencode=options.reencode,
-                    ambisonic=options.format == "foa",
-                ) as writer,
-                written_behind(writer.write) as write,
-            ):
-                for sound, last in _through(stream, chunks, finisher):
-                    stereo = finisher.push(ears.render(sound, last=last))
-                    if last:
-                        stereo = np.concatenate([stereo, finisher.finish()], axis=1)
-                    write(stereo)
-                    samples += stereo.shape[1]
-                    power += _mid_and_side(stereo)
-                    progress(min(samples / rate, total or np.inf), total)
-                if samples == 0:
+            with open_writer(
+                source,
+                target,
+                sample_rate=rate,
+                audio_start=reader.audio_start,
+                codec=options.codec,
+                bitrate=options.bitrate,
+                audio_tracks=reader.audio_tracks,
+                cut=reader.cut,
+                reencode=options.reencode,
+                ambisonic=options.format == "foa",
+            ) as writer:
+                output = _Output(ears, finisher, writer)
+                with written_behind(output.take) as give:
+                    done = 0
+                    for sound in _through(stream, chunks, give):
+                        done += sound.shape[1]
+                        progress(min(done / rate, total or np.inf), total)
+                if output.samples == 0:
                     raise MediaError(f"{source}: its sound track is empty; nothing to make binaural")
+        samples, power = output.samples, output.power
         progress(samples / rate, samples / rate)  # the header's total may be longer
         return ConversionReport(
             input=Path(source),
@@ -344,19 +339,60 @@ def _no_progress(done: float, total: float) -> None:
 
 
 def _through(
-    stream: BinauralStream, chunks: "Iterator[AudioChunk | FrameChunk]", finisher: "Finisher | AmbisonicFinisher"
-) -> Iterator[tuple[NDArray[np.float32], bool]]:
-    """Push all that a file gives; yield what comes out, and whether it is the last."""
+    stream: BinauralStream,
+    chunks: "Iterator[AudioChunk | FrameChunk]",
+    give: "Callable[[AudioChunk | _Sound], None]",
+) -> Iterator[NDArray[np.float32]]:
+    """Push all that a file gives; give the sound of it and what comes out to the output, and yield the latter."""
     from ccstereo.media import AudioChunk
 
     for chunk in chunks:
         if isinstance(chunk, AudioChunk):
-            finisher.push_input(chunk.samples, chunk.played)
+            give(chunk)
             stream.push_samples(chunk.samples)
         else:
             stream.push_frame(chunk.frame)
         ready = stream.pull()
         if ready.shape[1]:
-            yield ready, False
+            give(_Sound(ready))
+            yield ready
     stream.finish()
-    yield stream.pull(), True
+    rest = stream.pull()
+    give(_Sound(rest, last=True))
+    yield rest
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """A piece of what a stream gives, (K, T), and whether it is the last."""
+
+    samples: NDArray[np.float32]
+    last: bool = False
+
+
+class _Output:
+    """What becomes of a stream's sound: rendered to ears, finished and written, in a thread beside the prediction.
+
+    Attributes:
+        samples: written so far.
+        power: energies (2,) of their middle and side.
+    """
+
+    def __init__(
+        self, ears: EarRenderer, finisher: "Finisher | AmbisonicFinisher", writer: "StereoWriter | SoundWriter"
+    ) -> None:
+        self._ears, self._finisher, self._writer = ears, finisher, writer
+        self.samples = 0
+        self.power = np.zeros(2)
+
+    def take(self, piece: "AudioChunk | _Sound") -> None:
+        """Take the input's sound, and later what was predicted from it."""
+        if not isinstance(piece, _Sound):
+            self._finisher.push_input(piece.samples, piece.played)
+            return
+        stereo = self._finisher.push(self._ears.render(piece.samples, last=piece.last))
+        if piece.last:
+            stereo = np.concatenate([stereo, self._finisher.finish()], axis=1)
+        self._writer.write(stereo)
+        self.samples += stereo.shape[1]
+        self.power += _mid_and_side(stereo)
