@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfilt
+
+from ccstereo.mastering.sections import Sections
 
 BLOCK = 0.1  # seconds; a gating block of BS.1770 is four of them, a new one begins with each
 GATE = -70.0  # LUFS; what is softer counts as silence
@@ -83,8 +84,7 @@ class BlockPowers:
     def __init__(self, sample_rate: int) -> None:
         self.size = max(1, round(BLOCK * sample_rate))
         self.products: list[tuple[float, float, float]] = []
-        self._filter = k_weighting(sample_rate)
-        self._state = np.zeros((2, 2, 2))
+        self._weighting = Sections(k_weighting(sample_rate), channels=2)
         self._held = np.zeros((2, 0), np.float32)
         self._whole = 0  # blocks that are as long as they should be
 
@@ -113,8 +113,7 @@ class BlockPowers:
         self._held = self._held[:, :0]
 
     def _measure(self, block: NDArray[np.float32]) -> None:
-        weighted, self._state = sosfilt(self._filter, block.astype(np.float64), axis=1, zi=self._state)
-        left, right = weighted
+        left, right = self._weighting.push(block)
         count = block.shape[1]
         self._whole += count == self.size
         self.products.append((float(left @ left) / count, float(right @ right) / count, float(left @ right) / count))

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.signal import firwin
 
 _STEP = 0.001  # seconds for which one value is found
 UNIT = 100  # steps that are computed together
@@ -138,5 +137,7 @@ class PeakControl(ABC):
 
 def _interpolation(factor: int) -> NDArray[np.float32]:
     """Filters (2 _HALF, factor) that give, from the samples around, those at k / factor of the way to the next one."""
-    response = factor * firwin(2 * _HALF * factor + 1, 1 / factor, window=("kaiser", 6.0))
+    reach = _HALF * factor
+    response = np.sinc(np.arange(-reach, reach + 1) / factor) * np.kaiser(2 * reach + 1, 6.0)
+    response *= factor / response.sum()
     return np.ascontiguousarray(response[:-1].reshape(2 * _HALF, factor)[::-1], np.float32)
