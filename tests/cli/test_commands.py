@@ -29,11 +29,11 @@ HEAVY = ("torch", "av", "lightning", "gradio", "ray", "matplotlib", "openvino", 
     ],
 )
 def test_version_help_and_import_load_nothing_heavy(code: str) -> None:
-    """Under 0.3 s; best of several, each in a fresh interpreter, for other tests may run beside this one."""
+    """Under 0.3 s of a processor; best of several, each in a fresh interpreter, for other tests run beside this one."""
     program = f"""
 import atexit, sys, time
-start = time.perf_counter()
-atexit.register(lambda: print([m for m in {HEAVY} if m in sys.modules], time.perf_counter() - start))
+start = time.process_time()
+atexit.register(lambda: print([m for m in {HEAVY} if m in sys.modules], time.process_time() - start))
 {code}
 """
     ends = []
