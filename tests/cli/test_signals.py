@@ -21,10 +21,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals
 
 @pytest.fixture(autouse=True)
 def heeded() -> Iterator[None]:
-    """A test run that was started by nohup ignores SIGHUP, and its children would, too."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """A test run that was started by nohup ignores SIGHUP, and its children would, too; Ray handles SIGTERM."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,12 @@ class TestAModel:
         assert settings["split"]["clips"] == 4
         sha256 = hashlib.sha256((weights / "model.safetensors").read_bytes()).hexdigest()
         prediction = {"name": "random", "system": "weights", "sha256": sha256, "model": "ccstereo-lite"}
-        assert settings["prediction"] == prediction | {"hop": 0.1, "tdss": True, "precision": "float32"}
+        assert settings["prediction"] == prediction | {
+            "hop": 0.1,
+            "tdss": True,
+            "precision": "float32",
+            "adaptive": True,
+        }
         assert settings["oracle"] == {"mask_bound": 2.5, "hop": 0.1}
         assert settings["scores"]["normalize"] == "none"
         assert set(record["versions"]) == {"ccstereo", "torch", "numpy", "scipy", "python"}

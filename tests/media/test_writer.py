@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from ccstereo.errors import MediaError
-from ccstereo.media import SoundWriter, StereoWriter, check_output, default_output, open_writer, soundfiles
+from ccstereo.media import SoundWriter, StereoWriter, check_output, default_output, open_writer, soundfiles, write_video
 
 
 @pytest.fixture
@@ -268,3 +268,14 @@ def test_the_same_input_gives_the_same_bytes(source, tmp_path, name, tools):
     at = found[0].find(b"PEAK")
     if name == "out.wav":
         assert found[0][at + 12 : at + 16] == bytes(4)
+
+
+def test_a_made_video_has_the_same_bytes_each_time(tmp_path):
+    """Left to turn colours itself, PyAV's encoder gave other bytes at the third time."""
+    picture = np.random.default_rng(0).integers(0, 255, (280, 480, 3), dtype=np.uint8)
+    frames = np.stack([np.roll(picture, 3 * k, 1) // 2 + np.uint8(k) for k in range(60)])
+    made = set()
+    for _ in range(4):
+        write_video(tmp_path / "a.mp4", frames, np.zeros((1, 16_000), np.float32))
+        made.add((tmp_path / "a.mp4").read_bytes())
+    assert len(made) == 1

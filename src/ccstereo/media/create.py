@@ -46,7 +46,9 @@ def write_video(
             layout = "mono" if len(sound) == 1 else "stereo"
             track = container.add_stream("aac", rate=sample_rate, layout=layout, bit_rate=96_000 * len(sound))
             for frame in frames:
-                container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+                # In the encoder's colours already: where PyAV's encoder turns them, bytes differ from run to run.
+                shown = av.VideoFrame.from_ndarray(frame, format="rgb24")
+                container.mux(video.encode(shown.reformat(format="yuv420p")))
             container.mux(video.encode(None))
             for start in range(0, sound.shape[1], 1024):
                 block = np.ascontiguousarray(sound[:, start : start + 1024], dtype=np.float32)
