@@ -1,15 +1,17 @@
 """The same work on a local Ray cluster of two workers, of which one is killed in the middle."""
 
 import os
+import signal
 import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
 from ccstereo import plugins
 from ccstereo.batch import Batch, Input, Report, plan
 from ccstereo.errors import CCStereoError
-from ccstereo.jobs import map_items
+from ccstereo.jobs import map_items, ray_tasks
 from worker_tasks import Noted, process_number, speaking
 
 
@@ -21,9 +23,11 @@ def cluster():
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")  # it would write a token into the home folder
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        before = signal.getsignal(signal.SIGTERM)
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
         yield ray
         ray.shutdown()
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_killed_worker_loses_nothing_and_nothing_is_done_twice(cluster, tmp_path):
@@ -75,6 +79,19 @@ def test_a_folder_of_which_a_worker_is_killed(cluster, folder, weights, tmp_path
         made[engine] = {path.name: path.read_bytes() for path in (tmp_path / engine).glob("*.binaural.*")}
     assert len(made["ray"]) == 6
     assert made["ray"] == made["processes"]
+
+
+def test_sigterm_stays_ours(monkeypatch):
+    """Ray's handler of SIGTERM exits at once: half files would stay."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def start(**options):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    fake = SimpleNamespace(is_initialized=lambda: False, init=start, shutdown=lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    with ray_tasks._cluster():
+        assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_without_ray(monkeypatch):

@@ -78,7 +78,7 @@ def write_preview(path: str | Path, output: str | Path, progress: Callable[[floa
                     if progress is not None:
                         progress(min(samples / reader.sample_rate, duration or np.inf), duration)
                 else:
-                    frame = av.VideoFrame.from_ndarray(chunk.frame, format="rgb24")
+                    frame = av.VideoFrame.from_ndarray(chunk.frame, format="rgb24").reformat(format="yuv420p")
                     frame.pts, frame.time_base = chunk.index, Fraction(1) / Fraction(FRAME_RATE)
                     container.mux(video.encode(frame))
             for piece in resampler.resample(None):
