@@ -137,7 +137,7 @@ def _is_many(options: argparse.Namespace) -> bool:
     path = as_source(options.inputs[0])
     if isinstance(path, str):  # an address may hold a question mark
         return False
-    if len(path.name) > LONGEST_NAME:
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
         return False
     return path.is_dir() or (glob.has_magic(options.inputs[0]) and not path.exists())
 

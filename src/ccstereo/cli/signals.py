@@ -43,9 +43,8 @@ class Signals:
         if callable(handler) and handler is not signal.default_int_handler:
             handler(signal.SIGINT, frame)
             return
-        self._last_resort = threading.Timer(
-            GRACE, self._end
-        )  # code that runs no matter what may swallow what is raised
+        # Code that runs no matter what may swallow what is raised.
+        self._last_resort = threading.Timer(GRACE, self._end)
         self._last_resort.daemon = True
         self._last_resort.start()
         raise KeyboardInterrupt  # also where Ctrl-C is ignored, as by a script's background job

@@ -13,9 +13,8 @@ from ccstereo.errors import BackendError
 from ccstereo.inference.backends.base import Backend
 from ccstereo.inference.exported import CONTEXT, FRAMES, WINDOWS, ExportedNetwork, read_exported, write_exported
 
-QUANTISED = (
-    FRAMES,
-)  # spectrograms span too wide a range for 8 bits: with windows in them, errors are four times as large
+# Spectrograms span too wide a range for 8 bits: with windows in them, errors are four times as large.
+QUANTISED = (FRAMES,)
 
 
 class Recorder:

@@ -5,6 +5,7 @@ A file's header may lose what the decoder must know, as Matroska's does the bits
 
 import io
 from itertools import islice
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -21,7 +22,7 @@ _PACKETS = 50
 def reads_back(container: InputContainer, video: VideoStream, muxer: str, tag: str | None) -> bool:
     """Copy the first packets of a video into a file in memory, and see whether a frame decodes from there.
 
-    True, too, where none decodes from the input itself: then the copy is no worse.
+    True, too, where the input or the writer fails: what is really read and written says why.
 
     Args:
         container: of the input, at its start; it is read from.
@@ -31,15 +32,33 @@ def reads_back(container: InputContainer, video: VideoStream, muxer: str, tag: s
     """
     if video.codec_context.codec.canonical_name in _PROVEN:
         return True
-    taken, shown = [], False
+    try:
+        taken = _until_a_frame(container, video)
+        if not taken:
+            return True
+        file = _copied(taken, video, muxer, tag)
+    except (av.FFmpegError, ValueError):
+        return True
+    try:
+        with av.open(file, "r") as written:
+            return any(_decodes(packet) for packet in packets(written, *written.streams.video[:1]))
+    except av.FFmpegError:
+        return False
+
+
+def _until_a_frame(container: InputContainer, video: VideoStream) -> "list[Packet[Any]]":
+    """The first packets, up to the one with which a frame decodes; none where none does soon."""
+    taken = []
     for packet in islice(packets(container, video), _PACKETS):
-        shown = shown or _decodes(packet)
+        shown = _decodes(packet)
         if packet.size:
             taken.append(packet)
         if shown:
-            break
-    if not shown:
-        return True
+            return taken
+    return []
+
+
+def _copied(taken: "list[Packet[Any]]", video: VideoStream, muxer: str, tag: str | None) -> io.BytesIO:
     file = io.BytesIO()
     with av.open(file, "w", format=muxer) as output:
         copy = add_copy(output, video, tag)
@@ -48,14 +67,10 @@ def reads_back(container: InputContainer, video: VideoStream, muxer: str, tag: s
             packet.stream = copy
             output.mux(packet)
     file.seek(0)
-    try:
-        with av.open(file, "r") as written:
-            return any(_decodes(packet) for packet in packets(written, *written.streams.video[:1]))
-    except av.FFmpegError:
-        return False
+    return file
 
 
-def _decodes(packet: "Packet[VideoStream]") -> bool:
+def _decodes(packet: "Packet[Any]") -> bool:
     try:
         return bool(packet.decode())
     except av.FFmpegError:
