@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml  # type: ignore[import-untyped, unused-ignore]
+import yaml
 
 from ccstereo.errors import CCStereoError, UsageError
 

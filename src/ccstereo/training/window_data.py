@@ -1,5 +1,6 @@
 """What data of windows have in common, wherever the windows come from."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from ccstereo.training.loading import (
 Collate = Callable[[Sequence[Item]], Item]
 
 
-class WindowData(LightningDataModule):
+class WindowData(LightningDataModule, ABC):
     """Data that are made for the model of the trainer's task.
 
     Batches are dictionaries; B is the number of frames, R of windows of sound for each:
@@ -66,9 +67,9 @@ class WindowData(LightningDataModule):
             self.prepare_for(cast(SpatialModel, self.trainer.lightning_module.model))
             self._ready = True
 
+    @abstractmethod
     def prepare_for(self, model: SpatialModel) -> None:
         """Make the data sets for a model."""
-        raise NotImplementedError
 
     @property
     def repeats(self) -> bool:

@@ -93,7 +93,7 @@ def read_table(name: str) -> PaperTable:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        import yaml  # type: ignore[import-untyped, unused-ignore]
+        import yaml
     except ImportError as error:
         raise CCStereoError("the papers' tables need PyYAML: pip install 'ccstereo[train]'") from error
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
