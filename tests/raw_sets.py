@@ -157,12 +157,12 @@ SPLITS = {
 
 def make_prepared(folder: Path, splits: Folds = SPLITS, even: tuple[str, ...] = ()) -> PreparedSet:
     """A prepared set of six clips, a to f, of noise that is louder and earlier on the left or the right, or even."""
-    worker = partial(_noise, even=even)
+    worker = partial(noise_clips, even=even)
     prepare([Source(name, ()) for name in "abcdef"], worker, folder, SetInfo("noises"), folds=lambda _: splits)
     return PreparedSet(folder)
 
 
-def _noise(source: Source, even: tuple[str, ...] = ()) -> Iterator[Clip]:
+def noise_clips(source: Source, even: tuple[str, ...] = ()) -> Iterator[Clip]:
     rng = np.random.default_rng(ord(source.key))
     samples = 16_000 + 1_600 * (ord(source.key) % 3)
     dry = 0.1 * rng.standard_normal(samples)

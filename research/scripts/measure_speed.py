@@ -44,9 +44,9 @@ def convert_with(checkout: Path, film: Path, out: Path, options: Sequence[str], 
     return run
 
 
-def network_with(kind: str, seconds: float, environment: dict[str, str]):
-    """The full-size network on noise, by itself: `kind` is "paper", or precision of this release's quickest."""
-    command = [sys.executable, __file__, "--worker", kind, "--seconds", str(seconds)]
+def network_with(kind: str, seconds: float, folder: Path, environment: dict[str, str]):
+    """The full-size network on noise, by itself: `kind` is "paper", or how OpenVINO computes it, see `worker`."""
+    command = [sys.executable, __file__, "--worker", kind, "--seconds", str(seconds), "--networks", str(folder)]
 
     def run() -> tuple[float, float]:
         path = {"PYTHONPATH": str(ROOT / "src")}
@@ -58,14 +58,37 @@ def network_with(kind: str, seconds: float, environment: dict[str, str]):
     return run
 
 
-def worker(kind: str, seconds: float) -> None:
-    """Print wall-clock and processor seconds of the full-size network, without its start-up."""
+def export_networks(folder: Path) -> None:
+    """The full-size network for OpenVINO, as it is and with the encoder of frames in 8 bits."""
+    import numpy as np
+    import torch
+
+    from ccstereo.inference.backends.openvino import OpenVINOBackend
+    from ccstereo.inference.export import export_network
+    from ccstereo.inference.quantize import Recorder, quantize_network
+    from ccstereo.models import create_model
+
+    torch.manual_seed(0)
+    model = create_model("ccstereo").eval()
+    for name in ("float32", "int8"):
+        export_network(model, folder / name, "openvino")
+    recorder = Recorder(OpenVINOBackend(folder / "int8"))
+    recorder.encode_frames(np.random.default_rng(1).integers(0, 256, (16, 3, *model.config.frame_size), dtype=np.uint8))
+    quantize_network(folder / "int8", recorder.asked)
+
+
+def worker(kind: str, seconds: float, networks: Path) -> None:
+    """Print wall-clock and processor seconds of the full-size network, without its start-up.
+
+    `kind` is "paper", or OpenVINO's "float32", "bfloat16", "int8" or "int8 bfloat16": frames in 8 bits, windows in the
+    other.
+    """
     import numpy as np
     import torch
 
     from ccstereo import Binauralizer
     from ccstereo.audio import frame_index, istft, overlap_average, rms_gain, stft, window_count
-    from ccstereo.inference import make_backend
+    from ccstereo.inference.backends.openvino import OpenVINOBackend
     from ccstereo.models import create_model
     from ccstereo.vision.transforms import normalize
 
@@ -95,7 +118,8 @@ def worker(kind: str, seconds: float) -> None:
     if kind == "paper":
         run: Callable[[], object] = paper
     else:
-        backend = make_backend(model, "openvino", kind)
+        folder = networks / ("int8" if "int8" in kind else "float32")
+        backend = OpenVINOBackend(folder, "bfloat16" if "bfloat16" in kind else "float32")
         binauralizer = Binauralizer(backend, hop=0.063)
         run = lambda: binauralizer.binauralize(sound, config.sample_rate, frames, 10.0)  # noqa: E731
     wall, processor = time.perf_counter(), time.process_time()
@@ -129,15 +153,19 @@ def main() -> None:
     parser.add_argument("--network", action="store_true", help="the full-size network and the paper's algorithm")
     parser.add_argument("--seconds", type=float, default=10.0, help="of noise for --network")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--networks", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        worker(options.worker, options.seconds)
+        worker(options.worker, options.seconds, options.networks)
         return
     environment = AVX2 if options.avx2 else {}
     print(f"{os.cpu_count()} processors, instruction set: {'AVX2' if options.avx2 else 'all that there is'}\n")
     if options.network:
-        kinds = ("paper", "float32", *([] if options.avx2 else ["bfloat16"]))
-        compare({kind: network_with(kind, options.seconds, environment) for kind in kinds}, options.runs)
+        kinds = ("paper", "float32", "int8", *([] if options.avx2 else ["bfloat16", "int8 bfloat16"]))
+        with tempfile.TemporaryDirectory() as folder:
+            export_networks(Path(folder))
+            systems = {kind: network_with(kind, options.seconds, Path(folder), environment) for kind in kinds}
+            compare(systems, options.runs)
         return
     with tempfile.TemporaryDirectory() as folder:
         film, out = options.film, Path(folder) / "out.mp4"

@@ -245,6 +245,7 @@ class Binauralizer:
                 frame_size=config.resize,
                 selection=plan.selection,
                 mixdown=plan.mixdown,
+                wanted=self.stream(config.sample_rate).plan.looks_at,
             ) as reader,
             prefetched(reader) as chunks,
         ):
@@ -351,7 +352,7 @@ def _through(
             give(chunk)
             stream.push_samples(chunk.samples)
         else:
-            stream.push_frame(chunk.frame)
+            stream.push_frame(chunk.frame, chunk.index)
         ready = stream.pull()
         if ready.shape[1]:
             give(_Sound(ready))

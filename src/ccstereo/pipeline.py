@@ -7,6 +7,7 @@ from queue import Empty, Queue
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+_SIZE = 128  # items: more than a batch of windows needs, some 5 s of sound and frames; fewer, and threads take turns
 _PATIENCE = 0.5  # seconds after which a waiting thread looks up: Windows lets no lock be interrupted
 
 
@@ -18,7 +19,7 @@ class _End:
 
 
 @contextmanager
-def prefetched(items: Iterable[Item], size: int = 16) -> Iterator[Iterator[Item]]:
+def prefetched(items: Iterable[Item], size: int = _SIZE) -> Iterator[Iterator[Item]]:
     """Run an iterable in a thread, at most `size` items ahead; what it raises is raised where its items are taken.
 
     When the block is left, however that is, the thread has ended: what the iterable reads from can be closed.
@@ -59,7 +60,7 @@ def prefetched(items: Iterable[Item], size: int = 16) -> Iterator[Iterator[Item]
 
 
 @contextmanager
-def written_behind(write: Callable[[Item], object], size: int = 16) -> Iterator[Callable[[Item], None]]:
+def written_behind(write: Callable[[Item], object], size: int = _SIZE) -> Iterator[Callable[[Item], None]]:
     """Give a function that hands items to a thread, which writes them in order, at most `size` behind.
 
     What writing raises is raised at the next item or at the end of the block; at the end all is written. When the block

@@ -6,13 +6,18 @@ import sys
 from collections import Counter
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from ccstereo import plugins
 from ccstereo.batch import Batch, Input, Report, plan
+from ccstereo.datasets.prepared.build import Source, prepare
+from ccstereo.datasets.prepared.format import SetInfo
+from ccstereo.datasets.prepared.reader import PreparedSet
 from ccstereo.errors import CCStereoError
+from ccstereo.evaluation import Mono, make_benchmark, score
 from ccstereo.jobs import map_items, ray_tasks
-from worker_tasks import Noted, process_number, speaking
+from worker_tasks import Dying, Noted, process_number, speaking
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +84,33 @@ def test_a_folder_of_which_a_worker_is_killed(cluster, folder, weights, tmp_path
         made[engine] = {path.name: path.read_bytes() for path in (tmp_path / engine).glob("*.binaural.*")}
     assert len(made["ray"]) == 6
     assert made["ray"] == made["processes"]
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_preparation_is_the_same(cluster, tmp_path):
+    """To the byte, though a worker dies at a source the first time."""
+    for engine in ("ray", "processes"):
+        worker = Dying(tmp_path / f"{engine}.tried")
+        sources = [Source(name, ()) for name in "abcdef"]
+        prepare(sources, worker, tmp_path / engine, SetInfo("noises"), jobs=2, engine=engine)
+        assert worker.tried.exists()
+    assert len(PreparedSet(tmp_path / "ray").clips) == 6
+    assert files(tmp_path / "ray") == files(tmp_path / "processes")
+
+
+def test_benchmarks_and_their_scores_are_the_same(cluster, tmp_path):
+    made = {
+        engine: make_benchmark(tmp_path / engine, rows=["one"], scenes=3, seconds=0.7, jobs=2, engine=engine)
+        for engine in ("ray", "processes")
+    }
+    assert files(made["ray"].folder) == files(made["processes"].folder)
+    scored = [score({"mono": Mono()}, made["ray"], jobs=2, engine=engine) for engine in ("ray", "processes")]
+    assert scored[0].items == scored[1].items
+    for name, values in scored[0].scores["mono"].items():
+        np.testing.assert_array_equal(values, scored[1].scores["mono"][name])
 
 
 def test_sigterm_stays_ours(monkeypatch):

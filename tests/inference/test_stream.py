@@ -230,6 +230,33 @@ def test_frames_that_come_back_are_not_taken_for_others(monkeypatch, tdss: bool)
     assert sum(known.encoded) < sum(new.encoded) == 10
 
 
+@pytest.mark.parametrize("hop", [0.05, 0.063, 0.1, 0.15, 0.3, 0.63])
+@pytest.mark.parametrize("frames", [1, 2, 13, 14, 15, 16])
+def test_frames_that_no_window_looks_at_can_be_left_out(hop: float, frames: int) -> None:
+    """All but the last, at any length: the sound is the same to the bit."""
+    model, sound, shown = Conditioned(), noise(1_600 * frames - 800), video(frames)
+    whole = run(model, sound, shown, hop=hop)
+    stream = BinauralStream(model, sample_rate=RATE, hop=hop)
+    wanted = {stream.plan.frame(window) for window in range(400)}  # of a sound that goes on
+    assert {k for k in range(frames) if stream.plan.looks_at(k)} == {k for k in wanted if k < frames}
+    pieces = []
+    for k, frame in enumerate(shown):
+        if stream.plan.looks_at(k) or k == frames - 1:
+            stream.push_frame(frame, k)
+        stream.push_samples(sound[1_600 * k :][:1_600])
+        pieces.append(stream.pull())
+    stream.finish()
+    np.testing.assert_array_equal(np.concatenate([*pieces, stream.pull()], axis=1), whole)
+
+
+def test_frames_come_in_their_order() -> None:
+    stream = BinauralStream(Panner(), sample_rate=RATE)
+    stream.push_frame(video(1)[0], 4)
+    with pytest.raises(ValueError, match="frame 4 comes after frame 4"):
+        stream.push_frame(video(1)[0], 4)
+    stream.push_frame(video(1)[0], 5)
+
+
 def test_missing_last_frames_hold_the_last_one() -> None:
     sound, frames = noise(3 * RATE), video(12)
     held = np.concatenate([frames, np.repeat(frames[-1:], 18, axis=0)])

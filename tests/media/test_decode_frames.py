@@ -74,6 +74,15 @@ def test_a_frame_that_stays_is_the_same_array(make, tools):
     assert frames[1] is not frames[2]
 
 
+@pytest.mark.parametrize("wanted", [{1, 2, 5}, {0, 7}, set()])
+def test_frames_that_are_wanted_and_the_last_one(make, tools, wanted):
+    path = make("a.mp4", sound=tools.clicks(38_400, 100))
+    with MediaReader(path, wanted=wanted.__contains__) as reader:
+        frames = [c for c in reader if isinstance(c, FrameChunk)]
+    assert [c.index for c in frames] == sorted(wanted | {7})
+    assert [tools.level(c.frame) for c in frames] == [int(2.5 * k) for k in sorted(wanted | {7})]
+
+
 def corners():
     """A frame that is red top left, green top right, blue bottom left, white bottom right."""
     frame = np.zeros((64, 96, 3), np.uint8)

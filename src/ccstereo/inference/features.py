@@ -37,7 +37,7 @@ class FeatureCache:
             only while nothing changes at all.
 
     Attributes:
-        pushed: frames that have come.
+        pushed: frames that have come, with those between them that were left out.
         encoded: frames, or clips, that went through the network.
     """
 
@@ -53,10 +53,10 @@ class FeatureCache:
         self._features: dict[tuple[int, ...], NDArray[np.float32]] = {}
         self._views: dict[str, _View] = {}  # the last one through each crop
 
-    def push(self, frame: NDArray[np.uint8]) -> None:
-        """Keep the next frame, (H, W, 3) of any size, as a copy of the model's size."""
-        self._frames[self.pushed] = shrunk(frame, self._size)
-        self.pushed += 1
+    def push(self, frame: NDArray[np.uint8], index: int) -> None:
+        """Keep a frame that comes after all others, (H, W, 3) of any size, as a copy of the model's size."""
+        self._frames[index] = shrunk(frame, self._size)
+        self.pushed = index + 1
 
     def features(self, clips: Sequence[list[int]]) -> NDArray[np.float32]:
         """Features (N, ...) of N clips, each the indices of its frames, one for most models."""

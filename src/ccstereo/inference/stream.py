@@ -111,14 +111,22 @@ class BinauralStream:
         self._waiting.append(self._down.push(mono))
         self._advance()
 
-    def push_frame(self, frame: Any) -> None:
+    def push_frame(self, frame: Any, index: int | None = None) -> None:
         """Append the next frame, (H, W, 3) uint8 of any size.
 
+        Args:
+            frame: the next one.
+            index: its number, where frames before it are left out that no window looks at (`plan.looks_at`); the last
+                frame of all must not be.
+
         Raises:
-            ValueError: shape or type are others, or the stream is finished.
+            ValueError: shape or type are others, the frame is not behind those before, or the stream is finished.
         """
         self._check_open()
-        self._cache.push(as_frame(frame))
+        following = self._cache.pushed
+        if index is not None and index < following:
+            raise ValueError(f"frame {index} comes after frame {following - 1}")
+        self._cache.push(as_frame(frame), following if index is None else index)
         self._advance()
 
     def finish(self) -> None:

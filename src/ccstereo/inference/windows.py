@@ -31,7 +31,7 @@ class WindowPlan:
     @property
     def together(self) -> int:
         """Windows that share a context."""
-        return max(1, round(CONTEXT_EVERY * self.config.sample_rate / self.hop))
+        return -(-round(CONTEXT_EVERY * self.config.sample_rate) // self.hop)
 
     def start(self, window: int) -> int:
         """First sample of a window."""
@@ -50,6 +50,16 @@ class WindowPlan:
         """Indices of the frames that a window is predicted with, of `frames` that there are."""
         wanted = clip_indices(min(self.frame(window), frames - 1), self.config.clip_frames, self.config.clip_stride)
         return [min(max(0, index), frames - 1) for index in wanted]
+
+    def looks_at(self, frame: int) -> bool:
+        """Whether a window is predicted with this frame, where it is not the last one: that stands for all behind it.
+
+        Models of clips look at every frame.
+        """
+        if self.config.clip_frames > 1:
+            return True
+        latest = ((frame + 0.5) / self.config.frame_rate * self.config.sample_rate - self.config.window / 2) / self.hop
+        return any(self.frame(window) == frame for window in range(max(0, int(latest) - 1), int(latest) + 2))
 
     def group(self, window: int) -> int:
         """Number of the context that a window is conditioned on."""

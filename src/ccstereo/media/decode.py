@@ -1,6 +1,6 @@
 """Reading a video as a stream of mono sound and frames on one clock, in bounded memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -66,6 +66,7 @@ class MediaReader:
         sound: str | Path | None = None,
         selection: Selection = Selection(),  # noqa: B008  (frozen)
         mixdown: Mixdown | None = None,
+        wanted: Callable[[int], bool] = lambda _: True,
     ) -> None:
         """Open a video.
 
@@ -79,6 +80,7 @@ class MediaReader:
             selection: which sound tracks, and which part of the file.
             mixdown: mix sound to mono from the stereo that a player plays, which is given as `AudioChunk.played`; None
                 mixes all channels at once, to no more than full scale.
+            wanted: by their number, the frames that are given; the last one always is.
 
         Raises:
             MediaError: a file cannot be read, or lacks video or sound.
@@ -92,6 +94,7 @@ class MediaReader:
         # A float rate such as 29.97 stays itself; one such as 0.1 becomes the decimal that was meant.
         self._frame_rate = Fraction(frame_rate).limit_denominator(1_000_000)
         self._mixdown = mixdown
+        self._wanted = wanted
         self.cut = find_cut(self.info.path, selection)
         begin = None if self.cut is None else self.cut[0]
         source = self.info.path if sound is None else as_source(sound)
@@ -144,13 +147,17 @@ class MediaReader:
         index = 0
         for block in self._sound.blocks():
             while index * self.sample_rate <= samples * self._frame_rate:
-                yield self._frame(index)
+                if self._wanted(index):
+                    yield self._frame(index)
                 index += 1
             yield self._chunk(block)
             samples += len(block)
         while index * self.sample_rate < samples * self._frame_rate:
-            yield self._frame(index)
+            if self._wanted(index):
+                yield self._frame(index)
             index += 1
+        if index and not self._wanted(index - 1):
+            yield self._frame(index - 1)
 
     def _chunk(self, block: NDArray[np.float32]) -> AudioChunk:
         if self._mixdown is None:
