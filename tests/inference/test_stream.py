@@ -232,7 +232,7 @@ def test_frames_that_come_back_are_not_taken_for_others(monkeypatch, tdss: bool)
 
 @pytest.mark.parametrize("hop", [0.05, 0.063, 0.1, 0.15, 0.3, 0.63])
 @pytest.mark.parametrize("frames", [1, 2, 13, 14, 15, 16])
-def test_frames_that_no_window_looks_at_can_be_left_out(hop: float, frames: int) -> None:
+def test_frames_that_no_window_looks_at_can_be_skipped(hop: float, frames: int) -> None:
     """All but the last, at any length: the sound is the same to the bit."""
     model, sound, shown = Conditioned(), noise(1_600 * frames - 800), video(frames)
     whole = run(model, sound, shown, hop=hop)

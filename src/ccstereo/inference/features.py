@@ -37,7 +37,7 @@ class FeatureCache:
             only while nothing changes at all.
 
     Attributes:
-        pushed: frames that have come, with those between them that were left out.
+        pushed: frames that have come, with those between them that were skipped.
         encoded: frames, or clips, that went through the network.
     """
 

@@ -116,7 +116,7 @@ class BinauralStream:
 
         Args:
             frame: the next one.
-            index: its number, where frames before it are left out that no window looks at (`plan.looks_at`); the last
+            index: its number, where frames before it are skipped that no window looks at (`plan.looks_at`); the last
                 frame of all must not be.
 
         Raises:
