@@ -93,6 +93,29 @@ def test_gap_in_the_sound_becomes_silence(make, tools):
     assert not mono[25_000:35_000].any()
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "fmt", "rounding"), [("a.mp4", "aac", None, 0), ("a.mkv", "flac", "s16", 48)]
+)
+@pytest.mark.parametrize("begin", [1_024, 23_552, 46_080])
+@pytest.mark.parametrize("jump", [600, -300])
+def test_a_short_gap_between_frames_that_agree_is_one(make, tools, name, codec, fmt, rounding, begin, jump):
+    """A webcam's first packet lasts 12 ms longer than its samples: all that follows is in time at once."""
+    audio = {"codec": codec, "fmt": fmt, "step": 1024, "gaps": [(begin, jump)]}
+    path = make(name, sound=tools.clicks(48_128, 500, 22_900, 47_700), audio=audio)
+    mono, _ = read_mono(path)
+    due = [at + jump * (at >= begin) for at in (500, 22_900, 47_700)]
+    assert tools.peaks(mono, 3) == pytest.approx(due, abs=rounding)  # Matroska's milliseconds
+
+
+def test_frames_that_wander_make_no_gaps(make, tools):
+    """Timestamps that are wrong by up to 8 ms, each frame's by another: no sample is added, none taken away."""
+    wrong = np.random.default_rng(0).integers(-384, 385, 46)
+    gaps = [(1_024 * (k + 1), int(step)) for k, step in enumerate(np.diff(wrong, prepend=0))]
+    path = make("a.mp4", sound=tools.clicks(48_128, 500, 30_000), audio={"step": 1024, "gaps": gaps})
+    mono, _ = read_mono(path)
+    assert tools.peaks(mono, 2) == [500, 30_000]
+
+
 def test_overlap_of_the_sound_is_cut(make, tools):
     path = make(
         "a.mkv",

@@ -1,11 +1,12 @@
 """One sound track of a file as one unbroken signal, in blocks."""
 
-from collections.abc import Generator, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import av
 import numpy as np
@@ -29,15 +30,19 @@ from ccstereo.media.source import as_source
 # Timestamps in milliseconds, as Matroska keeps them, wander by 1 ms around the truth, those of telephones by several. A
 # lost packet is 20 ms or more in nearly all recordings. A jump between the two from one frame to the next becomes a gap
 # or an overlap; less is rounding, or drift. Where the format changes, another recording was joined on: there any jump
-# is one.
+# is one, and so it is where the frames before it and behind it agree with one another: nothing wanders there.
 _TOLERANCE = Fraction(15, 1000)
 _AT_A_JOIN = Fraction(1, 1000)
+_AGREE = Fraction(1, 10_000)  # seconds, or a tick of the clock, by which deviations of frames that agree may differ
+_AROUND = 4  # frames on either side that must agree, as far as there are so many
 _BLOCK = Fraction(1, 10)  # seconds a block holds at least, but the last
 _LOOSE_END = 60  # seconds past the declared end at which a timestamp is taken for nonsense
 _FORWARDS = (
     1800  # seconds of silence in a track beyond which its clock is taken for broken: a whole day may be declared
 )
 _BACKWARDS = 1  # seconds that a timestamp may lie in the past: more is another recording that begins, not an overlap
+
+_Decoded: TypeAlias = tuple[AudioFrame, NDArray[np.float32], bool]  # a frame, its samples, whether the format changed
 
 
 class SoundTrack:
@@ -183,14 +188,17 @@ class SoundTrack:
         done = 0  # samples that came, gaps and overlaps counted, but nothing stretched
         drift = DriftCorrector(self.sample_rate)
         corrected = 0  # by earlier correctors
-        deviation = 0  # of the last frame's timestamp from its place
+        before: deque[int] = deque([0], _AROUND)  # deviations of the last frames' timestamps from their places
         self._last_frame: AudioFrame | None = None
-        for frame, samples, joined in self._at_rate():
-            if frame.pts is not None:
-                due = round((seconds(frame.pts, frame.time_base) - self._origin) * self.sample_rate)
+        for (frame, samples, joined), behind in _with_following(self._at_rate(), _AROUND):
+            due = self._due(frame)
+            if due is not None:
                 now = due - done - corrected
-                tolerance = _AT_A_JOIN if joined else _TOLERANCE
-                if abs(now - deviation) > tolerance * self.sample_rate:
+                jump = abs(now - before[-1])
+                if jump > (_AT_A_JOIN if joined else _TOLERANCE) * self.sample_rate or (
+                    jump > _AT_A_JOIN * self.sample_rate
+                    and self._is_step(frame, before, [now, *self._deviations(done + corrected + len(samples), behind)])
+                ):
                     yield from drift.finish()
                     corrected += drift.corrected
                     drift = DriftCorrector(self.sample_rate)
@@ -202,18 +210,39 @@ class SoundTrack:
                     yield from self._silence(gap, samples)
                     done += max(0, gap)
                     now = 0
-                deviation = now
-            yield from drift.push(deviation, samples)
+                    before.clear()
+                before.append(now)
+            yield from drift.push(before[-1], samples)
             done += len(samples)
             self._last_frame = frame
         yield from drift.finish()
+
+    def _due(self, frame: AudioFrame) -> int | None:
+        """Sample at which a frame begins by its timestamp."""
+        if frame.pts is None:
+            return None
+        return round((seconds(frame.pts, frame.time_base) - self._origin) * self.sample_rate)
+
+    def _deviations(self, place: int, frames: "Iterable[_Decoded]") -> Iterator[int]:
+        """Of timestamps from the places of frames, the first of which follows at sample `place`."""
+        for frame, samples, _ in frames:
+            due = self._due(frame)
+            if due is not None:
+                yield due - place
+            place += len(samples)
+
+    def _is_step(self, frame: AudioFrame, before: Sequence[int], since: Sequence[int]) -> bool:
+        """Whether deviations of the frames before a jump agree, and so do those since, its own and a few behind it."""
+        near = max(_AGREE, frame.time_base or Fraction(0)) * self.sample_rate
+        apart = abs(since[0] - before[-1]) > _AT_A_JOIN * self.sample_rate + 2 * near
+        return apart and max(before) - min(before) <= near and max(since) - min(since) <= near
 
     def _silence(self, length: int, like: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         while length > 0:  # a second at a time: a gap may be long
             yield np.zeros((min(length, self.sample_rate), *like.shape[1:]), np.float32)
             length -= self.sample_rate
 
-    def _at_rate(self) -> Iterator[tuple[AudioFrame, NDArray[np.float32], bool]]:
+    def _at_rate(self) -> "Iterator[_Decoded]":
         """Frames with their samples at the track's rate, and whether the format has changed before them."""
         resampler: av.AudioResampler | None = None
         source: tuple[int, str, str] | None = None
@@ -320,3 +349,14 @@ def read_mono(path: str | Path) -> tuple[NDArray[np.float32], int]:
 def _read_all(track: SoundTrack) -> tuple[NDArray[np.float32], int]:
     with closing(track):
         return np.concatenate(list(track.blocks())), track.sample_rate
+
+
+def _with_following(frames: "Iterable[_Decoded]", count: int) -> "Iterator[tuple[_Decoded, Sequence[_Decoded]]]":
+    """Yield each with up to `count` that follow."""
+    held: deque[_Decoded] = deque()
+    for item in frames:
+        held.append(item)
+        if len(held) > count:
+            yield held.popleft(), held
+    while held:
+        yield held.popleft(), held
