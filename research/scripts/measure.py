@@ -2,6 +2,7 @@
 
 python research/scripts/measure.py VIDEO                    speed: seconds of video converted in a second
 python research/scripts/measure.py VIDEO --minutes 1 60     peak memory, the video repeated to a minute and to an hour
+python research/scripts/measure.py VIDEO --minutes 60 --fast    the same with options of ccstereo binauralize
 """
 
 import argparse
@@ -40,9 +41,10 @@ def end_of(path: Path, index: int) -> float:
         return float((last.dts + max(last.duration or 0, 1) - packets[0].dts) * last.time_base)
 
 
-def convert(source: Path, folder: Path) -> tuple[float, float]:
+def convert(source: Path, folder: Path, options: list[str]) -> tuple[float, float]:
     """Seconds and peak memory (MB) of one conversion."""
-    command = [sys.executable, "-m", "ccstereo", "binauralize", str(source), "-o", str(folder / "out.mp4"), "-q"]
+    out = str(folder / "out.mp4")
+    command = [sys.executable, "-m", "ccstereo", "binauralize", str(source), "-o", out, "-q", *options]
     begin = time.monotonic()
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
@@ -61,20 +63,20 @@ def main() -> None:
     parser.add_argument("video", type=Path)
     parser.add_argument("--minutes", type=float, nargs="*", default=[])
     parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
+    options, more = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if not options.minutes:
             length = seconds_of(options.video)
             for _ in range(options.runs):
-                elapsed, memory = convert(options.video, folder)
+                elapsed, memory = convert(options.video, folder, more)
                 print(
                     f"{length:.1f} s in {elapsed:.1f} s: {length / elapsed:.1f} times real time, peak {memory:.0f} MB"
                 )
         for minutes in options.minutes:
             video = folder / f"repeated{options.video.suffix}"
             repeat(options.video, video, 60 * minutes)
-            elapsed, memory = convert(video, folder)
+            elapsed, memory = convert(video, folder, more)
             print(f"{seconds_of(video) / 60:.1f} minutes in {elapsed:.0f} s, peak {memory:.0f} MB", flush=True)
 
 

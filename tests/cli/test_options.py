@@ -30,6 +30,7 @@ def test_an_old_name_still_works_with_one_line_of_warning(given: list[str], caps
         ("--hop", "nan", "must be a number above 0, got 'nan'"),
         ("--jobs", "2.5", "must be a whole number of at least 1, got '2.5'"),
         ("--gain", "inf", "must be a number from -60 to 60, got 'inf'"),
+        ("--gain", "-3dB", "must be a number from -60 to 60, got '-3dB'"),
         ("--output", "", "must be the name of a file or folder, got ''"),
         ("--output", "a\0b", "must be the name of a file or folder, got 'a\\x00b'"),
     ],

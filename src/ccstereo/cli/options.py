@@ -1,6 +1,7 @@
 """Options that several subcommands share, and the types of their values."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -29,6 +30,8 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **{"formatter_class": argparse.RawDescriptionHelpFormatter} | named)
         self.register("type", Path, file_name)
         self.old_names: dict[str, str] = {}
+        # What begins as a number below 0 is a value, if a wrong one: "-3dB" is no option.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
         """Refuse what is unknown here: the parser of all subcommands would report it without its place."""
