@@ -212,7 +212,8 @@ def test_nothing_overlaps(page, make_video, tmp_path, width) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     choose(page, make_video("clip.mp4"))
     done(page)
-    page.locator("#map img").evaluate("image => image.decode()")
+    painted = "async image => { while (!image.naturalWidth) await new Promise((on) => setTimeout(on, 20)); }"
+    page.locator("#map img").evaluate(painted)  # a little later than the rest
     page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     named = {}
