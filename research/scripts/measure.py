@@ -44,7 +44,7 @@ def end_of(path: Path, index: int) -> float:
 def convert(source: Path, folder: Path, options: list[str]) -> tuple[float, float]:
     """Seconds and peak memory (MB) of one conversion."""
     out = str(folder / "out.mp4")
-    command = [sys.executable, "-m", "ccstereo", "binauralize", str(source), "-o", out, "-q", *options]
+    command = [sys.executable, "-m", "ccstereo", "binauralize", str(source), "-o", out, "-q", "--overwrite", *options]
     begin = time.monotonic()
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
