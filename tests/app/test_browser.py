@@ -212,8 +212,12 @@ def test_nothing_overlaps(page, make_video, tmp_path, width) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     choose(page, make_video("clip.mp4"))
     done(page)
-    painted = "async image => { while (!image.naturalWidth) await new Promise((on) => setTimeout(on, 20)); }"
-    page.locator("#map img").evaluate(painted)  # a little later than the rest
+    # The map is painted a little later than the rest.
+    painted = """async (image) => {
+        for (let k = 0; k < 500 && !image.naturalWidth; k++) await new Promise((on) => setTimeout(on, 20));
+        return image.naturalWidth;
+    }"""
+    assert page.locator("#map img").evaluate(painted) > 0
     page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     named = {}

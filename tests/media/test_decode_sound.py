@@ -101,7 +101,7 @@ def test_gap_in_the_sound_becomes_silence(make, tools):
 def test_a_short_gap_between_frames_that_agree_is_one(make, tools, name, codec, fmt, rounding, begin, jump):
     """A webcam's first packet lasts 12 ms longer than its samples: all that follows is in time at once."""
     audio = {"codec": codec, "fmt": fmt, "step": 1024, "gaps": [(begin, jump)]}
-    path = make(name, sound=tools.clicks(48_128, 500, 22_900, 47_700), audio=audio)
+    path = make(name, sound=tools.clicks(60_416, 500, 22_900, 47_700), audio=audio)
     mono, _ = read_mono(path)
     due = [at + jump * (at >= begin) for at in (500, 22_900, 47_700)]
     assert tools.peaks(mono, 3) == pytest.approx(due, abs=rounding)  # Matroska's milliseconds
@@ -114,6 +114,15 @@ def test_frames_that_wander_make_no_gaps(make, tools):
     path = make("a.mp4", sound=tools.clicks(48_128, 500, 30_000), audio={"step": 1024, "gaps": gaps})
     mono, _ = read_mono(path)
     assert tools.peaks(mono, 2) == [500, 30_000]
+
+
+@pytest.mark.parametrize("jump", [600, -300])
+def test_a_last_frame_alone_makes_no_gap(make, tools, jump):
+    """Whether its timestamp wanders nobody can say."""
+    audio = {"codec": "flac", "fmt": "s16", "step": 4_608, "gaps": [(9 * 4_608, jump)]}
+    path = make("a.mkv", sound=tools.clicks(10 * 4_608, 500, 9 * 4_608 + 2_000), audio=audio)
+    mono, _ = read_mono(path)
+    assert tools.peaks(mono, 2) == pytest.approx([500, 9 * 4_608 + 2_000], abs=96)  # it is stretched a little
 
 
 def test_overlap_of_the_sound_is_cut(make, tools):

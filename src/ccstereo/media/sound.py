@@ -34,7 +34,7 @@ from ccstereo.media.source import as_source
 _TOLERANCE = Fraction(15, 1000)
 _AT_A_JOIN = Fraction(1, 1000)
 _AGREE = Fraction(1, 10_000)  # seconds, or a tick of the clock, by which deviations of frames that agree may differ
-_AROUND = 4  # frames on either side that must agree, as far as there are so many
+_AROUND = 4  # frames on either side that must agree, as far as there are so many; a last frame alone tells nothing
 _BLOCK = Fraction(1, 10)  # seconds a block holds at least, but the last
 _LOOSE_END = 60  # seconds past the declared end at which a timestamp is taken for nonsense
 _FORWARDS = (
@@ -235,7 +235,7 @@ class SoundTrack:
         """Whether deviations of the frames before a jump agree, and so do those since, its own and a few behind it."""
         near = max(_AGREE, frame.time_base or Fraction(0)) * self.sample_rate
         apart = abs(since[0] - before[-1]) > _AT_A_JOIN * self.sample_rate + 2 * near
-        return apart and max(before) - min(before) <= near and max(since) - min(since) <= near
+        return apart and len(since) > 1 and max(before) - min(before) <= near and max(since) - min(since) <= near
 
     def _silence(self, length: int, like: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         while length > 0:  # a second at a time: a gap may be long
