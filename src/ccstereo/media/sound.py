@@ -34,7 +34,7 @@ from ccstereo.media.source import as_source
 _TOLERANCE = Fraction(15, 1000)
 _AT_A_JOIN = Fraction(1, 1000)
 _AGREE = Fraction(1, 10_000)  # seconds, or a tick of the clock, by which deviations of frames that agree may differ
-_AROUND = 4  # frames on either side that must agree, as far as there are so many; a last frame alone tells nothing
+_AROUND = 4  # frames on either side that must agree, as far as there are so many; a last frame alone says nothing
 _BLOCK = Fraction(1, 10)  # seconds a block holds at least, but the last
 _LOOSE_END = 60  # seconds past the declared end at which a timestamp is taken for nonsense
 _FORWARDS = (
