@@ -14,13 +14,12 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-from zoo import train_once
+from trainings import DISTANCE, SIDES, Table, mean_over_seeds, train_once
 
 from ccstereo import evaluation
 from ccstereo.cli.progress import progress_bar
@@ -35,12 +34,7 @@ LINES = (  # title, row, whether TDSS is on: it is but another choice of crops, 
     ("+ L_rec", "reconstruction", True),
     ("+ L_scl", "contrastive", True),
 )
-TABLES = (  # title, attribute of a row's score, digits, factor
-    ("STFT distance over mono's", "stft_to_mono", 3, 1.0),
-    ("Louder ear right, %", "louder_ear", 1, 100.0),
-    ("Own side right, %", "own_side", 1, 100.0),
-    ("Azimuth error, degrees", "azimuth_error", 1, 1.0),
-)
+TABLES = (DISTANCE, *SIDES, Table("Azimuth error, degrees", "azimuth_error", 1))
 
 
 def main() -> int:
@@ -87,22 +81,6 @@ def train(row: str, seed: int, config: str, steps: int, more: list[str], folder:
         return subprocess.run(command, check=False).returncode
 
     return train_once(folder / "ablation.json", wanted, start)
-
-
-def mean_over_seeds(run: evaluation.Run, seeds: Mapping[str, Sequence[str]]) -> evaluation.Run:
-    """Replace systems that differ in their training's seed alone by the mean of every item's scores.
-
-    Args:
-        run: with all systems.
-        seeds: names of the systems of each mean, by the name that it gets. Other systems stay. Intervals over items of
-            these means do not hold what another seed would change.
-    """
-    gone = {name for names in seeds.values() for name in names}
-    means = {
-        mean: {column: np.mean([run.scores[name][column] for name in names], axis=0) for column in run.scores[names[0]]}
-        for mean, names in seeds.items()
-    }
-    return replace(run, scores={**means, **{name: v for name, v in run.scores.items() if name not in gone}})
 
 
 def gains(run: evaluation.Run, pairs: Sequence[tuple[str, str]]) -> str:
@@ -157,18 +135,14 @@ def score(options: argparse.Namespace) -> None:
     rows, each = evaluation.summarise(means), evaluation.summarise(run)
     parts = [
         f"{evaluation.headline(benchmark)}; {options.steps} steps, seeds {', '.join(map(str, options.seeds))}",
-        *(
-            f"## {title}\n\n{evaluation.overview(rows, name, digits=digits, factor=factor)}"
-            for title, name, digits, factor in TABLES
-        ),
+        *(table.markdown(rows) for table in TABLES),
     ]
     if len(trained) > 1:
         changes = gains(means, list(pairwise(trained)))
         parts.append(f"## STFT distance over mono's: change on the same scenes\n\n{changes}")
     if len(options.seeds) > 1:
-        title, name, digits, factor = TABLES[0]
         by_seed = [row for row in each if row.system not in means.scores]
-        parts.append(f"## {title}, seed by seed\n\n{evaluation.overview(by_seed, name, digits=digits, factor=factor)}")
+        parts.append(DISTANCE.markdown(by_seed, ", seed by seed"))
     text = "\n\n".join(parts) + "\n"
     (options.output / "table.md").write_text(text)
     content = evaluation.record(benchmark, systems, each)

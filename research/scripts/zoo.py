@@ -22,18 +22,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from trainings import DISTANCE, SIDES, Table, mean_over_seeds, train_once
 
 from ccstereo import Binauralizer, evaluation
-from ccstereo.evaluation.report import cell, markdown
+from ccstereo.evaluation.report import markdown
 from ccstereo.evaluation.runs import JOURNAL, read_scores
 from ccstereo.files import write_atomic
 from ccstereo.journal import read_journal
@@ -60,6 +61,7 @@ THREE_SEEDS = ("sagm", "sagm-adversarial", "lite", "apnet")
 PLAN = [*(f"{row}-1" for row in ROWS), *(f"{row}-{seed}" for seed in (2, 3) for row in THREE_SEEDS)]
 INTERRUPTED = 130  # status of what Ctrl-C has stopped, which reaches all that is at work
 STOPPED = threading.Event()
+TABLES = (DISTANCE, *SIDES, Table("MRSTFT distance", "mrstft", 3), Table("SPL distance, dB", "spl", 1))
 MORE_SCORES = ("mrstft", "spl")  # SAGM's own
 MARKS = ("<!-- table -->", "<!-- end of the table -->")
 SPEED_SECONDS = 3
@@ -214,26 +216,6 @@ def train_and_score(training: Training, options: argparse.Namespace, more: list[
     return 0
 
 
-def train_once(record: Path, wanted: Mapping[str, Any], train: Callable[[], int]) -> int:
-    """Train unless it is done; 0, or the status of what failed.
-
-    Args:
-        record: file in the training's folder that keeps `wanted`.
-        wanted: JSON values; a training of others is refused.
-        train: does it, and gives its exit status.
-    """
-    folder = record.parent
-    if record.exists() and json.loads(record.read_text()) != wanted:
-        print(f"{folder}: trained with other options; remove it, or choose another --output", file=sys.stderr)
-        return 1
-    if (folder / "weights" / "model.safetensors").exists():
-        print(f"{folder}: done", flush=True)
-        return 0
-    folder.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(wanted))
-    return train()
-
-
 def run(training: Training, command: list[str]) -> int:
     """Run Python with a training's log, unless all were stopped; its exit status."""
     if STOPPED.is_set():
@@ -285,32 +267,48 @@ def score(name: str, system: evaluation.System, options: argparse.Namespace) -> 
 
 
 def write_table(trainings: list[Training], options: argparse.Namespace) -> None:
-    """Write the table of all that is scored, and print it; no weights are needed."""
+    """Write the tables of all that is scored, means over seeds, and print them; no weights are needed."""
     benchmark = evaluation.read_benchmark(options.bench)
-    names = {each.name: each.title for each in trainings}
-    names |= {name: system.name for name, system in baselines(options).items()}
-    journals = {title: options.output / name / "scores" / JOURNAL for name, title in names.items()}
+    names = {each.title: each.name for each in trainings}
+    names |= {system.name: name for name, system in baselines(options).items()}
+    run = scored_by_all(benchmark, {title: options.output / name / "scores" / JOURNAL for title, name in names.items()})
+    if run is None:
+        return
+    methods: dict[str, list[Training]] = {}
+    for each in trainings:
+        if each.title in run.scores:
+            methods.setdefault(each.row, []).append(each)
+    seeds = {row: [each.title for each in of_row] for row, of_row in methods.items()}
+    rows = evaluation.summarise(mean_over_seeds(run, seeds))
+    several = [title for titles in seeds.values() if len(titles) > 1 for title in titles]
+    by_seed = [row for row in evaluation.summarise(run) if row.system in several]
+    models = {row: of_row[0].model for row, of_row in methods.items()}
+    costs = {row: cost_of(model["model"], **model["model_config"]) for row, model in models.items()}
+    speeds = {} if options.page is None else {row: speed_of(model) for row, model in models.items()}
+    whole = len(benchmark.items)
+    fewer = "" if len(run.items) == whole else f"; the {len(run.items)} of {whole} scenes that all have"
+    parts = [
+        f"{evaluation.headline(benchmark)}{fewer}; {options.steps} steps",
+        f"## Size and speed\n\n{costs_table(costs, speeds)}",
+        *(table.markdown(rows) for table in TABLES),
+        *([DISTANCE.markdown(by_seed, ", seed by seed")] if by_seed else []),
+    ]
+    text = "\n\n".join(parts) + "\n"
+    write_atomic(options.output / "table.md", text)
+    if options.page is not None:
+        write_atomic(options.page, between_marks(options.page.read_text(), text))
+    write_atomic(options.output / "scores.json", json.dumps(evaluation.record(benchmark, {}, rows), indent=1) + "\n")
+    print(text)
+
+
+def scored_by_all(benchmark: evaluation.Benchmark, journals: Mapping[str, Path]) -> evaluation.Run | None:
+    """Scores of the systems that have nearly all scenes, on the scenes that all of them have; None where none has."""
     scored = {title: scenes_of(path) for title, path in journals.items() if path.exists()}
     scored = {title: scenes for title, scenes in scored.items() if len(scenes) >= ENOUGH * len(benchmark.items)}
     items = {item: row for item, row in benchmark.items.items() if all(item in scenes for scenes in scored.values())}
     runs = [read_scores(journals[title], items, [title]) for title in scored]
-    if not runs:
-        return
-    together = replace(runs[0], scores={name: values for run in runs for name, values in run.scores.items()})
-    rows = evaluation.summarise(together)
-    costs = {each.title: cost_of(each.model["model"], **each.model["model_config"]) for each in trainings}
-    speeds = {} if options.page is None else speeds_of([each for each in trainings if each.title in together.scores])
-    fewer = (
-        ""
-        if len(items) == len(benchmark.items)
-        else f"; the {len(items)} of {len(benchmark.items)} scenes that all have"
-    )
-    text = f"{evaluation.headline(benchmark)}{fewer}; {options.steps} steps\n\n{table(rows, costs, speeds)}\n"
-    write_atomic(options.output / "table.md", text)
-    if options.page is not None:
-        write_atomic(options.page, between_marks(options.page.read_text(), text))
-    write_atomic(options.output / "scores.json", json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    print(text)
+    scores = {title: values for run in runs for title, values in run.scores.items()}
+    return replace(runs[0], scores=scores) if runs else None
 
 
 def scenes_of(journal: Path) -> set[str]:
@@ -319,23 +317,20 @@ def scenes_of(journal: Path) -> set[str]:
     return {line["item"] for line in lines}
 
 
-def speeds_of(trainings: Sequence[Training]) -> dict[str, float]:
-    """Seconds of sound that a core predicts in a second with PyTorch, where every frame differs, by title."""
+def speed_of(model: Mapping[str, Any]) -> float:
+    """Seconds of sound that a core predicts in a second with PyTorch, where every frame differs."""
     rng = np.random.default_rng(0)
     sound = 0.1 * rng.standard_normal(SPEED_SECONDS * 16_000).astype(np.float32)
     frames = rng.integers(0, 256, (SPEED_SECONDS * 10, 240, 480, 3), dtype=np.uint8)
-    rows: dict[str, float] = {}
     torch.set_num_threads(1)
-    for row, training in {each.row: each for each in trainings}.items():
-        model = create_model(training.model["model"], **training.model["model_config"]).eval()
-        binauralizer = Binauralizer(model, backend="torch")
-        times = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            binauralizer.spatialize(sound, 16_000, frames, 10.0)
-            times.append(time.perf_counter() - begin)
-        rows[row] = SPEED_SECONDS / min(times)
-    return {each.title: rows[each.row] for each in trainings}
+    network = create_model(model["model"], **model["model_config"]).eval()
+    binauralizer = Binauralizer(network, backend="torch")
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        binauralizer.spatialize(sound, 16_000, frames, 10.0)
+        times.append(time.perf_counter() - begin)
+    return SPEED_SECONDS / min(times)
 
 
 def between_marks(page: str, text: str) -> str:
@@ -347,19 +342,13 @@ def between_marks(page: str, text: str) -> str:
     return f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}"
 
 
-def table(rows: list[evaluation.RowScore], costs: dict[str, Cost], speeds: dict[str, float]) -> str:
-    """A line a row of the benchmark and a system."""
-    size = ["parameters", "operations", "speed"]
-    head = ["scenes", "system", *size, "STFT / mono's", "MRSTFT", "SPL, dB", "louder ear right, %"]
+def costs_table(costs: Mapping[str, Cost], speeds: Mapping[str, float]) -> str:
+    """A line a method: parameters, operations of a second of sound, seconds of sound that a core predicts in one."""
     lines = []
-    for row in rows:
-        known = costs.get(row.system)
-        size = [f"{known.parameters / 1e6:.1f} M", f"{known.per_second / 1e9:.0f} G/s"] if known else ["-", "-"]
-        size.append(f"{speeds[row.system]:.1f}" if row.system in speeds else "-")
-        of = row.scores
-        scores = (cell(of["stft_to_mono"], 3), cell(of["mrstft"], 3), cell(of["spl"], 1))
-        lines.append([f"{row.row} ({row.items})", row.system, *size, *scores, cell(of["louder_ear"], 1, 100)])
-    return markdown(head, lines)
+    for name, cost in costs.items():
+        speed = f"{speeds[name]:.1f}" if name in speeds else "-"
+        lines.append([name, f"{cost.parameters / 1e6:.1f} M", f"{cost.per_second / 1e9:.0f} G/s", speed])
+    return markdown(["system", "parameters", "operations", "speed"], lines)
 
 
 if __name__ == "__main__":

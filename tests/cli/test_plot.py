@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from ccstereo import viz
 from ccstereo.cli.main import main
 from ccstereo.models import save_model
 
@@ -39,7 +40,7 @@ def test_of_a_video(weights, tmp_path: Path, capsys) -> None:
     assert "one.mp4" in capsys.readouterr().err
 
 
-def test_bars_and_sweeps_of_scores(tmp_path: Path, capsys) -> None:
+def test_intervals_and_sweeps_of_scores(tmp_path: Path, capsys) -> None:
     found = {"value": 0.5, "low": 0.4, "high": 0.6, "count": 3}
     rows = [{"row": "one", "system": system, "scenes": 3, "stft": found} for system in ("mono", "ours")]
     (tmp_path / "scores.json").write_text(json.dumps({"rows": rows}))
@@ -90,3 +91,27 @@ def test_wrong_usage(tmp_path: Path, capsys) -> None:
         with pytest.raises(SystemExit) as stop:
             main(["plot", *arguments])
         assert stop.value.code == 2
+
+
+def test_what_two_files_score_differently_is_drawn_twice(tmp_path: Path, monkeypatch) -> None:
+    drawn = {}
+    draw = viz.plot_intervals
+
+    def record(groups, *rest):
+        drawn.update(groups)
+        return draw(groups, *rest)
+
+    monkeypatch.setattr(viz, "plot_intervals", record)
+    for name, value in (("before", 0.5), ("after", 0.4)):
+        rows = [
+            {"row": "one", "system": system, "stft": {"value": mean, "low": mean, "high": mean}}
+            for system, mean in (("mono", 1.0), ("ours", value))
+        ]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"rows": rows}))
+    files = [str(tmp_path / f"{name}.json") for name in ("before", "after")]
+    assert main(["plot", "ablation", *files, "-o", str(tmp_path / "figure.png")]) == 0
+    assert {name: value[0] for name, value in drawn["one"].items()} == {
+        "mono": 1.0,
+        "ours, before": 0.5,
+        "ours, after": 0.4,
+    }

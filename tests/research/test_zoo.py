@@ -1,5 +1,6 @@
 """research/scripts/zoo.py: which trainings it starts, skips and refuses, and its table."""
 
+import json
 import runpy
 import subprocess
 from functools import partial
@@ -8,12 +9,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from ccstereo.evaluation import RowScore
-from ccstereo.metrics.statistics import Estimate
-from ccstereo.models import Cost
+from ccstereo.evaluation import Oracle, make_benchmark, score
+from ccstereo.evaluation.figures import ablation
 from ccstereo.training.configs import read_configs
 
 SCRIPT = Path(__file__).parents[2] / "research" / "scripts" / "zoo.py"
+
+
+@pytest.fixture(autouse=True)
+def _beside_the_script(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))  # as for a script that is run
 
 
 @pytest.fixture
@@ -106,17 +111,39 @@ def test_rows_whose_caches_are_taken_for_one_have_one(tmp_path) -> None:
     assert [len(found) for found in keys.values()] == [1, 1, 1]
 
 
-def test_the_table() -> None:
-    table = runpy.run_path(str(SCRIPT))["table"]
-    found = {"stft_to_mono": Estimate(0.5, 0.4, 0.6, 9), "mrstft": Estimate(1.0, 0.9, 1.1, 9), "spl": None}
-    rows = [
-        RowScore("one", name, 9, {**found, "louder_ear": Estimate(0.9, 0.8, 1.0, 9)}) for name in ("a", "Mono-Mono")
-    ]
-    lines = table(rows, {"a": Cost(9_700_000, 1, 1, 0, 27e9)}, {"a": 3.25}).splitlines()
-    assert lines[2] == (
-        "| one (9) | a | 9.7 M | 27 G/s | 3.2 | 0.500 [0.400, 0.600] | 1.000 [0.900, 1.100] | - | 90.0 [80.0, 100.0] |"
-    )
-    assert "| one (9) | Mono-Mono | - | - | - |" in lines[3]
+def test_tables_are_of_means_over_seeds(tmp_path, capsys) -> None:
+    """Scores of two seeds of one method and of one of another, kept as those of weights are."""
+    script = runpy.run_path(str(SCRIPT))
+    benchmark = make_benchmark(tmp_path / "bench", rows=["one"], scenes=3, seconds=0.7)
+    names = (*benchmark.scores, *script["MORE_SCORES"])
+    output = tmp_path / "zoo"
+    trainings = [script["Training"](name, output) for name in ("lite-1", "lite-2", "mono2binaural-1", "apnet-1")]
+    for each, bound in zip(trainings, (0.2, 0.6, 2.5), strict=False):  # the last one is not scored
+        score({each.title: Oracle(bound)}, benchmark, names=names, keep=each.folder / "scores")
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- table -->\n<!-- end of the table -->\nafter\n")
+    script["write_table"].__globals__["speed_of"] = lambda _: 3.25
+    options = SimpleNamespace(bench=tmp_path / "bench", output=output, steps=30, page=page, sofa=None, device="cpu")
+    script["write_table"](trainings, options)
+    text = (output / "table.md").read_text()
+    assert text in page.read_text()
+    assert text.strip() in capsys.readouterr().out
+    _, size, distance, louder, own, mrstft, spl, seeds = text.split("## ")
+    assert "| lite | 8.2 M | 26 G/s | 3.2 |" in size
+
+    def systems(table: str) -> dict[str, float]:
+        lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+        return {name: float(value.split()[0]) for name, value in lines}
+
+    for table in (distance, louder, own, mrstft, spl):
+        assert list(systems(table)) == ["lite", "mono2binaural"]
+    each_seed, mean = systems(seeds), systems(distance)
+    assert list(each_seed) == ["lite, seed 1", "lite, seed 2"]
+    assert mean["lite"] == pytest.approx(sum(each_seed.values()) / 2, abs=0.001)
+    assert mean["mono2binaural"] < each_seed["lite, seed 2"] < each_seed["lite, seed 1"]
+    record = json.loads((output / "scores.json").read_text())
+    assert [row["system"] for row in record["rows"]] == ["lite", "mono2binaural"]
+    assert ablation([output / "scores.json"], "stft_to_mono").axes
 
 
 def test_the_page_has_a_place_for_the_table() -> None:
@@ -131,19 +158,3 @@ def test_the_page_has_a_place_for_the_table() -> None:
     assert (page.partition(begin)[0], page.partition(end)[2]) == (found.partition(begin)[0], found.partition(end)[2])
     with pytest.raises(SystemExit, match="no place for the table"):
         script["between_marks"]("a page", "| new |\n")
-
-
-def test_speeds_are_those_of_rows(tmp_path, monkeypatch) -> None:
-    """One measurement a row, whatever its seeds."""
-    script = runpy.run_path(str(SCRIPT))
-    training, measured = script["Training"], script["speeds_of"]
-    made = []
-    monkeypatch.setitem(
-        measured.__globals__,
-        "Binauralizer",
-        lambda model, **_: SimpleNamespace(spatialize=lambda *_: made.append(model.name)),
-    )
-    speeds = measured([training(f"mono2binaural-{seed}", tmp_path) for seed in (1, 2)])
-    assert made == ["mono2binaural-lite"] * 3
-    assert set(speeds) == {"mono2binaural, seed 1", "mono2binaural, seed 2"}
-    assert len(set(speeds.values())) == 1

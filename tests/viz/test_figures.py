@@ -10,7 +10,7 @@ pytest.importorskip("matplotlib")
 from ccstereo.viz import (
     normalise,
     overlay,
-    plot_bars,
+    plot_intervals,
     plot_levels,
     plot_maps,
     plot_over_time,
@@ -106,16 +106,24 @@ def test_training_curves() -> None:
         plot_training({"one": {}})
 
 
-def test_bars_have_their_intervals() -> None:
+def test_means_have_their_intervals() -> None:
     groups = {"one": {"mono": (1.0, 0.9, 1.2), "ours": (0.5, 0.4, 0.6)}, "two": {"mono": (1.0, 1.0, 1.0), "ours": None}}
-    figure = plot_bars(groups, "STFT")
-    axes = figure.axes[0]
-    assert [bar.get_height() for bar in axes.patches] == [1.0, 1.0, 0.5]
-    ends = [segment[:, 1].tolist() for bars in axes.collections for segment in bars.get_segments()]
-    np.testing.assert_allclose(ends, [[0.9, 1.2], [1.0, 1.0], [0.4, 0.6]])
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["one", "two"]
+    figure = plot_intervals(groups, "STFT")
+    drawn = [
+        [line.get_xdata().tolist() if len(line.get_xdata()) > 1 else float(line.get_xdata()[0]) for line in axes.lines]
+        for axes in figure.axes
+    ]
+    grid = [0, 1]  # of each system's line
+    assert drawn == [[grid, [0.9, 1.2], 1.0, grid, [0.4, 0.6], 0.5], [grid, [1.0, 1.0], 1.0, grid]]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["mono", "ours"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["one", "two"]
     with pytest.raises(ValueError, match="no scores"):
-        plot_bars({}, "STFT")
+        plot_intervals({}, "STFT")
+
+
+def test_many_rows_take_several_lines() -> None:
+    figure = plot_intervals({str(row): {"ours": (0.5, 0.4, 0.6)} for row in range(7)}, "STFT")
+    assert [axes.axison for axes in figure.axes] == [True] * 7 + [False] * 5
 
 
 def test_a_sweep_has_a_panel_a_score() -> None:

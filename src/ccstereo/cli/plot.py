@@ -63,7 +63,7 @@ def add_parser(commands: Subparsers) -> None:
     training.add_argument("--names", nargs="+", metavar="NAME", help="such as train/loss (default: all)")
     _add_output(training, "training")
     training.set_defaults(run=run_training)
-    line = "scores of systems as bars with their intervals"
+    line = "scores of systems, row by row, with their intervals"
     ablation = kinds.add_parser("ablation", help=line, description=f"Draw {line}.")
     ablation.add_argument(
         "scores", type=Path, nargs="+", metavar="FILE", help="of bench --json, or folders of evaluate"
@@ -142,7 +142,7 @@ def run_training(options: argparse.Namespace) -> int:
 
 
 def run_ablation(options: argparse.Namespace) -> int:
-    """Draw the bars of an ablation."""
+    """Draw the scores of an ablation."""
     from ccstereo.evaluation.figures import ablation
 
     _check(options.output)

@@ -22,6 +22,9 @@ from ccstereo.scenes import HRIRSet, Material, Scene, render_frames, render_sour
 if TYPE_CHECKING:
     from ccstereo.viz.style import Figure
 
+Interval = tuple[float, float, float]
+"""A mean and the ends of its interval."""
+
 SEGMENT = 0.4  # s over which an azimuth is sought, and half of which two segments lie apart
 FULL_SCALE = 0.9  # of the loudest sample of a scene
 SHOWN = 5  # moments of a figure of maps
@@ -233,14 +236,14 @@ OF_A_CLIP = {
 }
 
 
-def read_table(path: Path, score: str) -> dict[str, dict[str, tuple[float, float, float] | None]]:
+def read_table(path: Path, score: str) -> dict[str, dict[str, Interval | None]]:
     """Row -> system -> mean and interval, of a score in a file of `bench score --json` or a folder of `evaluate`.
 
     Raises:
         DatasetError: it is neither, or does not hold the score.
     """
     record = _record(path / "record.json" if path.is_dir() else path)
-    table: dict[str, dict[str, tuple[float, float, float] | None]] = {}
+    table: dict[str, dict[str, Interval | None]] = {}
     try:
         if "rows" in record:
             for row in record["rows"]:
@@ -259,16 +262,27 @@ def read_table(path: Path, score: str) -> dict[str, dict[str, tuple[float, float
 
 
 def ablation(paths: Sequence[Path], score: str) -> "Figure":
-    """Bars of all rows and systems in some files."""
-    from ccstereo.viz import plot_bars
+    """Means and intervals of all rows and systems in some files.
 
-    groups: dict[str, dict[str, Any]] = {}
-    for path in paths:
-        for row, systems in read_table(path, score).items():
-            groups.setdefault(row, {}).update(systems)
+    A system that two files score differently is drawn as two, each with its file's name.
+    """
+    from ccstereo.viz import plot_intervals
+
+    tables = {path: read_table(path, score) for path in paths}
+    found: dict[tuple[str, str], set[Interval | None]] = {}
+    for table in tables.values():
+        for row, systems in table.items():
+            for system, interval in systems.items():
+                found.setdefault((row, system), set()).add(interval)
+    twice = {system for (_, system), intervals in found.items() if len(intervals) > 1}
+    groups: dict[str, dict[str, Interval | None]] = {}
+    for path, table in tables.items():
+        for row, systems in table.items():
+            named = {f"{name}, {path.stem}" if name in twice else name: value for name, value in systems.items()}
+            groups.setdefault(row, {}).update(named)
     for row, systems in groups.items():  # the ceiling stands last, whichever file it was in
         groups[row] = dict(sorted(systems.items(), key=lambda system: system[0].startswith("oracle")))
-    return plot_bars(groups, heading(score), "means with 95 % intervals")
+    return plot_intervals(groups, heading(score), "means with 95 % intervals")
 
 
 def sweep(paths: Sequence[Path], scores: Sequence[str]) -> "Figure":

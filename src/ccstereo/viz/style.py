@@ -12,7 +12,7 @@ BLACK, ORANGE, BLUE, GREEN, YELLOW, DEEP_BLUE, VERMILION, PURPLE, GREY = (
     *("#1b1b1b", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#8d99ae"),
 )
 CYCLE = (DEEP_BLUE, VERMILION, GREEN, ORANGE, PURPLE, BLUE, YELLOW, GREY)
-"""Colours of lines and bars, in turn."""
+"""Colours of lines, in turn."""
 NAMED = {"truth": BLACK, "true": BLACK, "prediction": VERMILION, "predicted": VERMILION, "mono": GREY, "oracle": GREEN}
 """What has one colour in every figure."""
 OTHERS = (DEEP_BLUE, BLUE, PURPLE, ORANGE)
