@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import ccstereo
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.evaluation import ROWS, USUAL_ROWS, Origin, RowScore, Weights, make_benchmark, score, summarise
 
-WEIGHTS = Path(ccstereo.__file__).parent / "weights" / "ccstereo-lite.stage"
+WEIGHTS = Path(ccstereo.__file__).parent / "weights" / DEFAULT_WEIGHTS
 
 
 def test_they_are_small_and_described() -> None:
@@ -17,7 +18,7 @@ def test_they_are_small_and_described() -> None:
 
 def scores(folder: Path, origin: Origin, rows: list[str], scenes: int) -> list[RowScore]:
     benchmark = make_benchmark(folder, origin, rows=rows, scenes=scenes, seconds=1.0)
-    return summarise(score({"embedded": Weights("ccstereo-lite.stage")}, benchmark))
+    return summarise(score({"embedded": Weights()}, benchmark))
 
 
 def test_held_out_photos_and_sounds(shared: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_extras_that_are_named_exist() -> None:
 def test_data_files_are_installed() -> None:
     """In CI of the wheel, which holds what the build was told to take."""
     assert (PACKAGE / "py.typed").is_file()
-    assert (PACKAGE / "weights" / "ccstereo-lite.stage" / "model.safetensors").is_file()
+    assert (PACKAGE / "weights" / ccstereo.DEFAULT_WEIGHTS / "model.safetensors").is_file()
     static = ROOT / "src" / "ccstereo" / "app" / "static"
     assert {path.name for path in static.iterdir()} == {path.name for path in (PACKAGE / "app" / "static").iterdir()}
     configs = ROOT / "src" / "ccstereo" / "configs"

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ccstereo import DEFAULT_WEIGHTS
+
 KINDS = (".mp4", ".mkv", ".mov")
 LONGEST_WAIT = 600.0  # seconds
 
@@ -30,7 +32,7 @@ def main() -> int:
     parser.add_argument("--worker-kills", type=int, default=1, metavar="N", help="of a worker (default: 1)")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     parser.add_argument("--engine", choices=("processes", "ray"), default="processes")
-    parser.add_argument("--weights", default="ccstereo-lite.stage")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--backend", default="torch")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

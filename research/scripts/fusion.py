@@ -1,7 +1,7 @@
 """What overlapping windows gain when each counts by a confidence, instead of all alike.
 
     ccstereo bench make -o bench-val --split val --folder STAGE --sofa KEMAR.sofa
-    python research/scripts/fusion.py bench-val --weights ccstereo-lite.stage --scenes 20 --hops 0.1 0.2
+    python research/scripts/fusion.py bench-val --scenes 20 --hops 0.1 0.2
 
 Predicts every scene once a hop, keeps the windows, and puts them together in several ways. Prints mono's STFT distance
 that is left, and its change against the uniform mean on the same scenes, with 95 % intervals; below zero is a gain.
@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.evaluation import Benchmark, Ears, Weights, read_benchmark
 from ccstereo.evaluation.report import cell, markdown
 from ccstereo.inference import stream
@@ -163,7 +164,7 @@ def distances(benchmark: Benchmark, weights: Weights, name: str) -> dict[str, fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("benchmark", type=Path, metavar="DIR")
-    parser.add_argument("--weights", default="ccstereo-lite.stage")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--scenes", type=int, default=20, metavar="N", help="of each row (default: 20)")
     parser.add_argument("--hops", type=float, nargs="+", default=[0.1, 0.2], metavar="S")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """By how much a network's differences are too small: the factor on them that leaves the least error.
 
 ccstereo bench make -o bench-val --split val --folder STAGE --sofa KEMAR.sofa
-python research/scripts/mask_gain.py bench-val --weights ccstereo-lite.stage
+python research/scripts/mask_gain.py bench-val
 
 A network that cannot know whether a scene is in a room predicts the mean of what could be: less than what is.
 Prints, for every row of a benchmark and for bands of frequency, the factor of least squares, and what any factor would
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.audio import stft
 from ccstereo.evaluation import Benchmark, Ears, Weights, read_benchmark
 
@@ -38,7 +39,7 @@ def products(benchmark: Benchmark, weights: Weights, row: str) -> Iterator[Tenso
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("benchmark", type=Path, metavar="DIR")
-    parser.add_argument("--weights", default="ccstereo-lite.stage")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     options = parser.parse_args()
     benchmark, weights = read_benchmark(options.benchmark), Weights(options.weights)
     names = [f"{high:g} Hz" for high in EDGES[1:]]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.datasets.prepared.build import Source, prepare
 from ccstereo.datasets.prepared.format import Clip, SetInfo, encode_jpeg
 
@@ -58,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=PUBLISHED)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--weights", default="ccstereo-lite.stage")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

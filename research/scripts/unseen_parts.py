@@ -1,6 +1,6 @@
 """What of unseen scenes a network does not know: their photos, their recordings or their backgrounds.
 
-python research/scripts/unseen_parts.py STAGE --sofa KEMAR.sofa --weights ccstereo-lite.stage
+python research/scripts/unseen_parts.py STAGE --sofa KEMAR.sofa
 
 Scores windows of two sources whose photos, recordings and backgrounds are all held out, then with one of the three from
 training, then with all. What is gained where recordings are training's is what unseen recordings cost.
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.audio import istft, stft
 from ccstereo.datasets.stage import Stage, StageWindows, collate_windows
 from ccstereo.errors import CCStereoError
@@ -61,7 +62,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="STAGE")
     parser.add_argument("--sofa")
-    parser.add_argument("--weights", default="ccstereo-lite.stage")
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--split", choices=("val", "test"), default="test")
     parser.add_argument("--frames", type=int, default=100)
     options = parser.parse_args()

@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("gradio")
 pytest.importorskip("matplotlib")
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.app.service import Limits, Service
 from ccstereo.app.workspace import Workspace
 from ccstereo.models import save_model
@@ -123,7 +124,7 @@ def start_server(weights, tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(start_server) -> Server:
     """A server with small limits, whose second weights are the package's, which take longer."""
-    return start_server("ccstereo-lite.stage", "--max-seconds", "30", "--max-megabytes", "5", "--max-files", "3")
+    return start_server(DEFAULT_WEIGHTS, "--max-seconds", "30", "--max-megabytes", "5", "--max-files", "3")
 
 
 def playwright_error() -> type[Exception]:

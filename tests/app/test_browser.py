@@ -11,6 +11,7 @@ import av
 import pytest
 from playwright.sync_api import Page, expect
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.media import probe
 
 WAIT = 120_000  # ms; one core may serve the browser, the network and other tests
@@ -109,7 +110,7 @@ def test_from_drop_to_download(page, server, make_video, tmp_path) -> None:
 def take_longer(page: Page) -> None:
     """With the package's weights instead of small ones."""
     page.locator("#weights input").click()
-    page.get_by_role("option", name="ccstereo-lite.stage").click()
+    page.get_by_role("option", name=DEFAULT_WEIGHTS).click()
 
 
 def test_cancel_leaves_no_file(page, server, make_video) -> None:

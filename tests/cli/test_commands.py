@@ -11,6 +11,7 @@ import pytest
 import soundfile
 import torch
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.cli.main import COMMANDS, main
 from ccstereo.models import list_models
 from golden_recipe import weight
@@ -151,7 +152,7 @@ def test_a_file_of_another_kind_is_status_1_and_one_line(
 def test_models(capsys) -> None:
     assert main(["models"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
-    assert set(list_models()) | {"ccstereo-lite.stage"} <= set(lines)
+    assert set(list_models()) | {DEFAULT_WEIGHTS} <= set(lines)
     assert lines["mono2binaural"].split()[1:7] == ["34.3", "M", "102", "G/s", "l", "-"]
     assert "import-checkpoint" in lines["apnet"]
     assert "5 of 448x224" in lines["sagm"]
@@ -200,7 +201,7 @@ def test_bench(tmp_path: Path, monkeypatch, capsys) -> None:
     assert main(["bench", *scenes, "--jobs", "1", "--hop", "0.3", "--json", str(tmp_path / "s.json")]) == 0
     at_once = capsys.readouterr().out.splitlines()
     assert [line.split(" | ")[:2] for line in at_once[4:7]] == [
-        ["| one (3)", name] for name in ("Mono-Mono", "ccstereo-lite.stage", "oracle (mask to 2.5)")
+        ["| one (3)", name] for name in ("Mono-Mono", DEFAULT_WEIGHTS, "oracle (mask to 2.5)")
     ]
     assert "synthetic (test files), spherical head, 1 s a scene; checksum " in at_once[0]
     rows = json.loads((tmp_path / "s.json").read_text())["rows"]

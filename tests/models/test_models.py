@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import tiny_models  # noqa: F401 - whose models are registered, too
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.models import (
     CCStereoConfig,
     LiteConfig,
@@ -239,7 +240,7 @@ def test_bad_values_of_lite(values: dict[str, object], message: str) -> None:
 
 
 def test_defaults_of_lite_are_those_of_the_weights_in_the_package() -> None:
-    assert load_model("ccstereo-lite.stage").config == create_model("ccstereo-lite").config
+    assert load_model(DEFAULT_WEIGHTS).config == create_model("ccstereo-lite").config
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.evaluation import Mono, Oracle, Run, make_benchmark, score, summarise
 from ccstereo.models import create_model, save_model
 
@@ -79,7 +80,7 @@ def test_scores_become_tables(ablation, tmp_path, monkeypatch) -> None:
     assert not state.started
     text = Path("runs/ablation/table.md").read_text()
     assert text.strip() in state.said
-    systems = ["Mono-Mono", "baseline", "+ TDSS", "+ AVAD", "ccstereo-lite.stage", "oracle (mask to 2.5)"]
+    systems = ["Mono-Mono", "baseline", "+ TDSS", "+ AVAD", DEFAULT_WEIGHTS, "oracle (mask to 2.5)"]
     assert [line.split(" | ")[0].strip("| ") for line in text.splitlines()[6:12]] == systems
     assert text.count("| baseline → + TDSS |") == text.count("| + TDSS → + AVAD |") == 1
     by_seed = text.split("seed by seed")[1]

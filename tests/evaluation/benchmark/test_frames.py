@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ccstereo import DEFAULT_WEIGHTS
 from ccstereo.cli.main import main
 from ccstereo.evaluation.frames import CHANGES, frame_change
 from ccstereo.scenes import render_frames, sample_scene, synthetic_material
@@ -54,7 +55,7 @@ def test_the_table_has_lines_of_each_change(made, tmp_path, monkeypatch, capsys)
     command = ["bench", "score", str(made.folder), "--rows", "one", "--jobs", "1", "--hop", "0.5"]
     assert main([*command, "--frames", "blur 8", "grey"]) == 0
     lines = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| one")]
-    weights = "ccstereo-lite.stage"
+    weights = DEFAULT_WEIGHTS
     assert [line[1] for line in lines[1:4]] == [weights, f"{weights}, blur 8", f"{weights}, grey"]
     assert len({line[2] for line in lines[1:4]}) > 1
     with pytest.raises(SystemExit) as stop:
