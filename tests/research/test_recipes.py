@@ -10,12 +10,14 @@ import pytest
 import soundfile
 import torch
 import yaml
+from lightning.pytorch.callbacks import ProgressBar
 from PIL import Image, ImageDraw
 
 from ccstereo.evaluation import Origin, Weights, make_benchmark, score, summarise
 from ccstereo.models import create_model, save_model
 from ccstereo.scenes import load_material
 from ccstereo.training.callbacks import SeededSteps
+from ccstereo.training.main import parts_of
 from small import SMALL
 
 RESEARCH = Path(__file__).parents[2] / "research"
@@ -41,6 +43,13 @@ class TestRecipes:
         options = yaml.safe_load(recipe.read_text())["model"]
         model = create_model(options["model"], **options.get("model_config", {}))
         assert 2 * sum(tensor.numel() for tensor in model.state_dict().values()) < 25e6
+
+    @pytest.mark.parametrize("shown", ["true", "false"])
+    def test_its_bar_can_be_left_out(self, recipe, shown, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        options = ("--model.imagenet", "false", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", shown)
+        callbacks = parts_of(["--config", str(recipe), *options]).trainer.callbacks
+        assert sum(isinstance(each, ProgressBar) for each in callbacks) == (shown == "true")
 
 
 def test_the_stages_become_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

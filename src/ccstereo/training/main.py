@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import yaml
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_info
@@ -64,6 +65,8 @@ class TrainCLI(LightningCLI):
             rank_zero_info(f"This processor is many times slower in {wanted} than in float32: training in float32.")
         if options["logger"] in (None, True):
             changes["logger"] = TensorBoardLogger(options["default_root_dir"] or ".", name="", version="")
+        if options["enable_progress_bar"] is False:  # else Lightning refuses a config that chooses a bar
+            changes["callbacks"] = [each for each in options["callbacks"] or () if not isinstance(each, ProgressBar)]
         return super().instantiate_trainer(precision=precision, **changes)
 
     def _parse_ckpt_path(self) -> None:
