@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ccstereo.audio import stft
 from ccstereo.models import APNetConfig, create_model
 from ccstereo.models.parts.associative import AssociativeConvolution
 from ccstereo.models.parts.resnet import ResNet18Trunk
@@ -31,6 +32,18 @@ def test_a_source_at_a_visual_position_answers_in_that_positions_channel() -> No
     expected = torch.zeros(1, 3, 2, 2)
     expected[0, 1, 0, 1] = 1.0
     assert torch.equal(fusion(audio, visual), expected)
+
+
+@pytest.mark.parametrize("name", ["apnet", "assoconv"])
+def test_masks_begin_where_the_sigmoid_has_a_slope(name) -> None:
+    """As PyTorch draws the heads, half of the values are beyond 0.95 of the bound."""
+    torch.manual_seed(0)
+    model = create_model(name, trunk="efficientnet-lite0", audio_channels=(32, 64, 128, 256, 256)).train()
+    mix_spec = stft(0.1 * torch.randn(4, model.config.window), model.config.stft)
+    with torch.no_grad():
+        mask = model(mix_spec, torch.randn(4, *model.feature_shape)).mask
+    assert 0 < mask.abs().mean() < 0.2
+    assert mask.abs().max() < 0.95
 
 
 def test_each_head_predicts_its_ear_from_the_pyramid() -> None:

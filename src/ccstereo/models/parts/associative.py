@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from ccstereo.models.parts.unet import UpBlock, resize
 
+HEADS_SCALE = 0.01  # of the heads' first weights to what PyTorch draws
+
 
 class AssociativeConvolution(nn.Module):
     """One 1x1 kernel a visual position, run over an audio map: where does this sound fit the frame?
@@ -35,7 +37,8 @@ class AssociativePyramid(nn.Module):
     """Associative convolutions over several levels of an audio decoder, each joined with those of the levels before.
 
     Two last layers, one an ear, give the masks. One level alone is Sep-Stereo's AssoConv, four its APNet. Weights begin
-    as PyTorch draws them, as in the released code.
+    as PyTorch draws them, as in the released code, but those two layers at a hundredth of that: as drawn they sum up 98
+    maps that are all positive, and half of the masks' values begin where the sigmoid has no slope.
 
     Args:
         visual_channels: channels of the visual features.
@@ -50,9 +53,14 @@ class AssociativePyramid(nn.Module):
         self.levels = nn.ModuleList(UpBlock(width, positions, nn.BatchNorm2d(positions)) for width in joined[:-1])
         self.left = nn.ConvTranspose2d(joined[-1], 2, 4, 2, 1)
         self.right = nn.ConvTranspose2d(joined[-1], 2, 4, 2, 1)
+        self.initialise()
 
     def initialise(self) -> None:
-        """Keep what PyTorch has drawn."""
+        """Make what PyTorch has drawn for the heads smaller; keep the rest."""
+        with torch.no_grad():
+            for head in (self.left, self.right):
+                for drawn in head.parameters():
+                    drawn.mul_(HEADS_SCALE)
 
     def forward(self, maps: Sequence[Tensor], visual: Tensor) -> tuple[Tensor, Tensor]:
         """Map the decoder's levels (B, widths[i], H_i, W_i) to masks of the left and right ear, (B, 2, 2 H, 2 W)."""
