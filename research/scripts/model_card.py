@@ -1,18 +1,36 @@
 """Fills in a model card: classes, scores by row and by class, calibration, and what real films gave.
 
     python research/scripts/model_card.py BENCH --weights WEIGHTS --real FOLDER -o README.md --keep SCORES
+    python research/scripts/model_card.py ... --pages README.md docs/results.md docs/speed.md
 
 BENCH is a benchmark of files that chose nothing (`ccstereo bench make --split test` or final). Scores of such files are
 noted in the ledger, as `ccstereo bench score` does. Given again, it resumes from SCORES.
+
+With --pages, tables of the same scores are written there, too: "rows"; "fast", the same with `--fast`; and "variants",
+windows further apart and frames as videos have them, on the first scenes of two rows.
 """
 
 import argparse
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from string import Template
+from typing import Any
 
-from ccstereo.evaluation import Weights, headline, read_benchmark, rows_table, score, summarise
+from pages import fill_page
+
+from ccstereo.evaluation import (
+    Benchmark,
+    Run,
+    Weights,
+    headline,
+    overview,
+    read_benchmark,
+    rows_table,
+    score,
+    summarise,
+)
 from ccstereo.evaluation.benchmark.calibration import COLUMNS, calibrate
 from ccstereo.evaluation.benchmark.classes import by_class
 from ccstereo.evaluation.ledger import append_to_ledger, ledger_lines
@@ -21,6 +39,14 @@ from ccstereo.files import write_atomic
 
 RESEARCH = Path(__file__).parents[1]
 CARD = RESEARCH / "recipes" / "ccstereo-lite.stage33.card.md"
+EIGHT = ("clock", "dog", "guitar", "helicopter", "mandolin", "rooster", "saxophone", "speaker")
+"""Classes of the weights before."""
+VARIANTS: dict[str, dict[str, Any]] = {
+    "windows 0.2 s apart": {"hop": 0.2},
+    "frames as H.264, CRF 33": {"frames": "h264 33"},
+    "frames blurred by 1.5 pixels": {"frames": "blur 1.5"},
+    "frames in grey": {"frames": "grey"},
+}
 
 
 def main() -> None:
@@ -31,6 +57,8 @@ def main() -> None:
     parser.add_argument("--real", type=Path, help="folder of films with stereo sound (see real_sides.py)")
     parser.add_argument("--keep", type=Path, required=True, help="folder of the scores")
     parser.add_argument("--card", type=Path, default=CARD, help="template (default: %(default)s)")
+    parser.add_argument("--pages", type=Path, nargs="+", default=[], help="write tables there, between their marks")
+    parser.add_argument("--scenes", type=int, default=100, help="of a row, for variants (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
@@ -51,7 +79,7 @@ def main() -> None:
         labels=", ".join(label.replace("_", " ") for label in labels),
         headline=headline(benchmark),
         rows=rows_table(rows),
-        classes=rows_table(summarise(by_class(run, benchmark))),
+        classes=rows_table([*summarise(in_groups(run, benchmark)), *summarise(by_class(run, benchmark))]),
         calibration=markdown(
             ["windows", *COLUMNS],
             [[str(each.windows), *(f"{getattr(each, of):.3f}" for of in COLUMNS)] for each in bins],
@@ -59,6 +87,37 @@ def main() -> None:
         real=real_sides(options.real, options.weights) if options.real else "Not measured.",
     )
     write_atomic(options.output, filled)
+    if options.pages:
+        tables = {"rows": f"{headline(benchmark)}\n\n{rows_table(rows)}", **variants(weights, run, benchmark, options)}
+        for page in options.pages:
+            fill_page(page, tables)
+
+
+def in_groups(run: Run, benchmark: Benchmark) -> Run:
+    """The scenes of one source, by whether its class is one of the first eight."""
+    of_class = by_class(run, benchmark)
+    groups = {scene: "the first eight" if label in EIGHT else "the others" for scene, label in of_class.items.items()}
+    return replace(of_class, items=groups)
+
+
+def variants(weights: Weights, run: Run, benchmark: Benchmark, options: argparse.Namespace) -> dict[str, str]:
+    """The tables "fast" and "variants": the same weights, run otherwise or shown other frames."""
+    fast = replace(weights, fast=True, name="`--fast`")
+    both = score({fast.name: fast}, benchmark, jobs=options.jobs, keep=options.keep / "fast")
+    both = replace(both, scores={"default": run.scores[weights.name], **both.scores})
+    few = replace(
+        benchmark,
+        scenes=tuple(scene for row in ("one", "two") for scene in benchmark.only([row]).scenes[: options.scenes]),
+    )
+    systems = {"as they are": replace(weights, name="as they are")}
+    systems |= {name: replace(weights, name=name, **how) for name, how in VARIANTS.items()}
+    others = score(systems, few, jobs=options.jobs, keep=options.keep / "variants")
+    found = summarise(both)
+    distances, sides = overview(found, "stft_to_mono"), overview(found, "louder_ear", digits=1, factor=100)
+    return {
+        "fast": f"STFT distance over mono's:\n\n{distances}\n\nLouder ear right, %:\n\n{sides}",
+        "variants": overview(summarise(others), "stft_to_mono"),
+    }
 
 
 def real_sides(folder: Path, weights: str) -> str:

@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pages import fill_page
 from trainings import DISTANCE, SIDES, Table, mean_over_seeds, train_once
 
 from ccstereo import Binauralizer, evaluation
@@ -63,7 +64,6 @@ INTERRUPTED = 130  # status of what Ctrl-C has stopped, which reaches all that i
 STOPPED = threading.Event()
 TABLES = (DISTANCE, *SIDES, Table("MRSTFT distance", "mrstft", 3), Table("SPL distance, dB", "spl", 1))
 MORE_SCORES = ("mrstft", "spl")  # SAGM's own
-MARKS = ("<!-- table -->", "<!-- end of the table -->")
 SPEED_SECONDS = 3
 
 
@@ -296,7 +296,7 @@ def write_table(trainings: list[Training], options: argparse.Namespace) -> None:
     text = "\n\n".join(parts) + "\n"
     write_atomic(options.output / "table.md", text)
     if options.page is not None:
-        write_atomic(options.page, between_marks(options.page.read_text(), text))
+        fill_page(options.page, {"tables": text})
     write_atomic(options.output / "scores.json", json.dumps(evaluation.record(benchmark, {}, rows), indent=1) + "\n")
     print(text)
 
@@ -331,15 +331,6 @@ def speed_of(model: Mapping[str, Any]) -> float:
         binauralizer.spatialize(sound, 16_000, frames, 10.0)
         times.append(time.perf_counter() - begin)
     return SPEED_SECONDS / min(times)
-
-
-def between_marks(page: str, text: str) -> str:
-    """The page with the text between its marks."""
-    before, _, rest = page.partition(MARKS[0])
-    _, mark, after = rest.partition(MARKS[1])
-    if not mark:
-        raise SystemExit(f"the page has no place for the table: lines {MARKS[0]} and {MARKS[1]}")
-    return f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}"
 
 
 def costs_table(costs: Mapping[str, Cost], speeds: Mapping[str, float]) -> str:

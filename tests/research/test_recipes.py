@@ -101,7 +101,10 @@ def test_a_model_card_says_what_was_measured(tmp_path: Path, monkeypatch: pytest
     torch.manual_seed(0)
     save_model(create_model("ccstereo-lite", **SMALL), tmp_path / "weights")
     card = tmp_path / "README.md"
-    arguments = ["model_card.py", str(made.folder), "--weights", str(tmp_path / "weights")]
+    page = tmp_path / "page.md"
+    page.write_text("".join(f"<!-- {name} -->\n<!-- end of {name} -->\n" for name in ("rows", "fast", "variants")))
+    arguments = ["model_card.py", str(made.folder), "--weights", str(tmp_path / "weights"), "--pages", str(page)]
+    monkeypatch.syspath_prepend(str(RESEARCH / "scripts"))
     monkeypatch.setattr(sys, "argv", [*arguments, "--keep", str(tmp_path / "scores"), "-o", str(card)])
     runpy.run_path(str(RESEARCH / "scripts" / "model_card.py"), run_name="__main__")
     said = card.read_text()
@@ -113,5 +116,16 @@ def test_a_model_card_says_what_was_measured(tmp_path: Path, monkeypatch: pytest
     rows = summarise(score({weights.name: weights}, made, keep=tmp_path / "scores"))
     (mean,) = [row.scores["stft_to_mono"].value for row in rows if row.row == "two"]
     assert f"| two (3) | {weights.name} | {mean:.3f} [" in said
+    assert f"| the others (3) | {weights.name} |" in said  # synthetic classes are none of the first eight
     assert "Not measured." in said
+    rows, fast, variants = page.read_text().split("<!-- end of ")[:3]
+    assert f"| two (3) | {weights.name} | {mean:.3f} [" in rows
+    assert "| default | " in fast
+    assert "| `--fast` | " in fast
+    lines = [line.split(" | ") for line in variants.splitlines() if line.startswith("| ")]
+    assert [line[0].strip("| ") for line in lines[1:]] == [
+        "as they are",
+        *("windows 0.2 s apart", "frames as H.264, CRF 33", "frames blurred by 1.5 pixels", "frames in grey"),
+    ]
+    assert lines[1][2].startswith(f"{mean:.3f} [")
     assert "$" not in said

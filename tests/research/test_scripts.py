@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "research" / "scripts"
-SHARED = ("trainings",)  # what scripts import, no scripts themselves
+SHARED = ("pages", "trainings")  # what scripts import, no scripts themselves
 SCRIPTS = [path for path in sorted(FOLDER.glob("*.py")) if path.stem not in SHARED]
 
 
