@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ccstereo.models.parts.unet import UpBlock, resize
 
-HEADS_SCALE = 0.01  # of the heads' first weights to what PyTorch draws
+HEADS_SCALE = 0.05  # of the heads' first weights to what PyTorch draws
 
 
 class AssociativeConvolution(nn.Module):
@@ -37,7 +37,7 @@ class AssociativePyramid(nn.Module):
     """Associative convolutions over several levels of an audio decoder, each joined with those of the levels before.
 
     Two last layers, one an ear, give the masks. One level alone is Sep-Stereo's AssoConv, four its APNet. Weights begin
-    as PyTorch draws them, as in the released code, but those two layers at a hundredth of that: as drawn they sum up 98
+    as PyTorch draws them, as in the released code, but those two layers at a twentieth of that: as drawn they sum up 98
     maps that are all positive, and half of the masks' values begin where the sigmoid has no slope.
 
     Args:
