@@ -93,7 +93,12 @@ def test_wrong_usage(tmp_path: Path, capsys) -> None:
         assert stop.value.code == 2
 
 
-def test_what_two_files_score_differently_is_drawn_twice(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [(("before.json", "after.json"), ("before", "after")), (("a/of.json", "b/of.json"), ("a/of.json", "b/of.json"))],
+)
+def test_what_two_files_score_differently_is_drawn_twice(files, names, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
     drawn = {}
     draw = viz.plot_intervals
 
@@ -102,16 +107,16 @@ def test_what_two_files_score_differently_is_drawn_twice(tmp_path: Path, monkeyp
         return draw(groups, *rest)
 
     monkeypatch.setattr(viz, "plot_intervals", record)
-    for name, value in (("before", 0.5), ("after", 0.4)):
+    for name, value in zip(files, (0.5, 0.4), strict=True):
         rows = [
             {"row": "one", "system": system, "stft": {"value": mean, "low": mean, "high": mean}}
             for system, mean in (("mono", 1.0), ("ours", value))
         ]
-        (tmp_path / f"{name}.json").write_text(json.dumps({"rows": rows}))
-    files = [str(tmp_path / f"{name}.json") for name in ("before", "after")]
-    assert main(["plot", "ablation", *files, "-o", str(tmp_path / "figure.png")]) == 0
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(json.dumps({"rows": rows}))
+    assert main(["plot", "ablation", *files, "-o", "figure.png"]) == 0
     assert {name: value[0] for name, value in drawn["one"].items()} == {
         "mono": 1.0,
-        "ours, before": 0.5,
-        "ours, after": 0.4,
+        f"ours, {names[0]}": 0.5,
+        f"ours, {names[1]}": 0.4,
     }

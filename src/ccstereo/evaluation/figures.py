@@ -20,10 +20,8 @@ from ccstereo.metrics import functional as metrics
 from ccstereo.scenes import HRIRSet, Material, Scene, render_frames, render_sources
 
 if TYPE_CHECKING:
+    from ccstereo.viz.intervals import Interval
     from ccstereo.viz.style import Figure
-
-Interval = tuple[float, float, float]
-"""A mean and the ends of its interval."""
 
 SEGMENT = 0.4  # s over which an azimuth is sought, and half of which two segments lie apart
 FULL_SCALE = 0.9  # of the loudest sample of a scene
@@ -236,7 +234,7 @@ OF_A_CLIP = {
 }
 
 
-def read_table(path: Path, score: str) -> dict[str, dict[str, Interval | None]]:
+def read_table(path: Path, score: str) -> "dict[str, dict[str, Interval | None]]":
     """Row -> system -> mean and interval, of a score in a file of `bench score --json` or a folder of `evaluate`.
 
     Raises:
@@ -264,7 +262,7 @@ def read_table(path: Path, score: str) -> dict[str, dict[str, Interval | None]]:
 def ablation(paths: Sequence[Path], score: str) -> "Figure":
     """Means and intervals of all rows and systems in some files.
 
-    A system that two files score differently is drawn as two, each with its file's name.
+    A system that two files score differently is drawn as two, each with its file's name, or path where names agree.
     """
     from ccstereo.viz import plot_intervals
 
@@ -276,9 +274,11 @@ def ablation(paths: Sequence[Path], score: str) -> "Figure":
                 found.setdefault((row, system), set()).add(interval)
     twice = {system for (_, system), intervals in found.items() if len(intervals) > 1}
     groups: dict[str, dict[str, Interval | None]] = {}
+    alike = len({path.stem for path in tables}) < len(tables)
     for path, table in tables.items():
+        file = str(path) if alike else path.stem
         for row, systems in table.items():
-            named = {f"{name}, {path.stem}" if name in twice else name: value for name, value in systems.items()}
+            named = {f"{name}, {file}" if name in twice else name: value for name, value in systems.items()}
             groups.setdefault(row, {}).update(named)
     for row, systems in groups.items():  # the ceiling stands last, whichever file it was in
         groups[row] = dict(sorted(systems.items(), key=lambda system: system[0].startswith("oracle")))
