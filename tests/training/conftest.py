@@ -1,6 +1,5 @@
 """Skips without Lightning; one core, so that tests which run side by side do not wait for each other."""
 
-import logging
 from functools import cache
 
 import pytest
@@ -18,7 +17,9 @@ def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ccstereo.training.stage_data.synthetic_material", made_once)
 
 
-@pytest.fixture(autouse=True)
-def _heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lightning's logger tells the root, and so `caplog`, only where that had a handler when it was imported."""
-    monkeypatch.setattr(logging.getLogger("lightning.pytorch"), "propagate", True)
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the task says; which logger it reaches depends on who imported Lightning first, and on whose behalf."""
+    messages: list[str] = []
+    monkeypatch.setattr("ccstereo.training.task.rank_zero_info", messages.append)
+    return messages

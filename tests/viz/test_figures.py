@@ -109,12 +109,9 @@ def test_training_curves() -> None:
 def test_means_have_their_intervals() -> None:
     groups = {"one": {"mono": (1.0, 0.9, 1.2), "ours": (0.5, 0.4, 0.6)}, "two": {"mono": (1.0, 1.0, 1.0), "ours": None}}
     figure = plot_intervals(groups, "STFT")
-    drawn = [
-        [line.get_xdata().tolist() if len(line.get_xdata()) > 1 else float(line.get_xdata()[0]) for line in axes.lines]
-        for axes in figure.axes
-    ]
+    drawn = [[list(line.get_xdata()) for line in axes.lines] for axes in figure.axes]
     grid = [0, 1]  # of each system's line
-    assert drawn == [[grid, [0.9, 1.2], 1.0, grid, [0.4, 0.6], 0.5], [grid, [1.0, 1.0], 1.0, grid]]
+    assert drawn == [[grid, [0.9, 1.2], [1.0], grid, [0.4, 0.6], [0.5]], [grid, [1.0, 1.0], [1.0], grid]]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["mono", "ours"]
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["one", "two"]
     with pytest.raises(ValueError, match="no scores"):
