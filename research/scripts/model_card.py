@@ -6,13 +6,15 @@
 BENCH is a benchmark of files that chose nothing (`ccstereo bench make --split test` or final). Scores of such files are
 noted in the ledger, as `ccstereo bench score` does. Given again, it resumes from SCORES.
 
-With --pages, tables of the same scores are written there, too: "rows"; "fast", the same with `--fast`; and "variants",
-windows further apart and frames as videos have them, on the first scenes of two rows.
+With --pages, tables of the same scores are written there, too: "rows"; "brief", fewer of them and fewer scores; "fast",
+the same with `--fast`; and "variants", windows further apart and frames as videos have them, on the first scenes of two
+rows.
 """
 
 import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from string import Template
@@ -22,6 +24,7 @@ from pages import fill_page
 
 from ccstereo.evaluation import (
     Benchmark,
+    RowScore,
     Run,
     Weights,
     headline,
@@ -34,13 +37,14 @@ from ccstereo.evaluation import (
 from ccstereo.evaluation.benchmark.calibration import COLUMNS, calibrate
 from ccstereo.evaluation.benchmark.classes import by_class
 from ccstereo.evaluation.ledger import append_to_ledger, ledger_lines
-from ccstereo.evaluation.report import markdown
+from ccstereo.evaluation.report import cell, markdown
 from ccstereo.files import write_atomic
 
 RESEARCH = Path(__file__).parents[1]
 CARD = RESEARCH / "recipes" / "ccstereo-lite.stage33.card.md"
 EIGHT = ("clock", "dog", "guitar", "helicopter", "mandolin", "rooster", "saxophone", "speaker")
 """Classes of the weights before."""
+BRIEF = ("one", "two", "one, music", "off screen", "unknown class", "one, room", "two, room")
 VARIANTS: dict[str, dict[str, Any]] = {
     "windows 0.2 s apart": {"hop": 0.2},
     "frames as H.264, CRF 33": {"frames": "h264 33"},
@@ -88,9 +92,27 @@ def main() -> None:
     )
     write_atomic(options.output, filled)
     if options.pages:
-        tables = {"rows": f"{headline(benchmark)}\n\n{rows_table(rows)}", **variants(weights, run, benchmark, options)}
+        tables = {"rows": f"{headline(benchmark)}\n\n{rows_table(rows)}", "brief": brief(rows)}
+        tables |= variants(weights, run, benchmark, options)
         for page in options.pages:
             fill_page(page, tables)
+
+
+def brief(rows: Sequence[RowScore]) -> str:
+    """The table "brief": what a reader of the README asks first."""
+    lines = [
+        [
+            row.row,
+            cell(row.scores["stft_to_mono"], 2),
+            *(
+                "-" if (found := row.scores[name]) is None else f"{found.value:.0%}"
+                for name in ("louder_ear", "own_side")
+            ),
+        ]
+        for row in rows
+        if row.row in BRIEF
+    ]
+    return markdown(["scenes", "STFT / mono's", "louder ear right", "own side right"], lines)
 
 
 def in_groups(run: Run, benchmark: Benchmark) -> Run:

@@ -102,7 +102,9 @@ def test_a_model_card_says_what_was_measured(tmp_path: Path, monkeypatch: pytest
     save_model(create_model("ccstereo-lite", **SMALL), tmp_path / "weights")
     card = tmp_path / "README.md"
     page = tmp_path / "page.md"
-    page.write_text("".join(f"<!-- {name} -->\n<!-- end of {name} -->\n" for name in ("rows", "fast", "variants")))
+    page.write_text(
+        "".join(f"<!-- {name} -->\n<!-- end of {name} -->\n" for name in ("rows", "brief", "fast", "variants"))
+    )
     arguments = ["model_card.py", str(made.folder), "--weights", str(tmp_path / "weights"), "--pages", str(page)]
     monkeypatch.syspath_prepend(str(RESEARCH / "scripts"))
     monkeypatch.setattr(sys, "argv", [*arguments, "--keep", str(tmp_path / "scores"), "-o", str(card)])
@@ -118,8 +120,9 @@ def test_a_model_card_says_what_was_measured(tmp_path: Path, monkeypatch: pytest
     assert f"| two (3) | {weights.name} | {mean:.3f} [" in said
     assert f"| the others (3) | {weights.name} |" in said  # synthetic classes are none of the first eight
     assert "Not measured." in said
-    rows, fast, variants = page.read_text().split("<!-- end of ")[:3]
+    rows, brief, fast, variants = page.read_text().split("<!-- end of ")[:4]
     assert f"| two (3) | {weights.name} | {mean:.3f} [" in rows
+    assert f"| two | {mean:.2f} [" in brief
     assert "| default | " in fast
     assert "| `--fast` | " in fast
     lines = [line.split(" | ") for line in variants.splitlines() if line.startswith("| ")]
