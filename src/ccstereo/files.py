@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import socket
+import stat
 import sys
 import time
 import zlib
@@ -50,9 +51,17 @@ class PartialFile:
             OSError: it cannot be given; nothing is left of it then.
         """
         try:
+            self._restore_mode()
             self.path.replace(self.target)
         finally:
             self.discard()
+
+    def _restore_mode(self) -> None:
+        """Let those read it who may read other new files: safetensors puts a file there that is its owner's alone."""
+        _, descriptor = _unfinished.get(self.path, (0, -1))
+        if descriptor >= 0:
+            with suppress(OSError):  # a file system without modes
+                self.path.chmod(stat.S_IMODE(os.fstat(descriptor).st_mode))
 
     def discard(self) -> None:
         """Remove what was written, if it is still there."""

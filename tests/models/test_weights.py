@@ -95,6 +95,12 @@ def test_saving_leaves_only_whole_files(saved: Path, monkeypatch: pytest.MonkeyP
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files there have no such modes")
+def test_others_may_read_what_they_may_read_elsewhere(saved: Path) -> None:
+    (saved / "plain").touch()
+    assert len({path.stat().st_mode for path in saved.iterdir()}) == 1
+
+
 def test_diverged_weights_are_not_saved(tmp_path: Path) -> None:
     model = tiny()
     with torch.no_grad():
