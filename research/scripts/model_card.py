@@ -62,7 +62,9 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, required=True, help="folder of the scores")
     parser.add_argument("--card", type=Path, default=CARD, help="template (default: %(default)s)")
     parser.add_argument("--pages", type=Path, nargs="+", default=[], help="write tables there, between their marks")
-    parser.add_argument("--scenes", type=int, default=100, help="of a row, for variants (default: %(default)s)")
+    parser.add_argument(
+        "--scenes", type=int, default=100, help="of a row, for the calibration and variants (default: %(default)s)"
+    )
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
@@ -71,7 +73,7 @@ def main() -> None:
     rows = summarise(run)
     if benchmark.split in ("test", "final"):
         append_to_ledger(RESEARCH / "ledger.jsonl", ledger_lines(benchmark, [weights], rows))
-    bins = calibrate(weights, benchmark, jobs=options.jobs)
+    bins = calibrate(weights, first_scenes(benchmark, tuple(benchmark.rows), options.scenes), jobs=options.jobs)
     model = weights.binauralizer().model
     tensors = model.state_dict().values()
     labels = sorted({source.label for scene in benchmark.scenes for source in scene.sources})
@@ -122,15 +124,17 @@ def in_groups(run: Run, benchmark: Benchmark) -> Run:
     return replace(of_class, items=groups)
 
 
+def first_scenes(benchmark: Benchmark, rows: Sequence[str], count: int) -> Benchmark:
+    """At most so many scenes of each of these rows."""
+    return replace(benchmark, scenes=tuple(scene for row in rows for scene in benchmark.only([row]).scenes[:count]))
+
+
 def variants(weights: Weights, run: Run, benchmark: Benchmark, options: argparse.Namespace) -> dict[str, str]:
     """The tables "fast" and "variants": the same weights, run otherwise or shown other frames."""
     fast = replace(weights, fast=True, name="`--fast`")
     both = score({fast.name: fast}, benchmark, jobs=options.jobs, keep=options.keep / "fast")
     both = replace(both, scores={"default": run.scores[weights.name], **both.scores})
-    few = replace(
-        benchmark,
-        scenes=tuple(scene for row in ("one", "two") for scene in benchmark.only([row]).scenes[: options.scenes]),
-    )
+    few = first_scenes(benchmark, ("one", "two"), options.scenes)
     systems = {"as they are": replace(weights, name="as they are")}
     systems |= {name: replace(weights, name=name, **how) for name, how in VARIANTS.items()}
     others = score(systems, few, jobs=options.jobs, keep=options.keep / "variants")
