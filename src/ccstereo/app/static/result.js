@@ -18,7 +18,7 @@ root.innerHTML = `
   .time { position: relative; cursor: pointer; margin-top: 0.8rem; touch-action: pan-y; }
   .panel { margin: 0 0 0.5rem; } .panel svg, .panel img { display: block; width: 100%; height: 110px; border: 1px solid var(--border-color-primary); box-sizing: border-box; }
   .caption { display: flex; justify-content: space-between; gap: 1rem; flex-wrap: wrap; font-size: 0.8rem; }
-  .strip { display: flex; } .strip img { flex: 1 1 0; min-width: 0; object-fit: cover; }
+  .strip { display: flex; } .strip img { flex: 1 1 0; min-width: 0; height: auto; max-height: 110px; object-fit: contain; }
   .head { position: absolute; top: 0; bottom: 0; width: 2px; background: #e69f00; pointer-events: none; }
   .ticks { display: flex; justify-content: space-between; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
 </style>
