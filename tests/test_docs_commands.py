@@ -164,10 +164,10 @@ CODE = {
     'StageData("STAGE")': (
         'StageData("STAGE", batch_size=4, epoch_size=4, validation_size=1, windows_per_frame=2, workers=0)'
     ),
-    'Weights("ccstereo-lite.stage")': 'Weights("runs/mine/1/weights")',
+    'Weights("ccstereo-lite.stage33")': 'Weights("runs/mine/1/weights")',
     "jobs=2": "jobs=1",
     "clips=100": "clips=10",
-    'Batch({"weights": "ccstereo-lite.stage"}': 'Batch({"weights": "runs/mine/1/weights"}',
+    'Batch({"weights": "ccstereo-lite.stage33"}': 'Batch({"weights": "runs/mine/1/weights"}',
     "processes=2": "processes=1",
     'prepared.ids("default", "train"), model': 'prepared.ids("five-split1", "train"), model',
     'prepared.sound("000001", start=16_000': 'prepared.sound("a", start=0',

@@ -9,10 +9,12 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
+from ccstereo import DEFAULT_WEIGHTS
+
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = {
     "findings.md": "research/README.md",
-    "weights.md": "src/ccstereo/weights/ccstereo-lite.stage/README.md",
+    "weights.md": f"src/ccstereo/weights/{DEFAULT_WEIGHTS}/README.md",
     "changes.md": "CHANGELOG.md",
 }
 """Pages of the site that are kept where their subject is."""

@@ -102,18 +102,11 @@ def main() -> None:
 
 def brief(rows: Sequence[RowScore]) -> str:
     """The table "brief": what a reader of the README asks first."""
-    lines = [
-        [
-            row.row,
-            cell(row.scores["stft_to_mono"], 2),
-            *(
-                "-" if (found := row.scores[name]) is None else f"{found.value:.0%}"
-                for name in ("louder_ear", "own_side")
-            ),
-        ]
-        for row in rows
-        if row.row in BRIEF
-    ]
+    lines = []
+    for row in sorted((row for row in rows if row.row in BRIEF), key=lambda row: BRIEF.index(row.row)):
+        sides = (row.scores["louder_ear"], row.scores["own_side"])
+        fractions = ("-" if found is None else f"{100 * found.value:.1f} %" for found in sides)
+        lines.append([row.row, cell(row.scores["stft_to_mono"], 2), *fractions])
     return markdown(["scenes", "STFT / mono's", "louder ear right", "own side right"], lines)
 
 

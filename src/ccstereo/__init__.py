@@ -26,7 +26,7 @@ try:
 except PackageNotFoundError:  # a source tree on the path, not installed
     __version__ = "0+unknown"
 
-DEFAULT_WEIGHTS = "ccstereo-lite.stage"
+DEFAULT_WEIGHTS = "ccstereo-lite.stage33"
 
 _HOMES = {
     "Binauralizer": "ccstereo.binauralizer",

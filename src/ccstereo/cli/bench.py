@@ -21,7 +21,7 @@ EXAMPLES = """examples:
   ccstereo bench                                              synthetic scenes, a spherical head
   ccstereo bench --folder STAGE --sofa KEMAR.sofa             photos and recordings held out of training
   ccstereo bench make -o stage-bench --folder STAGE --sofa KEMAR.sofa
-  ccstereo bench score stage-bench --weights ccstereo-lite.stage runs/mine/1/weights -o scores
+  ccstereo bench score stage-bench --weights ccstereo-lite.stage33 runs/mine/1/weights -o scores
   ccstereo bench score stage-bench --sofa KEMAR.sofa --pan salient     beside a baseline that learns nothing
   ccstereo bench score stage-bench --frames "h264 33" "blur 1.5"
   ccstereo bench calibrate stage-bench --figure calibration.png

@@ -20,7 +20,7 @@ def add_parser(commands: Subparsers) -> None:
         "models",
         description="List the architectures and the embedded weights. Operations are those of a second of sound, "
         "convolutions and matrix products, in thousand millions, where every frame of a video differs.",
-        epilog="examples:\n  ccstereo models\n  ccstereo binauralize clip.mp4 --weights ccstereo-lite.stage\n",
+        epilog="examples:\n  ccstereo models\n  ccstereo binauralize clip.mp4 --weights ccstereo-lite.stage33\n",
     )
     parser.set_defaults(run=run)
 

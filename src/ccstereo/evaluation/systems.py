@@ -220,8 +220,8 @@ class Weights:
 def weights_name(weights: str | Path) -> str:
     """What weights are called in tables: their run where they lie in a folder "weights", else their folder or name.
 
-    >>> weights_name("ccstereo-lite.stage"), weights_name("hf-hub:some/one")
-    ('ccstereo-lite.stage', 'hf-hub:some/one')
+    >>> weights_name("ccstereo-lite.stage33"), weights_name("hf-hub:some/one")
+    ('ccstereo-lite.stage33', 'hf-hub:some/one')
     """
     path = Path(weights)
     if not path.exists():
