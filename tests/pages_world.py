@@ -115,14 +115,6 @@ def material(path: Path) -> None:
         raw_sets.make_material(path)
 
 
-def unknown(path: Path) -> None:
-    """Material whose classes have other names."""
-    raw_sets.make_material(path)
-    for folder in sorted(path.glob("*/*")):
-        if folder.is_dir():
-            folder.rename(folder.with_name(f"unknown-{folder.name}"))
-
-
 def prepared(path: Path) -> None:
     fold = "default" if path.name == "mine" else "five-split2" if path.name == "FAIR-PLAY" else "five-split1"
     raw_sets.make_prepared(path, {fold: SPLITS})
@@ -231,7 +223,7 @@ NAMES = {
     r"old\.wmv": windows_media,
     r"concert\.mov": concert,
     r"STAGE|MATERIAL|photos|sounds": material,
-    r"UNKNOWN": unknown,
+    r"UNKNOWN": raw_sets.make_unknown,
     r"(MIT_)?KEMAR\w*\.sofa|CIPIC\w*\.sofa|MINE\.sofa": sofa,
     r"SET|PREPARED|FAIR-PLAY|prepared/(mine|fairplay|music|clean)": prepared,
     r"runs/lite-stage/\d": training,

@@ -23,6 +23,7 @@ from typing import Any
 from pages import fill_page
 
 from ccstereo.evaluation import (
+    ROWS,
     Benchmark,
     RowScore,
     Run,
@@ -76,7 +77,8 @@ def main() -> None:
     bins = calibrate(weights, first_scenes(benchmark, tuple(benchmark.rows), options.scenes), jobs=options.jobs)
     model = weights.binauralizer().model
     tensors = model.state_dict().values()
-    labels = sorted({source.label for scene in benchmark.scenes for source in scene.sources})
+    known = [scene for scene in benchmark.scenes if not ROWS[scene.row].unknown]
+    labels = sorted({source.label for scene in known for source in scene.sources})
     filled = Template(options.card.read_text(encoding="utf-8")).substitute(
         parameters=f"{sum(parameter.numel() for parameter in model.parameters()) / 1e6:.1f}",
         megabytes=f"{2 * sum(tensor.numel() for tensor in tensors) / 1e6:.1f}",

@@ -18,6 +18,7 @@ from ccstereo.models import create_model, save_model
 from ccstereo.scenes import load_material
 from ccstereo.training.callbacks import SeededSteps
 from ccstereo.training.main import parts_of
+from raw_sets import make_unknown
 from small import SMALL
 
 RESEARCH = Path(__file__).parents[2] / "research"
@@ -97,7 +98,8 @@ def test_the_stages_become_one_folder(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_model_card_says_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = make_benchmark(tmp_path / "bench", Origin(split="val"), rows=["one", "two"], scenes=3, seconds=1.3)
+    origin = Origin(split="val", unknown=make_unknown(tmp_path / "unknown"))
+    made = make_benchmark(tmp_path / "bench", origin, rows=["one", "two", "unknown class"], scenes=3, seconds=1.3)
     torch.manual_seed(0)
     save_model(create_model("ccstereo-lite", **SMALL), tmp_path / "weights")
     card = tmp_path / "README.md"
@@ -110,7 +112,7 @@ def test_a_model_card_says_what_was_measured(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(sys, "argv", [*arguments, "--keep", str(tmp_path / "scores"), "-o", str(card)])
     runpy.run_path(str(RESEARCH / "scripts" / "model_card.py"), run_name="__main__")
     said = card.read_text()
-    labels = sorted({source.label for scene in made.scenes for source in scene.sources})
+    labels = sorted({source.label for scene in made.only(["one", "two"]).scenes for source in scene.sources})
     assert f"{len(labels)} classes: {', '.join(labels)}." in said
     assert made.sha256[:16] in said
     assert hashlib.sha256((tmp_path / "weights" / "model.safetensors").read_bytes()).hexdigest() in said
