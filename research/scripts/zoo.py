@@ -178,7 +178,7 @@ def main() -> int:
 
 
 def run_all(trainings: list[Training], options: argparse.Namespace, more: list[str]) -> list[str]:
-    """Make the caches, then train and score, so many at a time; the names of those that failed."""
+    """Make the caches, train and score, so many at a time; the names of those that failed."""
     caches: dict[tuple[object, ...], Training] = {}
     for each in trainings:
         if not each.done:
@@ -186,15 +186,14 @@ def run_all(trainings: list[Training], options: argparse.Namespace, more: list[s
     pool = ThreadPoolExecutor(options.parallel)
     try:
         made = {
-            each.name: pool.submit(run, each, [__file__, *sys.argv[1:], "--cache", "--trainings", each.name])
-            for each in caches.values()
+            shape: pool.submit(run, each, [__file__, *sys.argv[1:], "--cache", "--trainings", each.name])
+            for shape, each in caches.items()
         }
-        if failed := [name for name, job in made.items() if job.result()]:
-            return failed
         jobs: dict[str, Future[int]] = {}
-        for each in trainings:  # in this order: whom one starts from is at work, or done, before it
-            start = jobs.get(each.start.name) if each.start else None
-            jobs[each.name] = pool.submit(train_and_score, each, options, more, start)
+        for each in trainings:  # in this order: what one waits for is at work, or done, before it
+            before = [] if each.done else [made[each.shape]]
+            before += [jobs[each.start.name]] if each.start and each.start.name in jobs else []
+            jobs[each.name] = pool.submit(train_and_score, each, options, more, before)
         if options.bench:  # meanwhile
             for name, system in baselines(options).items():
                 score(name, system, options)
@@ -203,9 +202,11 @@ def run_all(trainings: list[Training], options: argparse.Namespace, more: list[s
         pool.shutdown(cancel_futures=True)
 
 
-def train_and_score(training: Training, options: argparse.Namespace, more: list[str], start: Future[int] | None) -> int:
-    """Train one row unless it is done, and score it; 0, or the exit status of what failed."""
-    if start is not None and (status := start.result()):
+def train_and_score(
+    training: Training, options: argparse.Namespace, more: list[str], before: Sequence[Future[int]]
+) -> int:
+    """Train one row unless it is done, and score it; 0, or the exit status of what failed, here or before."""
+    if status := next(filter(None, (job.result() for job in before)), 0):
         return status
     command = ["-m", "ccstereo", "train", *training.arguments(more)]
     wanted = {"training": training.name, "more": more}

@@ -23,13 +23,13 @@ def _beside_the_script(monkeypatch) -> None:
 
 @pytest.fixture
 def zoo(tmp_path, monkeypatch, capfd):
-    """Run the script in a folder where commands are recorded instead of run; a training of `broken` fails."""
+    """Run the script where commands are recorded, not run; the training `broken`, or the "cache of" one, fails."""
     started: list[list[str]] = []
 
     def command(command: list[str], *, broken: str, says: int, **_) -> SimpleNamespace:
         started.append(command)
         if "--cache" in command:
-            return SimpleNamespace(returncode=0)
+            return SimpleNamespace(returncode=says if broken == f"cache of {command[-1]}" else 0)
         folder = Path(command[command.index("--trainer.default_root_dir") + 1])
         if folder.name == broken:
             return SimpleNamespace(returncode=says)
@@ -57,7 +57,8 @@ def test_all_rows_share_steps_scenes_and_caches(zoo) -> None:
     command = ("--folder", "stage", "--steps", "30", "--parallel", "3", "--trainer.precision", "32-true")
     status, started, _ = zoo(*command)
     assert status == 0
-    caches, trainings = started[:3], started[3:]
+    caches = [each for each in started if "--cache" in each]
+    trainings = [each for each in started if "--cache" not in each]
     assert {options_of(each)["--trainings"] for each in caches} == {"sagm-1", "lite-1", "morgado-1"}
     names = [Path(options_of(each)["--trainer.default_root_dir"]).name for each in trainings]
     assert len(names) == len(set(names)) == 19
@@ -85,6 +86,14 @@ def test_what_starts_from_a_failure_is_not_trained(zoo) -> None:
     assert names == ["cache", "cache", "sagm-7", "lite-7"]
     assert "failed: sagm-7, sagm-frozen-7; see log.txt of each" in said
     assert zoo("--trainings", "nothing-1")[0] == 2
+
+
+def test_a_cache_is_waited_for_by_those_that_read_it(zoo) -> None:
+    status, started, said = zoo("--trainings", "sagm-1", "lite-1", "sagm-2", broken="cache of sagm-1")
+    assert status == 1
+    folders = [Path(options_of(each)["--trainer.default_root_dir"]).name for each in started if "--cache" not in each]
+    assert folders == ["lite-1"]
+    assert "failed: sagm-1, sagm-2; see log.txt of each" in said
 
 
 def test_nothing_starts_after_an_interrupt(zoo) -> None:
