@@ -1,4 +1,4 @@
-"""What overlapping windows gain when each counts by a confidence, instead of all alike.
+"""What overlapping windows gain when each counts by a confidence, or when all shrink where they disagree.
 
     ccstereo bench make -o bench-val --split val --folder STAGE --sofa KEMAR.sofa
     python research/scripts/fusion.py bench-val --scenes 20 --hops 0.1 0.2
@@ -31,6 +31,10 @@ Sound = NDArray[np.float64]
 SMOOTH = 320  # samples, 20 ms, over which agreement is measured where it changes within a window
 TINY = 1e-9
 NARROW = "uniform, as narrow as doubt"
+SHRINKING = {"20 ms": 320, "0.1 s": 1600, "0.5 s": 8000, "a scene": None}  # samples in which windows may disagree
+SHRUNK = tuple(f"shrunk by disagreement, {title}" for title in SHRINKING)
+GAIN = 0.9
+SMALLER = f"uniform, times {GAIN:g}"
 
 
 class Recorder(OverlapAverager):
@@ -72,11 +76,11 @@ def put(windows: Sound, hop: int) -> Sound:
     return placed
 
 
-def smoothed(values: Sound) -> Sound:
+def smoothed(values: Sound, length: int = SMOOTH) -> Sound:
     """Along time, each window alone."""
-    padded = np.pad(values, ((0, 0), (SMOOTH // 2, SMOOTH // 2 - 1)), mode="edge")
+    padded = np.pad(values, ((0, 0), (length // 2, length // 2 - 1)), mode="edge")
     sums = np.cumsum(np.pad(padded, ((0, 0), (1, 0))), axis=1)
-    return np.asarray((sums[:, SMOOTH:] - sums[:, :-SMOOTH]) / SMOOTH)
+    return np.asarray((sums[:, length:] - sums[:, :-length]) / length)
 
 
 def cut(sound: Sound, shape: tuple[int, ...], hop: int) -> Sound:
@@ -140,6 +144,15 @@ def fuse(windows: Sound, weights: Sound, hop: int) -> Sound:
     return np.asarray(np.nansum(put(windows * weights, hop), axis=0) / np.nansum(put(weights, hop), axis=0))
 
 
+def shrunk(of: Windows, length: int | None) -> Sound:
+    """The uniform mean (T,), times its energy over that and the windows' variance around it within `length` samples."""
+    placed = put(of.side, of.hop)
+    mean = np.nanmean(placed, axis=0)
+    values = np.stack([mean**2, np.nanmean((placed - mean) ** 2, axis=0)])
+    energy, variance = values.mean(1, keepdims=True) if length is None else smoothed(values, length)
+    return np.asarray(mean * energy / (energy + variance + TINY))
+
+
 def distances(benchmark: Benchmark, weights: Weights, name: str) -> dict[str, float]:
     """STFT distance of a scene by weighting, and mono's."""
     item = benchmark.read(name, Ears())
@@ -153,6 +166,9 @@ def distances(benchmark: Benchmark, weights: Weights, name: str) -> dict[str, fl
     found = {"mono": stft_distance(item.ears.mean(0).expand(2, -1), item.ears).item()}
     sides = {title: fuse(windows, weighting(of), hop)[: len(mixture)] for title, weighting in WEIGHTINGS.items()}
     sides[NARROW] = sides["uniform"] * np.linalg.norm(sides["doubt"]) / (np.linalg.norm(sides["uniform"]) + TINY)
+    sides[SMALLER] = sides["uniform"] * GAIN
+    for title, length in zip(SHRUNK, SHRINKING.values(), strict=True):
+        sides[title] = shrunk(of, length)[: len(mixture)]
     for title, side in sides.items():
         ears = torch.from_numpy(np.stack([mixture + side, mixture - side]) / 2).float()
         found[title] = stft_distance(ears, item.ears).item()
@@ -172,7 +188,7 @@ def main() -> None:
     benchmark = read_benchmark(options.benchmark)
     for hop in options.hops:
         weights = Weights(options.weights, hop=hop)
-        lines: dict[str, list[Any]] = {title: [title] for title in (*WEIGHTINGS, NARROW)}
+        lines: dict[str, list[Any]] = {title: [title] for title in (*WEIGHTINGS, NARROW, SMALLER, *SHRUNK)}
         found: dict[str, list[dict[str, float]]] = {}
         for row in benchmark.rows:
             names = [name for name, of in benchmark.items.items() if of == row][: options.scenes]
