@@ -57,8 +57,9 @@ ROWS = {  # name: configs on top of zoo/stage
 }
 STARTS = {"sagm-frozen": "sagm"}  # from whose weights of the same seed a row starts
 ENOUGH = 0.8  # of the scenes: a system whose scoring was stopped earlier stays out of the table
+OF_THE_MACHINE = ("--data.stage.workers", "--trainer.enable_progress_bar", "--trainer.accelerator")  # may change
 UNSCORED = ("sagm-discriminator",)  # its generator is not trained
-THREE_SEEDS = ("sagm", "sagm-adversarial", "lite", "apnet")
+THREE_SEEDS = ("sagm", "sagm-adversarial", "lite", "ccstereo")
 PLAN = [*(f"{row}-1" for row in ROWS), *(f"{row}-{seed}" for seed in (2, 3) for row in THREE_SEEDS)]
 INTERRUPTED = 130  # status of what Ctrl-C has stopped, which reaches all that is at work
 STOPPED = threading.Event()
@@ -209,12 +210,23 @@ def train_and_score(
     if status := next(filter(None, (job.result() for job in before)), 0):
         return status
     command = ["-m", "ccstereo", "train", *training.arguments(more)]
-    wanted = {"training": training.name, "more": more}
+    wanted = {"training": training.name, "more": without(OF_THE_MACHINE, more)}
     if status := train_once(training.folder / "zoo.json", wanted, lambda: run(training, command)):
         return status
     if options.bench and training.row not in UNSCORED:
         score(training.name, system_of(training, options), options)
     return 0
+
+
+def without(names: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Options, given as NAME=VALUE or as NAME and VALUE, but for those of these names.
+
+    >>> without(["--workers"], ["--workers", "4", "--items", "9", "--workers=2"])
+    ['--items', '9']
+    """
+    left = [option for option in options if option.partition("=")[0] not in names or "=" not in option]
+    gone = {i + more for i, option in enumerate(left) if option in names for more in (0, 1)}
+    return [option for i, option in enumerate(left) if i not in gone]
 
 
 def run(training: Training, command: list[str]) -> int:

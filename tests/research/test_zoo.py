@@ -74,6 +74,7 @@ def test_all_rows_share_steps_scenes_and_caches(zoo) -> None:
     assert options_of(frozen)["--model.init"] == "runs/zoo/sagm-1/weights"
     assert names.index("sagm-frozen-1") > names.index("sagm-1")
     assert zoo(*command)[:2] == (0, [])
+    assert zoo(*command, "--data.stage.workers", "7", "--trainer.accelerator=cpu")[:2] == (0, [])
     status, _, said = zoo("--folder", "stage", "--steps", "31")
     assert status == 1
     assert "trained with other options" in said
