@@ -14,6 +14,7 @@ def test_every_line_says_what_was_looked_at() -> None:
     assert days == sorted(days)
     for line in lines:
         assert {"date", "weights", "sha256", "benchmark", "rows"} <= set(line)
+        assert line["sha256"] is None or len(bytes.fromhex(line["sha256"])) == 32  # null: weights that were not kept
         assert all("stft_to_mono" in scores for scores in line["rows"].values())
 
 

@@ -196,11 +196,11 @@ def _own_side(pred: Tensor, item: Item, _: Scoring) -> Tensor:
 
 @register_score("azimuth_error", "azimuth error", "°", digits=1, median=True)
 def _azimuth_error(pred: Tensor, item: Item, _: Scoring) -> Tensor:
-    """Of one still source that sounds alone, dry: the estimator knows no walls."""
+    """Of one still source in view that sounds alone, dry: the estimator knows no walls."""
     facts = item.facts
     if item.responses is None or item.azimuths is None or facts is None:
         return pred.new_full((len(pred),), torch.nan)
-    if len(_sounding(item)) != 1 or not facts.still or facts.room is not None:
+    if len(_sounding(item)) != 1 or not facts.still or facts.room is not None or not _in_view(_azimuths(item)[0]):
         return pred.new_full((len(pred),), torch.nan)
     true = torch.tensor(float(_azimuths(item)[0][0])).expand(len(pred))
     return metrics.azimuth_error(pred, true, item.sample_rate, item.responses, item.azimuths)

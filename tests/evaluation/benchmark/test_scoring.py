@@ -87,6 +87,8 @@ class TestScores:
         assert scored(elsewhere, alone, lone)["azimuth_error"] == pytest.approx(12, abs=1)
         moving = replace(lone, sources=(replace(lone.sources[0], azimuths=(40.0, 30.0)), lone.sources[1]))
         assert np.isnan(scored(elsewhere, alone, moving)["azimuth_error"])
+        off_screen = replace(lone, sources=(replace(lone.sources[0], azimuths=(120.0,)), lone.sources[1]))
+        assert np.isnan(scored(elsewhere, alone, off_screen)["azimuth_error"])
 
 
 def _at(material, azimuth: float):
