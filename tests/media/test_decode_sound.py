@@ -116,6 +116,21 @@ def test_frames_that_wander_make_no_gaps(make, tools):
     assert tools.peaks(mono, 2) == [500, 30_000]
 
 
+@pytest.mark.parametrize("most", [960, -960])
+def test_frames_that_wander_far_and_back_make_no_holes(make, tools, most):
+    """A telephone's timestamps, up to 20 ms late or early for a second: nothing becomes silent, nothing is cut."""
+    late = [0, 0, 1, 2, *[2] * 12, 0, 1, 2, *[2] * 30, 0, 2, 2, 1, 0, *[2] * 20, *[0] * 30]
+    gaps = [(1_024 * (k + 1), int(step) * most // 2) for k, step in enumerate(np.diff(late)) if step]
+    tone = 0.5 * np.sin(np.arange(1_024 * 120) * (2 * np.pi * 440 / 48_000))
+    path = make("a.mp4", sound=np.tile(tone, (2, 1)).astype(np.float32), audio={"step": 1024, "gaps": gaps})
+    mono, _ = read_mono(path)
+    assert len(mono) == pytest.approx(len(tone), abs=1_100)  # it is stretched a little
+    inner = mono[4_800:-4_800]
+    assert np.abs(np.diff(inner)).max() < 0.04  # of the tone itself 0.029
+    loudness = np.sqrt((inner[: len(inner) // 240 * 240].reshape(-1, 240) ** 2).mean(1))
+    assert loudness.min() > 0.25
+
+
 @pytest.mark.parametrize("jump", [600, -300])
 def test_a_last_frame_alone_makes_no_gap(make, tools, jump):
     """Whether its timestamp wanders nobody can say."""

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -29,9 +29,12 @@ from ccstereo.media.source import as_source
 
 # Timestamps in milliseconds, as Matroska keeps them, wander by 1 ms around the truth, those of telephones by several. A
 # lost packet is 20 ms or more in nearly all recordings. A jump between the two from one frame to the next becomes a gap
-# or an overlap; less is rounding, or drift. Where the format changes, another recording was joined on: there any jump
+# or an overlap; less is rounding, or drift. So is a jump that is undone within two seconds: some telephones' timestamps
+# wander by 20 ms and back, and what is lost does not come back. From then on jumps of its size mean nothing. Where the format changes, another recording was joined on: there any jump
 # is one, and so it is where the frames before it and behind it agree with one another: nothing wanders there.
 _TOLERANCE = Fraction(15, 1000)
+_WANDERS = Fraction(1, 10)  # the largest jump that may be undone
+_UNDONE = 2  # seconds of sound within which it is
 _AT_A_JOIN = Fraction(1, 1000)
 _AGREE = Fraction(1, 10_000)  # seconds, or a tick of the clock, by which deviations of frames that agree may differ
 _AROUND = 4  # frames on either side that must agree, as far as there are so many; a last frame alone says nothing
@@ -190,14 +193,14 @@ class SoundTrack:
         corrected = 0  # by earlier correctors
         before: deque[int] = deque([0], _AROUND)  # deviations of the last frames' timestamps from their places
         self._last_frame: AudioFrame | None = None
-        for (frame, samples, joined), behind in _with_following(self._at_rate(), _AROUND):
+        self._wander = 0  # samples by which timestamps are known to jump and come back
+        for (frame, samples, joined), behind in _with_following(self._at_rate(), _UNDONE * self.sample_rate):
             due = self._due(frame)
             if due is not None:
                 now = due - done - corrected
-                jump = abs(now - before[-1])
-                if jump > (_AT_A_JOIN if joined else _TOLERANCE) * self.sample_rate or (
-                    jump > _AT_A_JOIN * self.sample_rate
-                    and self._is_step(frame, before, [now, *self._deviations(done + corrected + len(samples), behind)])
+                jump = Fraction(abs(now - before[-1]), self.sample_rate)
+                if jump > _AT_A_JOIN and (
+                    joined or self._is_gap(frame, before, now, self._deviations(due - now + len(samples), behind))
                 ):
                     yield from drift.finish()
                     corrected += drift.corrected
@@ -230,6 +233,20 @@ class SoundTrack:
             if due is not None:
                 yield due - place
             place += len(samples)
+
+    def _is_gap(self, frame: AudioFrame, before: Sequence[int], now: int, later: Iterator[int]) -> bool:
+        """Whether a jump from the last of the deviations before is more than timestamps that wander."""
+        jump = abs(now - before[-1])
+        if jump <= self._wander:
+            return False
+        soon = list(islice(later, _AROUND))
+        if jump <= _TOLERANCE * self.sample_rate:
+            return self._is_step(frame, before, [now, *soon])
+        undone = (abs(value - before[-1]) < abs(value - now) for value in chain(soon, later))
+        if jump > _WANDERS * self.sample_rate or not any(undone):
+            return True
+        self._wander = jump + jump // 4
+        return False
 
     def _is_step(self, frame: AudioFrame, before: Sequence[int], since: Sequence[int]) -> bool:
         """Whether deviations of the frames before a jump agree, and so do those since, its own and a few behind it."""
@@ -351,12 +368,15 @@ def _read_all(track: SoundTrack) -> tuple[NDArray[np.float32], int]:
         return np.concatenate(list(track.blocks())), track.sample_rate
 
 
-def _with_following(frames: "Iterable[_Decoded]", count: int) -> "Iterator[tuple[_Decoded, Sequence[_Decoded]]]":
-    """Yield each with up to `count` that follow."""
+def _with_following(frames: "Iterable[_Decoded]", samples: int) -> "Iterator[tuple[_Decoded, Sequence[_Decoded]]]":
+    """Yield each with those that follow, so many samples or more, and `_AROUND` frames at least; fewer at the end."""
     held: deque[_Decoded] = deque()
+    length = 0
     for item in frames:
         held.append(item)
-        if len(held) > count:
+        length += len(item[1])
+        while len(held) > _AROUND and length - len(held[0][1]) >= samples:
+            length -= len(held[0][1])
             yield held.popleft(), held
     while held:
         yield held.popleft(), held
