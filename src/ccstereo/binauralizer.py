@@ -280,6 +280,8 @@ class Binauralizer:
                     for sound in _through(stream, chunks, give):
                         done += sound.shape[1]
                         progress(min(done / rate, total or np.inf), total)
+                if output.samples == 0 and options.start:
+                    raise MediaError(f"{source}: its sound ends before --start {options.start:g}; begin earlier")
                 if output.samples == 0:
                     raise MediaError(f"{source}: its sound track is empty; nothing to make binaural")
         samples, power = output.samples, output.power

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ccstereo.app.jobs import CANCELLED, DONE, FAILED, WAITING, JobQueue
-from ccstereo.app.service import EXAMPLES
+from ccstereo.app.service import EXAMPLES, _titled
 from ccstereo.app.workspace import Workspace
 from ccstereo.errors import MediaError
 from ccstereo.media import plays_in_browsers, probe, read_channels, write_preview
@@ -82,6 +82,11 @@ def test_errors_name_the_file_and_no_folder(service, tmp_path) -> None:
         service.submit("one", ["a"], "random", 3.0)
     with pytest.raises(ValueError, match="no weights"):
         service.submit("one", ["a"], "other", 1.0)
+
+
+def test_weights_of_one_name_are_told_apart() -> None:
+    titled = _titled(["hf-hub:some/one", "hf-hub:some/one", "other"])
+    assert titled == {"hf-hub:some/one": "hf-hub:some/one", "hf-hub:some/one (2)": "hf-hub:some/one", "other": "other"}
 
 
 def test_a_cancelled_job_leaves_its_upload_alone(service, make_video, monkeypatch) -> None:

@@ -99,15 +99,26 @@ def test_files_of_ones_own_stay_and_others_are_done(folder, run):
     assert probe("OUT/clip1.binaural.mkv").audio.channels == 2
 
 
+def test_nothing_is_made_where_nothing_is_found(folder, run):
+    status, output, error = run("vidoes/*.mp4", "-o", "OUT/")
+    assert (status, output, error.count("\n")) == (1, "", 1)
+    assert "vidoes/*.mp4" in error
+    status, output, _ = run("vidoes/*.mp4", "-o", "OUT/", "--json")
+    assert (status, json.loads(output)["state"]) == (1, "failed")
+    assert not Path("OUT").exists()
+
+
 def test_a_dry_run_says_all_and_touches_nothing(folder, run):
     (folder / "sub").mkdir()
     shutil.copy(folder / "clip0.mp4", folder / "sub" / "deep.mp4")
     (folder / "text.mp4").write_text("no video at all")
+    (folder / "notes.txt").write_text("no video")
     status, output, error = run("videos", "-o", "OUT", "--recursive", "--dry-run")
     assert (status, error) == (1, "")
     assert "convert videos/sub/deep.mp4 to OUT/sub/deep.binaural.mp4 (1.0 s)" in output
     assert output.count("convert ") == 7
     assert "fail    videos/text.mp4: videos/text.mp4: is a text file" in output
+    assert output.endswith("skip    1 other file, no videos by name\n")
     assert not Path("OUT").exists()
 
 

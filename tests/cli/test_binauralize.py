@@ -255,6 +255,12 @@ def test_an_unwritable_place(clip: Path, weights: str, capsys) -> None:
     assert "/proc" in failure(capsys, clip, "-o", "/proc/out.mp4", "--weights", weights)
 
 
+def test_a_dry_run_finds_what_is_wrong_with_the_weights(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
+    assert "nowhere" in failure(capsys, clip, "-o", tmp_path / "out.mp4", "--weights", "nowhere", "--dry-run")
+    assert main(["binauralize", str(clip), "-o", str(tmp_path / "out.mp4"), "--weights", weights, "--dry-run"]) == 0
+    assert not list(tmp_path.iterdir())
+
+
 def test_weights_that_do_not_fit(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out.mp4"
     assert "nowhere" in failure(capsys, clip, "-o", out, "--weights", "nowhere")
@@ -284,6 +290,10 @@ def test_wrong_usage_is_status_2_and_one_line(clip: Path, weights: str, tmp_path
 def test_an_absent_device(clip: Path, weights: str, tmp_path: Path, capsys) -> None:
     line = failure(capsys, clip, "-o", tmp_path / "out.mp4", "--weights", weights, "--device", "cuda:77")
     assert "cuda:77" in line
+    line = failure(capsys, clip, "-o", tmp_path / "out.mp4", "--weights", weights, "--device", "gpu")
+    assert line.endswith("device gpu: unknown; there are auto, cpu, cuda, cuda:1 and mps")
+    line = failure(capsys, clip, "-o", tmp_path / "out.mp4", "--weights", weights, "--device", "xpu")
+    assert len(line) < 200
 
 
 @pytest.mark.filterwarnings("default")

@@ -16,7 +16,7 @@ import soundfile
 from ccstereo.binauralizer import Binauralizer
 from ccstereo.cli.main import main
 from ccstereo.mastering import BlockPowers
-from ccstereo.media import read_mono
+from ccstereo.media import read_mono, write_video
 from ccstereo.models import save_model
 
 
@@ -138,6 +138,14 @@ def test_a_part_of_a_file(clip: Path, convert, tmp_path: Path, capsys) -> None:
     assert "note: begins at 0.00 s, where the last key frame before 1.50 s is: the video is copied" in out
     assert convert(clip, "-o", tmp_path / "b.wav", "--start", "2.5") == 1
     assert "a start at 2.50 s is past its end" in capsys.readouterr().err
+
+
+def test_a_part_behind_the_end_of_the_sound(convert, tmp_path: Path, capsys) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal((1, 32_000)).astype(np.float32)
+    write_video(tmp_path / "longer.mp4", np.zeros((40, 48, 96, 3), np.uint8), noise)
+    assert convert(tmp_path / "longer.mp4", "-o", tmp_path / "c.wav", "--start", "3") == 1
+    assert capsys.readouterr().err.endswith("longer.mp4: its sound ends before --start 3; begin earlier\n")
+    assert not (tmp_path / "c.wav").exists()
 
 
 def test_the_output_is_as_loud_as_the_input_and_below_the_ceiling(clip: Path, lite, tmp_path: Path) -> None:

@@ -104,6 +104,11 @@ def test_wrong_usage(arguments: list[str], capsys) -> None:
         ),
         (["demo", "-o", ""], "argument -o/--output: must be the name of a file or folder, got ''"),
         (["binauralize", "v.mp4", "--bitrate", "192k"], "--bitrate: must be a whole number of at least 1, got '192k'"),
+        (
+            ["binauralize", "v.mp4", "--start", "0:01"],
+            "argument --start: must be a number of seconds, 0 or more, got '0:01'",
+        ),
+        (["binauralize", "a.mp4", "b.mp4", "-o", "-"], "several files, folders and patterns need -o FOLDER"),
         (["train", "--config", "nope"], "no config 'nope': give a file or one of ablation/avad, "),
         (["train", "--config"], "argument --config/-c: expected one argument"),
         (["train", "--sweep", "seed_everything"], "--sweep seed_everything: expected NAME=VALUE,VALUE"),

@@ -38,6 +38,11 @@ def test_of_a_video(weights, tmp_path: Path, capsys) -> None:
     assert "<svg" in (tmp_path / "level.svg").read_text()
     assert main([*command, str(tmp_path / "one.mp4")]) == 1
     assert "one.mp4" in capsys.readouterr().err
+    before = (tmp_path / "one.mp4").read_bytes()
+    film = str(tmp_path / "one.mp4")
+    assert main(["plot", "relevance", "--weights", weights, film, "-o", film]) == 1
+    assert "one.mp4: is the input itself; write to another file" in capsys.readouterr().err
+    assert (tmp_path / "one.mp4").read_bytes() == before
 
 
 def test_intervals_and_sweeps_of_scores(tmp_path: Path, capsys) -> None:

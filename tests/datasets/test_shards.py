@@ -149,6 +149,7 @@ class TestWriting:
             (1, "are of other clips or of another --shard-size", [source, "-o", shards, "--shard-size", "1MB"]),
             (1, "no such fold or split; this set has one", [source, "-o", str(tmp_path), "--fold", "two"]),
             (1, "one/test has no clips; --split train and --split val have", [source, "-o", "x", "--split", "test"]),
+            (1, "no split 'tset'; use train, val, test or all", [source, "-o", "x", "--split", "tset"]),
             (1, "is no prepared set", [str(tmp_path), "-o", str(tmp_path / "out")]),
             (2, "must be a size such as 256MB", [source, "-o", str(tmp_path), "--shard-size", "many"]),
         ]:

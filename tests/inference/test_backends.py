@@ -120,8 +120,8 @@ def test_where_memory_runs_out_smaller_batches_are_computed_and_said_once() -> N
 
 
 def test_a_device_that_is_not_there_is_one_line() -> None:
-    for name in ("cuda:99", "nonsense"):
-        with pytest.raises(BackendError, match=f"^device {name}: not available here .* leave it out") as found:
+    for name, said in (("cuda:99", "not available here .* leave it out"), ("nonsense", "unknown; there are auto, cpu")):
+        with pytest.raises(BackendError, match=f"^device {name}: {said}") as found:
             Binauralizer.from_pretrained(device=name)
         assert "\n" not in str(found.value)
 

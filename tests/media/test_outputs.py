@@ -144,5 +144,5 @@ def test_what_cannot_be_encoded_anew_is_refused(make, tools, tmp_path):
     source = make("in.mkv", sound=tools.clicks(48_000, 100), video={"codec": "mpeg4"})
     with pytest.raises(MediaError, match=r"\.webm cannot hold H\.264, as which video is re-encoded; use \.mkv"):
         check_output(source, tmp_path / "out.webm", reencode=True)
-    with pytest.raises(MediaError, match=r"\.webm cannot hold mpeg4 video; use \.mkv"):
+    with pytest.raises(MediaError, match=r"\.webm cannot hold mpeg4 video; use \.mkv$"):
         check_output(source, tmp_path / "out.webm")

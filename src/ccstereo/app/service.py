@@ -68,6 +68,18 @@ class Limits:
             )
 
 
+def _titled(weights: Sequence[str]) -> dict[str, str]:
+    """What weights are called on the page, and where they are; of one title several are numbered."""
+    titled: dict[str, str] = {}
+    for each in weights:
+        title, number = weights_name(each), 1
+        while title in titled:
+            number += 1
+            title = f"{weights_name(each)} ({number})"
+        titled[title] = each
+    return titled
+
+
 class Service:
     """Converts what was uploaded, one job at a time. Calls may come from any thread.
 
@@ -83,7 +95,7 @@ class Service:
 
     def __init__(self, workspace: Workspace, limits: Limits, weights: Sequence[str] = (), device: str = "cpu") -> None:
         chosen = weights or [DEFAULT_WEIGHTS, *(name for name in list_weights() if name != DEFAULT_WEIGHTS)]
-        self.weights = {weights_name(each): each for each in chosen}
+        self.weights = _titled(chosen)
         self.workspace = workspace
         self.limits = limits
         self.device = device

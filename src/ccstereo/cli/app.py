@@ -56,8 +56,12 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         raise CCStereoError(f"the page needs {missing[0]}: pip install 'ccstereo[app]'")
     from ccstereo.app.server import run as serve
     from ccstereo.app.service import Limits
+    from ccstereo.binauralizer import Binauralizer
     from ccstereo.inference.device import choose_device
 
+    device = choose_device(options.device)
+    for weights in options.weights:  # what is wrong with them is said at once
+        Binauralizer.from_pretrained(weights, device=device)
     limits = Limits(options.max_megabytes, options.max_seconds, options.max_files)
     try:
         serve(
@@ -66,7 +70,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             limits,
             auth=options.auth,
             weights=options.weights,
-            device=choose_device(options.device),
+            device=device,
             announce=lambda address: print(f"{address}  (Ctrl-C stops it)", flush=True),
         )
     except OSError as error:

@@ -120,8 +120,9 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if not _is_many(options):
         return run_one(options, parser)
     from ccstereo.cli.binauralize_many import run_many
+    from ccstereo.media import STANDARD
 
-    if options.output is None:
+    if options.output in (None, STANDARD):
         parser.error("several files, folders and patterns need -o FOLDER")
     if Path(options.output).suffix.lower() in VIDEO_OR_SOUND and not Path(options.output).is_dir():
         parser.error(f"-o {options.output}: several files, folders and patterns need a folder, not a file")
@@ -157,12 +158,12 @@ def run_one(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int
     try:
         with stored(given) as source:
             seconds = _check(source, output, conversion, options.overwrite)
+            binauralizer = make_binauralizer(options, parser)
             if options.dry_run:
                 record = Record(given, name, seconds=seconds)
                 line = json.dumps(asdict(record)) if options.json else f"convert {given} to {name} ({seconds:.1f} s)"
                 print(line, file=said)
                 return 0
-            binauralizer = make_binauralizer(options, parser)
             state = source.stat() if isinstance(source, Path) else None
             with progress_bar("s", Path(given).name, quiet=options.quiet) as progress:
                 report = binauralizer.convert(source, name, conversion, progress=progress)

@@ -29,6 +29,8 @@ def run_many(options: argparse.Namespace, parser: argparse.ArgumentParser, conve
     if folder.exists() and not folder.is_dir():
         raise MediaError(f"{folder}: is a file; name a folder for the results")
     found = find_inputs(options.inputs, recursive=options.recursive)
+    if not found.files:
+        return _no_files(options, found)
     arguments = model_arguments(options)
     if options.engine == "ray":  # other machines may stand elsewhere, and have the device that this one lacks
         if Path(options.weights).exists():
@@ -54,6 +56,15 @@ def run_many(options: argparse.Namespace, parser: argparse.ArgumentParser, conve
         print(totals(records, found.others))
         print(f"all numbers, notes and errors: {report.path}")
     return 1 if failed else 0
+
+
+def _no_files(options: argparse.Namespace, found: "Found") -> int:
+    """Say why there is nothing to convert; nothing is written."""
+    for record in _faults(found):
+        if options.json:
+            print(json.dumps(asdict(record)))
+        print(f"ccstereo: error: {record.error}", file=sys.stderr)
+    return 1
 
 
 def _convert(
@@ -110,6 +121,8 @@ def _dry_run(
             print(f"skip    {record.input}: done before, {record.output}")
         else:
             print(f"convert {record.input} to {record.output} ({record.seconds or 0:.1f} s)")
+    if found.others and not options.json:
+        print(f"skip    {counted(found.others, 'other file')}, no videos by name")
     return 1 if any(record.error for record in records) else 0
 
 

@@ -222,7 +222,7 @@ def chosen_clips(options: argparse.Namespace) -> "tuple[PreparedItems, int]":
     from ccstereo.evaluation import PreparedItems
 
     prepared = PreparedSet(options.input)
-    fold, split = renamed(options.fold, options.split)
+    fold, split = renamed(prepared, options.fold, options.split)
     split = split or "test"  # a fold's name alone, as --split took it, is its test split
     if split not in SPLITS:
         raise DatasetError(f"no split {split!r}; use {', '.join(SPLITS)}")

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from ccstereo.cli.options import between, positive
+from ccstereo.cli.options import between, positive, read_value
 from ccstereo.conversion import LARGEST_GAIN, LOWEST_CEILING, MIXDOWNS
 
 FIELDS = (
@@ -69,7 +69,4 @@ def _track(text: str) -> int | str:
 
 
 def _from_zero(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
-    return value
+    return read_value(text, float, lambda value: 0 <= value < float("inf"), "a number of seconds, 0 or more")

@@ -77,19 +77,19 @@ def between(least: float, most: float) -> Callable[[str], float]:
     """Return a reader of numbers from `least` to `most`."""
 
     def number(text: str) -> float:
-        return _read(text, float, lambda value: least <= value <= most, f"a number from {least:g} to {most:g}")
+        return read_value(text, float, lambda value: least <= value <= most, f"a number from {least:g} to {most:g}")
 
     return number
 
 
 def positive(text: str) -> float:
     """Read a number above 0; argparse names the option when it is not."""
-    return _read(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
+    return read_value(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
 def count(text: str) -> int:
     """Read a whole number of at least 1."""
-    return _read(text, int, lambda value: value >= 1, "a whole number of at least 1")
+    return read_value(text, int, lambda value: value >= 1, "a whole number of at least 1")
 
 
 def file_name(text: str) -> Path:
@@ -97,15 +97,15 @@ def file_name(text: str) -> Path:
 
     Every `type=Path` of a `Parser` is read so.
     """
-    return _read(text, Path, lambda _: text != "" and "\0" not in text, "the name of a file or folder")
+    return read_value(text, Path, lambda _: text != "" and "\0" not in text, "the name of a file or folder")
 
 
 def source_name(text: str) -> str:
     """Read what names an input or an output: a file, a folder, a pattern, an address, or "-"."""
-    return str(_read(text, str, lambda _: text != "" and "\0" not in text, "the name of a file"))
+    return str(read_value(text, str, lambda _: text != "" and "\0" not in text, "the name of a file"))
 
 
-def _read(text: str, read: Callable[[str], Value], good: Callable[[Value], bool], wanted: str) -> Value:
+def read_value(text: str, read: Callable[[str], Value], good: Callable[[Value], bool], wanted: str) -> Value:
     """Read a value; argparse puts the option's name before the message."""
     with suppress(ValueError):
         value = read(text)

@@ -48,7 +48,11 @@ def add_parser(commands: Subparsers) -> None:
         clip.add_argument("--sofa", type=Path, metavar="FILE", help="measured head (default: a spherical one)")
         clip.add_argument("--seed", type=int, default=4, help="another scene (default: 4)")
         clip.add_argument(
-            "--seconds", type=positive, default=SECONDS[kind], metavar="S", help=f"(default: {SECONDS[kind]:g})"
+            "--seconds",
+            type=positive,
+            default=SECONDS[kind],
+            metavar="S",
+            help=f"of the scene, or from the video's beginning (default: {SECONDS[kind]:g})",
         )
         sources = 1 if kind == "azimuth" else 2
         clip.add_argument("--sources", type=count, default=sources, metavar="N", help=f"1 to 3 (default: {sources})")
@@ -99,6 +103,9 @@ def run_clip(options: argparse.Namespace, kind: str, parser: Parser) -> int:
     if options.seconds < 1 or options.seed < 0 or options.sources > 3:
         parser.error("--seconds must be at least 1, --seed at least 0, --sources at most 3")
     _check(options.output)
+    film = getattr(options, "input", None)
+    if film is not None and film.exists() and options.output.exists() and film.samefile(options.output):
+        raise CCStereoError(f"{options.output}: is the input itself; write to another file")
     binauralizer = make_binauralizer(options, parser)
     shown = _shown(options, binauralizer, kind)
     if options.output.suffix.lower() == ".mp4":

@@ -27,7 +27,9 @@ def progress_bar(unit: str, name: str | None = None, *, quiet: bool = False) -> 
     from tqdm import tqdm
 
     hidden = True if quiet else None
-    with tqdm(unit=unit, desc=name, disable=hidden, leave=False, unit_scale=unit == "B") as bar:
+    rate = "{rate_noinv_fmt}"  # a slow one is not turned into seconds a second, which reads as a fast one
+    layout = f"{{l_bar}}{{bar}}| {{n_fmt}}/{{total_fmt}} [{{elapsed}}<{{remaining}}, {rate}]"
+    with tqdm(unit=unit, desc=name, disable=hidden, leave=False, unit_scale=unit == "B", bar_format=layout) as bar:
 
         def progress(done: float, total: float, name: str | None = None) -> None:
             bar.total = round(total, 1) or None

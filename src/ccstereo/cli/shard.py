@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     from ccstereo.datasets.shards.write import write_shards
 
     prepared = PreparedSet(options.input)
-    fold, splits = wanted_splits(prepared, *renamed(options.fold, options.split))
+    fold, splits = wanted_splits(prepared, *renamed(prepared, options.fold, options.split))
     for split, clips in splits.items():
         with progress_bar("B", split, quiet=options.quiet) as progress:
             index = write_shards(
@@ -82,15 +82,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def renamed(fold: str, split: str) -> tuple[str, str]:
+def renamed(prepared: "PreparedSet", fold: str, split: str) -> tuple[str, str]:
     """Read the form NAME or NAME/train that --split had in earlier releases, with a warning.
 
-    >>> renamed("split1", "train")
-    ('split1', 'train')
+    Raises:
+        DatasetError: the split is none, nor the name of a fold.
     """
     name, _, last = split.rpartition("/")
-    if fold or split in ("", *SPLITS, ALL):
+    if split in ("", *SPLITS, ALL):
         return fold, split
+    if fold or not {name, split} & set(prepared.folds()):
+        raise DatasetError(f"{prepared}: no split {split!r}; use {', '.join(SPLITS)} or {ALL}")
     fold, split = (name, last) if last in SPLITS else (split, "")
     now = f"--fold {fold}" + f" --split {split}" * bool(split)
     print(f"warning: a fold in --split is deprecated; write {now}", file=sys.stderr)

@@ -31,9 +31,13 @@ def choose_device(name: str = "auto") -> str:
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.zeros(1, device=name)
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise BackendError(f"device {name}: unknown; there are auto, cpu, cuda, cuda:1 and mps") from error
+    try:
+        torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". ")[0]
         raise BackendError(f"device {name}: not available here ({reason}); leave it out to run on what is") from error
     return name
 

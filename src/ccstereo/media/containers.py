@@ -130,6 +130,13 @@ def _check_bitrate(target: Path, codec: str, bitrate: int | None) -> None:
         raise MediaError(f"{target}: bitrate {bitrate}: {codec} takes {least} to {most} bits a second")
 
 
+def _way(target: Path, other: str) -> str:
+    """What to do about video that an output cannot hold, where `other` outputs can, or none ("")."""
+    if target.suffix.lower() == ".webm":  # re-encoded video is H.264
+        return f"use {other or '.mkv and --reencode'}"
+    return f"use {' or '.join(filter(None, (other, '--reencode')))}"
+
+
 def _check_video(source: Path | str, target: Path, *, reencode: bool) -> None:
     with open_input(source) as container:
         video = default_video(container)
@@ -145,8 +152,8 @@ def _check_video(source: Path | str, target: Path, *, reencode: bool) -> None:
         if held and not reads_back(container, video, muxer, tag):
             raise MediaError(
                 f"{target}: {name} video cannot be read from the {target.suffix} files that FFmpeg writes; "
-                "take another kind of file, or --reencode"
+                f"{_way(target, 'another kind of file')}"
             )
         if not held:
-            way = "use .mkv or --reencode" if choose_tag("matroska", video)[0] else "use --reencode"
+            way = _way(target, ".mkv" if choose_tag("matroska", video)[0] else "")
             raise MediaError(f"{target}: {target.suffix} cannot hold {name} video; {way}")

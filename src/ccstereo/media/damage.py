@@ -93,7 +93,7 @@ class Damage:
         if missing > _MISSING and not self._allow_truncated:
             raise MediaError(
                 f"{self._path}: is cut off: its {self._kind} ends after {clock(reached)} of the {clock(declared)} "
-                f"it declares; get the whole file, or take what is there with --allow-truncated"
+                f"it declares; get the whole file (ccstereo binauralize --allow-truncated takes what is there)"
             )
         if missing > _SLOPPY:
             self._missing = (

@@ -301,5 +301,5 @@ def _require_whole(path: Path, container: InputContainer) -> None:
             declared = (container.duration or 0) / av.time_base
             raise MediaError(
                 f"{path}: is cut off: its {stream.type} ends after {reached:.2f} s of the {declared:.2f} s "
-                f"it declares; get the whole file, or take what is there with --allow-truncated"
+                f"it declares; get the whole file (ccstereo binauralize --allow-truncated takes what is there)"
             )

@@ -30,8 +30,9 @@ from ccstereo.media.source import as_source
 # Timestamps in milliseconds, as Matroska keeps them, wander by 1 ms around the truth, those of telephones by several. A
 # lost packet is 20 ms or more in nearly all recordings. A jump between the two from one frame to the next becomes a gap
 # or an overlap; less is rounding, or drift. So is a jump that is undone within two seconds: some telephones' timestamps
-# wander by 20 ms and back, and what is lost does not come back. From then on jumps of its size mean nothing. Where the format changes, another recording was joined on: there any jump
-# is one, and so it is where the frames before it and behind it agree with one another: nothing wanders there.
+# wander by 20 ms and back, and what is lost does not come back. From then on jumps of its size mean nothing. Where the
+# format changes, another recording was joined on: there any jump is one, and so it is where the frames before it and
+# behind it agree with one another: nothing wanders there.
 _TOLERANCE = Fraction(15, 1000)
 _WANDERS = Fraction(1, 10)  # the largest jump that may be undone
 _UNDONE = 2  # seconds of sound within which it is
