@@ -23,6 +23,8 @@ from ccstereo.scenes import (
 )
 
 FULL_SCALE = 0.9
+SOUNDS = ("truth.wav", "predicted.wav", "mono.wav")  # which a demo writes first
+WRITTEN = (*SOUNDS, "scene.mp4", "binaural.mp4", "scene.png")
 SCORES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "STFT": metrics.stft_distance,
     "ENV": metrics.envelope_distance,
@@ -56,7 +58,7 @@ def run_demo(
         Lines of a report.
 
     Raises:
-        DatasetError: the folder or the head cannot be read, or `output` is a file.
+        DatasetError: the folder or the head cannot be read, or `output` is a file or holds other files of these names.
         MediaError: a file cannot be written.
     """
     from ccstereo.media import SoundWriter, write_video
@@ -65,6 +67,9 @@ def run_demo(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatasetError(f"{output}: cannot be made a folder ({error.strerror})") from error
+    there = {name for name in WRITTEN if (output / name).exists()}
+    if there and not there.issuperset(SOUNDS):
+        raise DatasetError(f"{output}: holds a {min(there)} that no demo has made; choose another folder with -o")
     rate = binauralizer.config.sample_rate
     material = load_material(folder, "test", rate) if folder else synthetic_material("test", rate)
     head = load_sofa(sofa).resampled(rate) if sofa else spherical_head(rate)

@@ -199,6 +199,13 @@ def test_demo(tmp_path: Path, capsys) -> None:
     assert (rate, truth.shape) == (16_000, (160_000, 2))
 
 
+def test_a_demo_replaces_no_other_files(tmp_path: Path, capsys) -> None:
+    (tmp_path / "scene.mp4").write_text("of somebody's own")
+    assert main(["demo", "-o", str(tmp_path), "--seconds", "1"]) == 1
+    assert "holds a scene.mp4 that no demo has made; choose another folder with -o" in capsys.readouterr().err
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["of somebody's own"]
+
+
 def test_bench(tmp_path: Path, monkeypatch, capsys) -> None:
     """In one command, and in two steps."""
     monkeypatch.chdir(tmp_path)  # out of the checkout, whose ledger would note it

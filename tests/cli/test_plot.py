@@ -45,6 +45,18 @@ def test_of_a_video(weights, tmp_path: Path, capsys) -> None:
     assert (tmp_path / "one.mp4").read_bytes() == before
 
 
+def test_a_video_keeps_its_proportions(weights, tmp_path: Path) -> None:
+    from ccstereo.media import probe, write_video
+
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (10, 128, 72, 3), dtype=np.uint8)
+    write_video(tmp_path / "upright.mp4", frames, 0.1 * rng.standard_normal((1, 16_000)).astype(np.float32))
+    output = tmp_path / "maps.mp4"
+    assert main(["plot", "relevance", "--weights", weights, str(tmp_path / "upright.mp4"), "-o", str(output)]) == 0
+    video = probe(output, require_video=True).video
+    assert video.width / video.height == pytest.approx(72 / 128, rel=0.1)
+
+
 def test_intervals_and_sweeps_of_scores(tmp_path: Path, capsys) -> None:
     found = {"value": 0.5, "low": 0.4, "high": 0.6, "count": 3}
     rows = [{"row": "one", "system": system, "scenes": 3, "stft": found} for system in ("mono", "ours")]

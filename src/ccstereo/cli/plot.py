@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccstereo.cli.options import Parser, Subparsers, add_model_options, count, make_binauralizer, positive
+from ccstereo.cli.options import Parser, Subparsers, add_model_options, between, count, make_binauralizer
 from ccstereo.errors import CCStereoError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def add_parser(commands: Subparsers) -> None:
         clip.add_argument("--seed", type=int, default=4, help="another scene (default: 4)")
         clip.add_argument(
             "--seconds",
-            type=positive,
+            type=between(1, 300),
             default=SECONDS[kind],
             metavar="S",
             help=f"of the scene, or from the video's beginning (default: {SECONDS[kind]:g})",
@@ -100,8 +100,8 @@ def run_clip(options: argparse.Namespace, kind: str, parser: Parser) -> int:
     """Draw a figure of a scene or a video."""
     from ccstereo.evaluation.figures import OF_A_CLIP, relevance_video
 
-    if options.seconds < 1 or options.seed < 0 or options.sources > 3:
-        parser.error("--seconds must be at least 1, --seed at least 0, --sources at most 3")
+    if options.seed < 0 or options.sources > 3:
+        parser.error("--seed must be at least 0, --sources at most 3")
     _check(options.output)
     film = getattr(options, "input", None)
     if film is not None and film.exists() and options.output.exists() and film.samefile(options.output):

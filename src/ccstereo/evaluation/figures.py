@@ -33,12 +33,13 @@ class Shown:
     """A clip, its truth and a prediction of it.
 
     Attributes:
-        frames: (N, H, W, 3) uint8 at the model's frame rate.
+        frames: (N, H, W, 3) uint8 at the model's frame rate, in the proportions that the model takes.
         truth, predicted: (2, T), left ear first.
         sample_rate: Hz.
         title: what it is.
         scene: what it was made of, where that is known.
         head: through which it was rendered.
+        aspect: width over height of the video itself; None where frames have its proportions.
     """
 
     frames: NDArray[np.uint8]
@@ -48,6 +49,18 @@ class Shown:
     title: str
     scene: Scene | None = None
     head: HRIRSet | None = None
+    aspect: float | None = None
+
+    @property
+    def display_frames(self) -> NDArray[np.uint8]:
+        """Frames (N, H', W', 3) in the video's own proportions, of as many pixels, H' and W' even."""
+        if self.aspect is None:
+            return self.frames
+        from PIL import Image
+
+        area = self.frames.shape[1] * self.frames.shape[2]
+        width, height = (2 * round((area * ratio) ** 0.5 / 2) for ratio in (self.aspect, 1 / self.aspect))
+        return np.stack([np.asarray(Image.fromarray(frame).resize((width, height))) for frame in self.frames])
 
     @property
     def duration(self) -> float:
@@ -78,7 +91,7 @@ def show_video(binauralizer: Binauralizer, path: Path, seconds: float, *, mono: 
     Raises:
         MediaError: it cannot be read, or its sound has another number of channels.
     """
-    from ccstereo.media import AudioChunk, MediaReader
+    from ccstereo.media import AudioChunk, MediaReader, probe
 
     config = binauralizer.config
     frames, sound = [], []
@@ -96,7 +109,10 @@ def show_video(binauralizer: Binauralizer, path: Path, seconds: float, *, mono: 
     samples = np.concatenate(sound)[: round(seconds * rate)]
     truth = np.stack([samples, samples]) if mono else np.ascontiguousarray(samples.T)
     predicted = binauralizer.binauralize(truth.mean(0), rate, np.stack(frames), config.frame_rate)
-    return Shown(np.stack(frames), torch.from_numpy(truth), torch.from_numpy(predicted), rate, path.name)
+    video = probe(path).video
+    aspect = video.width / video.height if video else None
+    sounds = torch.from_numpy(truth), torch.from_numpy(predicted)
+    return Shown(np.stack(frames), *sounds, rate, path.name, aspect=aspect)
 
 
 def spectrograms(shown: Shown, binauralizer: Binauralizer) -> "Figure":
@@ -128,7 +144,7 @@ def relevance(shown: Shown, binauralizer: Binauralizer) -> "Figure":
 
     times = (np.arange(SHOWN) + 0.5) * shown.duration / SHOWN
     places = np.minimum((times * binauralizer.config.frame_rate).round().astype(int), len(shown.frames) - 1)
-    return plot_maps(shown.frames[places], maps_at(shown, binauralizer, times.tolist()), times, shown.title)
+    return plot_maps(shown.display_frames[places], maps_at(shown, binauralizer, times.tolist()), times, shown.title)
 
 
 def maps_at(shown: Shown, binauralizer: Binauralizer, times: Sequence[float]) -> Maps:
@@ -160,7 +176,7 @@ def relevance_video(shown: Shown, binauralizer: Binauralizer, path: Path, name: 
     rate = binauralizer.config.frame_rate
     maps = maps_at(shown, binauralizer, [index / rate for index in range(len(shown.frames))])
     name = name if name in maps else next(iter(maps))
-    frames = np.stack([overlay(frame, each) for frame, each in zip(shown.frames, maps[name], strict=True)])
+    frames = np.stack([overlay(frame, each) for frame, each in zip(shown.display_frames, maps[name], strict=True)])
     write_video(path, frames, shown.predicted.numpy(), frame_rate=rate, sample_rate=shown.sample_rate)
 
 
@@ -221,7 +237,7 @@ def level(shown: Shown, _: Binauralizer) -> "Figure":
 
     names = {"truth": "true", "prediction": "predicted", "mono": "mono"}
     curves = {names[name]: metrics.spl_curve(sound, shown.sample_rate).numpy() for name, sound in shown.sounds.items()}
-    return plot_scene(shown.frames, curves, shown.duration, shown.title)
+    return plot_scene(shown.display_frames, curves, shown.duration, shown.title)
 
 
 OF_A_CLIP = {
