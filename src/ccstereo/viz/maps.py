@@ -63,7 +63,9 @@ def plot_maps(
     if not maps:
         raise ValueError("this model has no maps over the frame")
     count = len(frames)
-    figure = new_figure(0.6 + 2.6 * count, 0.5 + 1.45 * (1 + len(maps)), title)
+    height, width = frames.shape[1:3]
+    tall = 1.3 if width > height else 2.6  # inches of a frame
+    figure = new_figure(1.2 + tall * width / height * count, 0.5 + (tall + 0.15) * (1 + len(maps)), title)
     grid = figure.subplots(1 + len(maps), count, squeeze=False)
     for column in range(count):
         grid[0, column].imshow(frames[column])
@@ -77,6 +79,6 @@ def plot_maps(
     grid[0, 0].set_ylabel("frame", fontsize=9)
     for row, name in enumerate(maps, start=1):
         grid[row, 0].set_ylabel(TITLES.get(name, name), fontsize=9)
-    bar = figure.colorbar(image, ax=list(grid[1:].flat), shrink=0.8, ticks=[0, 1])
+    bar = figure.colorbar(image, ax=list(grid.flat), shrink=0.6, ticks=[0, 1])
     bar.ax.set_yticklabels(["least", "most"], fontsize=8)
     return figure
