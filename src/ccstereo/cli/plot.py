@@ -99,13 +99,13 @@ def _add_output(parser: argparse.ArgumentParser, kind: str, suffixes: tuple[str,
 def run_clip(options: argparse.Namespace, kind: str, parser: Parser) -> int:
     """Draw a figure of a scene or a video."""
     from ccstereo.evaluation.figures import OF_A_CLIP, relevance_video
+    from ccstereo.media.containers import check_not_input
 
     if options.seed < 0 or options.sources > 3:
         parser.error("--seed must be at least 0, --sources at most 3")
     _check(options.output)
-    film = getattr(options, "input", None)
-    if film is not None and film.exists() and options.output.exists() and film.samefile(options.output):
-        raise CCStereoError(f"{options.output}: is the input itself; write to another file")
+    if getattr(options, "input", None) is not None:
+        check_not_input(options.input, options.output)
     binauralizer = make_binauralizer(options, parser)
     shown = _shown(options, binauralizer, kind)
     if options.output.suffix.lower() == ".mp4":

@@ -91,13 +91,13 @@ def show_video(binauralizer: Binauralizer, path: Path, seconds: float, *, mono: 
     Raises:
         MediaError: it cannot be read, or its sound has another number of channels.
     """
-    from ccstereo.media import AudioChunk, MediaReader, probe
+    from ccstereo.media import AudioChunk, MediaReader
 
     config = binauralizer.config
     frames, sound = [], []
     channels = None if mono else 2
     with MediaReader(path, frame_rate=config.frame_rate, frame_size=config.resize, channels=channels) as reader:
-        rate, length = reader.sample_rate, 0
+        rate, length, video = reader.sample_rate, 0, reader.info.video
         for chunk in reader:
             if isinstance(chunk, AudioChunk):
                 sound.append(chunk.samples)
@@ -109,7 +109,6 @@ def show_video(binauralizer: Binauralizer, path: Path, seconds: float, *, mono: 
     samples = np.concatenate(sound)[: round(seconds * rate)]
     truth = np.stack([samples, samples]) if mono else np.ascontiguousarray(samples.T)
     predicted = binauralizer.binauralize(truth.mean(0), rate, np.stack(frames), config.frame_rate)
-    video = probe(path).video
     aspect = video.width / video.height if video else None
     sounds = torch.from_numpy(truth), torch.from_numpy(predicted)
     return Shown(np.stack(frames), *sounds, rate, path.name, aspect=aspect)

@@ -114,10 +114,19 @@ def check_output(
         raise MediaError(f"{target}: its folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise MediaError(f"{target}: its folder {folder} cannot be written to; choose another")
-    if isinstance(source, Path) and source.exists() and target.exists() and source.samefile(target):
-        raise MediaError(f"{target}: is the input itself; write to another file")
+    check_not_input(source, target)
     if target.suffix.lower() in CONTAINERS:
         _check_video(source, target, reencode=reencode)
+
+
+def check_not_input(source: Path | str, target: Path) -> None:
+    """Refuse an output that is the input itself, be it through a link.
+
+    Raises:
+        MediaError: it is.
+    """
+    if isinstance(source, Path) and source.exists() and target.exists() and source.samefile(target):
+        raise MediaError(f"{target}: is the input itself; write to another file")
 
 
 def _check_bitrate(target: Path, codec: str, bitrate: int | None) -> None:
