@@ -54,7 +54,7 @@ def run_many(options: argparse.Namespace, parser: argparse.ArgumentParser, conve
     if not options.json and not options.quiet:
         print(table(records))
         print(totals(records, found.others))
-        print(f"all numbers, notes and errors: {report.path}")
+        print(f"numbers, notes and errors of every file: {report.path}")
     return 1 if failed else 0
 
 
