@@ -42,5 +42,5 @@ def test_a_run_that_had_ended_goes_on_at_the_restarts_own_rate() -> None:
     "options", [{"restarts": [4]}, *({"total_steps": 9, "restarts": r} for r in ([0], [5, 4], [9]))]
 )
 def test_restarts_outside_of_the_steps_are_refused(options) -> None:
-    with pytest.raises(ValueError, match="restarts must rise from above 0 to below total_steps"):
+    with pytest.raises(ValueError, match=r"restarts must rise from above 0 to below total_steps \((None|9)\), got \["):
         schedule(**options)

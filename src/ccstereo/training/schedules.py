@@ -41,7 +41,7 @@ class PolynomialDecay(LambdaLR):
         restarts: Sequence[int] = (),
     ) -> None:
         if restarts and any(after <= before for before, after in pairwise([0, *restarts, total_steps or 0])):
-            raise ValueError(f"restarts must rise from above 0 to below total_steps, got {restarts}, {total_steps}")
+            raise ValueError(f"restarts must rise from above 0 to below total_steps ({total_steps}), got {restarts}")
         self.power = power
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
