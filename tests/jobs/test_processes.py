@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from ccstereo.jobs import cores, map_items, outlive_signals
+from ccstereo.jobs import cores, map_items, outlive_signals, processes
 from worker_tasks import Noted, process_number, speaking
 
 
@@ -89,6 +89,39 @@ if __name__ == "__main__":
         done = (tmp_path / "log").read_text()
         time.sleep(0.3)
         assert (tmp_path / "log").read_text() == done
+
+    def test_a_script_without_a_guard_ends_at_once(self, tmp_path):
+        """Every process that it starts dies of it; no other one is started in its place."""
+        script = tmp_path / "bare.py"
+        script.write_text("""
+from pathlib import Path
+with Path("log").open("a") as log:
+    log.write("begun ")
+from ccstereo.jobs import map_items
+list(map_items(eval, ["1"] * 100, 2))
+""")
+        done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+        assert done.returncode == 1
+        assert done.stderr.rstrip().endswith(
+            'UsageError: a process could not begin, for the reason above; put `if __name__ == "__main__":` around what '
+            "your script does"
+        )
+        assert "UsageError: processes begin by running the script that starts them: put `if" in done.stderr
+        assert (tmp_path / "log").read_text().split() == ["begun"] * 3
+
+    def test_one_that_is_killed_before_it_begins_is_replaced(self, monkeypatch):
+        """Its status is not Python's own: the machine's memory may have run out."""
+        begin, killed = processes._Worker.__init__, []
+
+        def begin_and_kill(worker, task):
+            begin(worker, task)
+            if not killed:
+                killed.append(worker._process.pid)
+                worker._process.kill()
+
+        monkeypatch.setattr(processes._Worker, "__init__", begin_and_kill)
+        assert dict(map_items(eval, ["1", "1 + 1"], 1, isolate=True)) == {"1": 1, "1 + 1": 2}
+        assert killed
 
     def test_an_unknown_engine_is_refused(self):
         with pytest.raises(ValueError, match="no engine 'threads'; there are processes, ray"):

@@ -40,7 +40,7 @@ bank.room_bank(spherical_head(16_000), 6, azimuths=(0.0, 30.0), seconds=0.1, job
 BARE = """
 from ccstereo.scenes import room_bank, spherical_head
 
-room_bank(spherical_head(16_000), 4, azimuths=(0.0,), seconds=0.01, jobs=2, folder="rooms")
+room_bank(spherical_head(16_000), 100, azimuths=(0.0,), seconds=0.01, jobs=2, folder="rooms")
 """
 HALL = Room((6.0, 5.0, 3.0), (2.6, 2.2, 1.5), 20.0, 0.4)
 
@@ -251,7 +251,7 @@ class TestBank:
         script.write_text(BARE)
         done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=200)
         assert done.returncode == 1
-        assert 'put `if __name__ == "__main__":` around your script' in done.stderr
+        assert 'put `if __name__ == "__main__":` around what your script does' in done.stderr
 
     @pytest.mark.usefixtures("bank")
     def test_another_head_or_setting_is_another_file(self, tmp_path):

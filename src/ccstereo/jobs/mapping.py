@@ -40,6 +40,7 @@ def map_items(
 
     Raises:
         ValueError: there is no such engine.
+        UsageError: a script starts processes without `if __name__ == "__main__":` around what it does.
         CCStereoError: Ray is not installed or cannot be reached.
     """
     if engine not in ENGINES:

@@ -8,18 +8,30 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
 
+from ccstereo.errors import UsageError
 from ccstereo.files import remove_unfinished
 from ccstereo.plugins import load_plugins
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _SECONDS_TO_END = 5.0  # that a process has when its pipe is closed, before it is killed
+_GUARD = 'put `if __name__ == "__main__":` around what your script does'
+
+
+def refuse_without_guard() -> None:
+    """Refuse to start processes in one that has only begun, and runs the script that started it.
+
+    Raises:
+        UsageError: it does so.
+    """
+    if getattr(current_process(), "_inheriting", False):
+        raise UsageError(f"processes begin by running the script that starts them: {_GUARD}")
 
 
 class RemoteTraceback(Exception):
@@ -36,6 +48,7 @@ def map_in_processes(
     progress: Callable[[Item, Any], None] | None = None,
 ) -> Iterator[tuple[Item, Result | None]]:
     """Work on several items at once; see `map_items`. Processes end with the generator, whatever they are at."""
+    refuse_without_guard()
     with _Pool(task, progress) as pool:
         suspects: list[Item] = []
         yield from pool.work(items, jobs, suspects)
@@ -72,8 +85,12 @@ class _Pool(Generic[Item, Result]):
                 except (EOFError, OSError, pickle.UnpicklingError):  # perhaps in the middle of an answer
                     died.append(item)
                     self._workers.remove(worker)
-                    worker.end()
+                    if worker.end() == 1 and not worker.began:  # Python's own status; the next one would do the same
+                        raise UsageError(f"a process could not begin, for the reason above; {_GUARD}") from None
                     self._resize(min(jobs, len(self._workers) + len(waiting)))
+                    continue
+                if kind == "began":
+                    worker.began = True
                     continue
                 if kind == "progress":
                     assert self._progress is not None
@@ -114,7 +131,7 @@ class _Worker(Generic[Item]):
         self._process.start()
         theirs.close()
         self._task = task
-        self.busy = False
+        self.busy = self.began = False
 
     def give(self, item: Item) -> None:
         """Have it work on an item."""
@@ -127,18 +144,20 @@ class _Worker(Generic[Item]):
             self.connection.send_bytes(content)
 
     def receive(self) -> tuple[str, Any]:
-        """What it has to say: ("progress", value), ("result", value) or ("error", (exception, traceback))."""
+        """What it says: ("began", None), ("progress", value), ("result", value), ("error", (exception, traceback))."""
         answer: tuple[str, Any] = self.connection.recv()
         return answer
 
-    def end(self) -> None:
-        """End the process, now."""
+    def end(self) -> int | None:
+        """End the process, now, and return its status."""
         self.connection.close()
         self._process.join(_SECONDS_TO_END)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
+        status = self._process.exitcode
         self._process.close()
+        return status
 
 
 def _serve(connection: Connection) -> None:
@@ -166,6 +185,8 @@ def _serve(connection: Connection) -> None:
 
     signal.signal(signal.SIGTERM, end)
     threading.Thread(target=receive, daemon=True).start()
+    with contextlib.suppress(OSError):  # the driver has gone, as `receive` finds
+        connection.send(("began", None))
     task: Callable[..., Any] | None = None
     while True:
         try:

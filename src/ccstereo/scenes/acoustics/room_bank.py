@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import current_process
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from ccstereo.errors import DatasetError
 from ccstereo.files import atomic_path
 from ccstereo.jobs import map_items
+from ccstereo.jobs.processes import refuse_without_guard
 from ccstereo.scenes.acoustics.hrir import HRIRSet
 from ccstereo.scenes.acoustics.rooms import DISTANCES, SECONDS, Room, room_responses, sample_room
 
@@ -78,6 +78,7 @@ def room_bank(
 
     Raises:
         DatasetError: pyroomacoustics is missing, the folder cannot be written, or a process died.
+        UsageError: a script calls this without that line.
     """
     sampled = tuple(sample_room(seed + i) for i in range(rooms))
     grid = tuple(float(azimuth) for azimuth in azimuths)
@@ -85,8 +86,7 @@ def room_bank(
     path = folder / f"{_key(head, sampled, grid, seconds)}.npy"
     if not path.is_file():
         jobs = min(os.cpu_count() or 1, rooms // ROOMS_A_PROCESS + 1) if jobs is None else jobs
-        if getattr(current_process(), "_inheriting", False):  # it would wait for a lock that waits for it
-            raise DatasetError('rooms are computed in processes: put `if __name__ == "__main__":` around your script')
+        refuse_without_guard()  # it would wait for a lock that waits for it
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
