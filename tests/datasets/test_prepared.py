@@ -17,6 +17,7 @@ from ccstereo.errors import DatasetError
 from ccstereo.metrics import functional as metrics
 from ccstereo.models import load_model
 from ccstereo.models.config import ModelConfig
+from places import likeness
 from small import TRAIN_SMALL
 
 CONFIG = ModelConfig()
@@ -111,11 +112,9 @@ class TestWindows:
             assert all(torch.equal(item[name], other[name]) for name in other)
             assert item["context"].shape == (20_000,)
             assert rms(item["context"]).item() == pytest.approx(CONFIG.rms, rel=1e-3)
-            window = item["sound"].sum(0)
-            places = item["context"].unfold(0, CONFIG.window, 1)
-            likeness = places @ window / places.norm(dim=1).clamp_min(1e-6) / window.norm()
-            start = int(likeness.argmax())
-            assert likeness[start] == pytest.approx(1, abs=1e-4)
+            found = likeness(item["context"], item["sound"].sum(0))
+            start = int(found.argmax())
+            assert found[start] == pytest.approx(1, abs=1e-4)
             assert 0 <= start <= 20_000 - CONFIG.window
 
     def test_whole_clips(self, made):

@@ -19,15 +19,12 @@ from ccstereo.inference.export import export_network
 from ccstereo.inference.exported import NETWORK_NAME, is_exported, read_exported
 from ccstereo.locate import weights_sha256
 from ccstereo.models import create_model, list_models, save_model
-from small import SMALL
+from small import SMALL, SMALL_OF
 
 PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime"}
-SLIM = {key: SMALL[key] for key in ("resize", "frame_size", "trunk", "trunk_channels", "trunk_strides")}
-SIZES = {  # that convert in seconds; models that are not here are taken as they are
-    "ccstereo": SLIM,
+SIZES = SMALL_OF | {  # that convert in seconds; models that are not here are taken as they are
     "ccstereo-lite": SMALL | {"context": 40_800},
-    "mono2binaural": {"resize": (68, 132), "frame_size": (64, 128)},
-    "mono2binaural-lite": SLIM,
+    "mono2binaural": {"resize": (68, 132), "frame_size": (64, 128)},  # with its ResNet
 }
 TOLERANCE = 1e-4  # of the largest value
 
