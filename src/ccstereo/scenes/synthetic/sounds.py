@@ -20,26 +20,36 @@ def _strokes(time: np.ndarray, low: float, high: float, rng: np.random.Generator
     return [float(t) for t in np.arange(float(rng.uniform(0, gap / 2)), time[-1], gap)]
 
 
+def _hits(time: np.ndarray, starts: list[float], hit: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """The sum of what `hit` gives for the time since each start; nothing before it."""
+    out = np.zeros_like(time)
+    for start, first in zip(starts, np.searchsorted(time, starts), strict=True):
+        out[first:] += hit(time[first:] - start)
+    return out
+
+
 def _ring(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     pitch = float(rng.uniform(500, 1100))
     partials = [(0.5, 1.0), (1.0, 1.0), (1.19, 0.7), (1.56, 0.5), (2.0, 0.8), (2.67, 0.4), (3.76, 0.3)]
-    out = np.zeros_like(time)
-    for start in _strokes(time, 0.5, 1.0, rng):
-        t = np.maximum(time - start, 0)
-        hit = sum(a * np.sin(2 * pi * pitch * ratio * t) * np.exp(-t * (1.5 + ratio)) for ratio, a in partials)
-        out += np.where(time >= start, hit, 0)
-    return out
+    starts = _strokes(time, 0.5, 1.0, rng)
+
+    def hit(t: np.ndarray) -> np.ndarray:
+        waves = (a * np.sin(2 * pi * pitch * ratio * t) * np.exp(-t * (1.5 + ratio)) for ratio, a in partials)
+        return np.asarray(sum(waves))
+
+    return _hits(time, starts, hit)
 
 
 def _beat(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     pitch = float(rng.uniform(70, 140))
     noise = np.convolve(rng.standard_normal(len(time)), np.hanning(12) / 6, mode="same")
-    out = np.zeros_like(time)
-    for start in _strokes(time, 0.15, 0.35, rng):
-        t = np.maximum(time - start, 0)
+    starts = _strokes(time, 0.15, 0.35, rng)
+
+    def hit(t: np.ndarray) -> np.ndarray:
         skin = np.sin(2 * pi * pitch * (t + 0.01 * (1 - np.exp(-40 * t)))) * np.exp(-12 * t)
-        out += np.where(time >= start, skin + 0.7 * noise * np.exp(-30 * t), 0)
-    return out
+        return np.asarray(skin + 0.7 * noise[-len(t) :] * np.exp(-30 * t))
+
+    return _hits(time, starts, hit)
 
 
 def _chirp(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
