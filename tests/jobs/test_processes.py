@@ -107,7 +107,7 @@ list(map_items(eval, ["1"] * 100, 2))
             "your script does"
         )
         assert "UsageError: processes begin by running the script that starts them: put `if" in done.stderr
-        assert (tmp_path / "log").read_text().split() == ["begun"] * 3
+        assert (tmp_path / "log").read_text().split() in (["begun"] * 2, ["begun"] * 3)  # the other may not get so far
 
     def test_one_that_is_killed_before_it_begins_is_replaced(self, monkeypatch):
         """Its status is not Python's own: the machine's memory may have run out."""
